@@ -19,8 +19,8 @@ from convcompare.comparison.claims.findings import (
     with_conclusions,
     without_runs,
 )
-from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import named
+from convcompare.comparison.figures.figure_notes import recording_command
 from convcompare.core.corruptions import corruption
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source
@@ -140,7 +140,7 @@ def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) ->
     """Regularisation costs accuracy at first: three epochs refute nothing about fifteen."""
     early, counted = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
     assert counted.outcome == "refuted", "by the parameters, which do not wait for epochs"
-    assert (early.outcome, early.told) == ("so far no", "contradicted so far")
+    assert (early.outcome, early.outcome_words) == ("so far no", "contradicted so far")
     assert early.evidence.endswith("(after 3 of 15 epochs)")
     early, _ = found("mnist", epochs=3, FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     assert early.outcome == "so far yes"

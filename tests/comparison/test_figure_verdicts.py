@@ -16,7 +16,7 @@ from statsmodels.stats.multitest import multipletests
 
 from convcompare.comparison import verdicts
 from convcompare.comparison.contrasts import contrasts
-from convcompare.comparison.figures import asked, catalogue, figure_words
+from convcompare.comparison.figures import catalogue, figure_notes, figure_words
 from convcompare.comparison.figures.catalogue import named, names
 from convcompare.comparison.figures.judge import Question, family_of
 from convcompare.comparison.figures.quantities import TEST_LOSS
@@ -229,7 +229,7 @@ def test_the_gap_is_that_of_the_same_mode_and_not_recorded_in_older_runs() -> No
     (refused,) = judged(older, "gap")
     assert "not recorded of cnn and fcn" in figure_words.words(refused)
     typed = dataclasses.replace(comparison(*older), command=("compare", "fcn", "cnn"))
-    assert list(asked.not_recorded(typed, [refused])) == [
+    assert list(figure_notes.not_recorded(typed, [refused])) == [
         (
             "gap between train and test accuracy: not recorded of cnn, fcn",
             "`convcompare compare fcn cnn --fresh` records it and trains them again",

@@ -11,8 +11,8 @@ import pytest
 from convcompare.comparison import run_figures
 from convcompare.comparison.claims import plan_command
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.figures.asked import recording_command
 from convcompare.comparison.figures.catalogue import MEASURES, named
+from convcompare.comparison.figures.figure_notes import recording_command
 from convcompare.comparison.figures.measure import EVERY_EPOCH
 from convcompare.comparison.model_runs import group_runs
 from convcompare.comparison.pairs import pair

@@ -18,7 +18,7 @@ from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
 from .doubts import ABOUT, WORDS, Doubts, doubts, kinds
-from .figures import asked, figure_words
+from .figures import figure_notes, figure_words
 from .figures.catalogue import named
 from .figures.judge import Question, family_of
 from .overtaking import overtaking_words
@@ -67,18 +67,18 @@ class Assessment:
             return self.verdicts
         plan = self.comparison.plan
         if plan is None:
-            return contrasts(self._asked_pairs(self._learnt), self._tests)
+            return contrasts(self._requested_pairs(self._learnt), self._tests)
         found: dict[tuple[str, str], Verdict] = {}
         for number, seeds in enumerate(plan.looks[: plan.done]):
-            then = {pair.labels: pair for pair in self._asked_pairs(self._first(seeds))}
+            then = {pair.labels: pair for pair in self._requested_pairs(self._first(seeds))}
             settled = {
                 names: verdict
                 for names, verdict in found.items()
                 if verdict.settled or names not in then or then[names].seeds <= verdict.n
             }
             look = Look(plan.looks, number)
-            told = contrasts([*then.values()], self._tests, look, plan.margin, settled)
-            found |= {(one.model, one.baseline): one for one in told}
+            tested = contrasts([*then.values()], self._tests, look, plan.margin, settled)
+            found |= {(one.model, one.baseline): one for one in tested}
         return tuple(found.values())
 
     @cached_property
@@ -88,17 +88,17 @@ class Assessment:
         Without requested figures they are on accuracy. In a study they are part of its family.
         """
         if self.study is not None:
-            return self.family[: len(self._asked)]
-        if all(question.measure.test == "accuracy" for question in self._asked):
+            return self.family[: len(self._requested)]
+        if all(question.measure.test == "accuracy" for question in self._requested):
             return self.contrasts
-        return family_of(self._asked, self.store, self._tests)
+        return family_of(self._requested, self.store, self._tests)
 
     @cached_property
     def family(self) -> tuple[Verdict, ...]:
         """All verdicts that are adjusted together: `verdicts`, and those of a study's claims."""
         if self.study is None:
             return self.verdicts
-        there = {_key(question) for question in self._asked}
+        there = {_key(question) for question in self._requested}
         claimed = questions(
             self.study,
             self.comparison,
@@ -106,7 +106,7 @@ class Assessment:
             sides(self.comparison, pairs(self.comparison, self._baseline, True)),
         )
         others = [question for key, question in claimed.items() if key not in there]
-        return family_of([*self._asked, *others], self.store, self._tests)
+        return family_of([*self._requested, *others], self.store, self._tests)
 
     @cached_property
     def study(self) -> Study | None:
@@ -114,10 +114,10 @@ class Assessment:
         return None if self.comparison.plan else study_of(self.comparison)
 
     @cached_property
-    def _asked(self) -> list[Question]:
+    def _requested(self) -> list[Question]:
         """The requested figures, each for every network against the baseline."""
         names = self.comparison.verdict_on or ("accuracy",)
-        family = self._asked_pairs(self._learnt)
+        family = self._requested_pairs(self._learnt)
         return [Question(named(name), pair) for name in names for pair in family]
 
     def _first(self, seeds: int) -> Comparison:
@@ -136,7 +136,7 @@ class Assessment:
 
         If a claim of a study is about that time, the verdict of its family is used.
         """
-        found = cost_contrasts(self._asked_pairs(self._learnt))
+        found = cost_contrasts(self._requested_pairs(self._learnt))
         claimed = {
             (one.model, one.baseline): one
             for one in self.family[len(self.verdicts) :]
@@ -186,9 +186,9 @@ class Assessment:
         """Notes under the verdicts: how they were tested, and what limits them."""
         found = notes(self.contrasts)
         if self.comparison.verdict_on:
-            found = asked.notes(self.comparison, self.verdicts)
+            found = figure_notes.notes(self.comparison, self.verdicts)
         elif self.study is not None:
-            found += asked.adjusted(self.family, "these verdicts and of the conclusions")
+            found += figure_notes.adjusted(self.family, "these verdicts and of the conclusions")
         if self.comparison.conditions.sizes:
             found += overtaking_words(self.comparison)
         if rates := collapse.words(self.collapses):
@@ -223,7 +223,7 @@ class Assessment:
         found += confounding.warnings(self.comparison)
         found += beginnings.mixed(self.comparison.groups)
         if self.comparison.verdict_on:
-            found += asked.not_recorded(self.comparison, self.verdicts)
+            found += figure_notes.not_recorded(self.comparison, self.verdicts)
         return found
 
     def ranked(self) -> Comparison:
@@ -277,7 +277,7 @@ class Assessment:
         """Return the ids of the runs that have one of these marks."""
         return {run.id for _, run, mark in self.marks if mark.name in names}
 
-    def _asked_pairs(self, part: Comparison) -> list[Pair]:
+    def _requested_pairs(self, part: Comparison) -> list[Pair]:
         return pairs(part, self._baseline, self.all_pairs)
 
     @cached_property

@@ -17,9 +17,9 @@ Beginning = tuple[str, InitialWeights | None, Frozen | None]
 def lines(networks: Iterable[Beginning]) -> Iterator[str]:
     """Yield a line for each network that starts from trained weights or has frozen parameters."""
     for label, weights, frozen in networks:
-        said = [one.words for one in (weights, frozen) if one is not None]
-        if said:
-            yield f"{label}: {'; '.join(said)}"
+        parts = [one.words for one in (weights, frozen) if one is not None]
+        if parts:
+            yield f"{label}: {'; '.join(parts)}"
 
 
 def beginnings(groups: Iterable[ModelRuns]) -> list[Beginning]:

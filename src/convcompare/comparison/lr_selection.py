@@ -51,8 +51,8 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
     parts = [part for part in conditions.recipe.split(", ") if not part.startswith("lr=")]
     recipe = ", ".join([*parts, "lr chosen for each network"])
     tuned = (*conditions.tuned, "lr")
-    told = replace(conditions, notes=tuple(notes), tuned=tuned, recipe=recipe)
-    return replace(comparison, groups=tuple(chosen), conditions=told, rates=tuple(tried))
+    conditions = replace(conditions, notes=tuple(notes), tuned=tuned, recipe=recipe)
+    return replace(comparison, groups=tuple(chosen), conditions=conditions, rates=tuple(tried))
 
 
 def _quality(group: ModelRuns) -> tuple[bool, float]:

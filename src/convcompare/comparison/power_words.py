@@ -45,17 +45,17 @@ def detectable_words(
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
     several = f" and {contrasts} contrasts" if contrasts > 1 else ""
     size = f"differences of about {points(smallest)}" if smallest < 1 else "no difference"
-    said = (
+    sentence = (
         f"{seeds} seeds{several} can show {size} "
         f"(80 % power, {source} by {points(taken)} from seed to seed)"
     )
     if smallest <= HARDLY_EVER:
-        return said
+        return sentence
     sizes = {n: _detectable_in_plan(n, taken, contrasts) for n in MORE_SEEDS if n > seeds}
     more = next((n for n, size in sizes.items() if size <= HARDLY_EVER / 5), max(sizes, default=0))
     better = f": `--seeds {more}` could show {points(sizes[more])}" if more else ""
     judged = ", too large to decide much" if smallest < 1 else ""
-    return f"{said}{judged}{better}"
+    return f"{sentence}{judged}{better}"
 
 
 def _detectable_in_plan(seeds: int, spread: float, contrasts: int) -> float:

@@ -69,14 +69,14 @@ LAST_EPOCH = Score()
 """Score of the selected epoch alone."""
 
 
-def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
+def choose(requested: str | None, configs: Iterable[TrainConfig]) -> Score:
     """Return the score of a comparison.
 
     The default is the mean of the last `EPOCHS` epochs if all networks are trained with a constant
     learning rate for at least `FEWEST` epochs and no epoch is selected; otherwise the last epoch.
 
     Args:
-        asked: Requested score; None for the default.
+        requested: Requested score; None for the default.
         configs: Training configurations of all networks.
 
     Raises:
@@ -86,10 +86,10 @@ def choose(asked: str | None, configs: Iterable[TrainConfig]) -> Score:
     trainings = list(configs)
     fewest = min(config.epochs for config in trainings)
     selected = any(config.select != "last" for config in trainings)
-    if asked is None:
+    if requested is None:
         steady = all(config.schedule == "constant" for config in trainings)
         return Score(EPOCHS if steady and not selected and fewest >= FEWEST else 1)
-    score = Score.parse(asked)
+    score = Score.parse(requested)
     if score.epochs > 1 and selected:
         raise UsageError(
             "`--score` and `--select best` cannot be combined", "the epoch that is selected counts"

@@ -39,10 +39,10 @@ def notes(contrasts: Sequence[Verdict]) -> list[str]:
     """Return the notes of the contrasts: one that all share without names, others with them."""
     found = [(contrast, verdicts.note(contrast)) for contrast in contrasts]
     different = list(dict.fromkeys(note for _, note in found))
-    said = [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
+    lines = [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
     if len(different) == 1:
-        said = [note for note in different if note]
-    return [*said, *filter(None, [verdicts.roughly(contrasts)])]
+        lines = [note for note in different if note]
+    return [*lines, *filter(None, [verdicts.roughly(contrasts)])]
 
 
 def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
@@ -52,11 +52,11 @@ def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
     lines = []
     for contrast in others:
         if {contrast.model, contrast.baseline} == best:
-            said = f"{contrast.model} and {contrast.baseline}: {verdicts.words(contrast)}"
+            sentence = f"{contrast.model} and {contrast.baseline}: {verdicts.words(contrast)}"
             if contrast.differs:
-                said = f"{contrast.model} {verdicts.sentence(contrast)}"
+                sentence = f"{contrast.model} {verdicts.sentence(contrast)}"
             outlook = verdicts.outlook(contrast)
-            lines.append(f"{said}; {outlook}" if outlook else said)
+            lines.append(f"{sentence}; {outlook}" if outlook else sentence)
     return lines
 
 

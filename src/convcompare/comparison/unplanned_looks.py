@@ -74,15 +74,15 @@ def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> Picked | None:
     A seed counts if at least two of the networks have ended with it, so that they could be
     compared. Seeds of removed runs count too.
     """
-    asked: dict[str, set[int]] = {}
+    requested: dict[str, set[int]] = {}
     for trial in trials:
-        asked.setdefault(_network(trial), set()).add(trial.seed)
-    wanted = set[int]().union(*asked.values())
+        requested.setdefault(_network(trial), set()).add(trial.seed)
+    wanted = set[int]().union(*requested.values())
     there = _ended(store)
-    common = _common(asked, [*there, *store.removed()])
-    if len(asked) < 2 or not common - wanted:
+    common = _common(requested, [*there, *store.removed()])
+    if len(requested) < 2 or not common - wanted:
         return None
-    return Picked(len(common), len(wanted), len(common - _common(asked, there)))
+    return Picked(len(common), len(wanted), len(common - _common(requested, there)))
 
 
 def _ended(store: RunStore) -> list[Trial]:
@@ -94,9 +94,9 @@ def _ended(store: RunStore) -> list[Trial]:
     return found
 
 
-def _common(asked: Mapping[str, Collection[int]], ended: Iterable[Trial]) -> set[int]:
+def _common(requested: Mapping[str, Collection[int]], ended: Iterable[Trial]) -> set[int]:
     """Return the seeds, requested or ended, that at least two of the networks share."""
-    known = {network: set(seeds) for network, seeds in asked.items()}
+    known = {network: set(seeds) for network, seeds in requested.items()}
     for trial in ended:
         if (network := _network(trial)) in known:
             known[network].add(trial.seed)

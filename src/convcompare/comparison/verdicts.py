@@ -166,16 +166,16 @@ def _inconclusive(verdict: Verdict, against: str = "") -> str:
     assert verdict.estimate is not None
     amount = with_margin(verdict.estimate, verdict.quantity)
     plus = "+" if verdict.estimate.value > 0 and not amount.startswith("0.00 ") else ""
-    told = f"{plus}{amount}{against}"
+    text = f"{plus}{amount}{against}"
     if verdict.n == 1:
-        return f"{told}, inconclusive: one seed"
+        return f"{text}, inconclusive: one seed"
     if verdict.n > FEW and not verdict.detectable:
-        return f"{told} in all {verdict.n} seeds, inconclusive"
-    told += f", inconclusive at {verdict.n} seeds"
+        return f"{text} in all {verdict.n} seeds, inconclusive"
+    text += f", inconclusive at {verdict.n} seeds"
     if (missed := often_missed(verdict)) is None:
-        return told
+        return text
     size = unit_of(missed, verdict.quantity)
-    return f"{told} (a difference under about {size} would often be missed)"
+    return f"{text} (a difference under about {size} would often be missed)"
 
 
 def _as_trained(verdict: Verdict, baseline: str = "") -> str:

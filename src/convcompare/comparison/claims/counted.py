@@ -9,7 +9,7 @@ from ..figures.figure_tests import with_counts
 from ..study import Claim, Study
 from ..verdict import Verdict
 from . import words
-from .examined import Asked, alternatives
+from .examined import Assertion, alternatives
 from .outcomes import FinalOutcome, outcome
 
 COUNTS = ("parameters", "macs")
@@ -19,13 +19,15 @@ Counts = Mapping[str, Mapping[str, int | None]]
 
 def counted(study: Study, counts: Counts) -> list[str]:
     """Return a sentence for each claim that the counts of its networks decide, without a run."""
-    told = []
+    sentences = []
     for claim in study.claims:
-        said, evidence = by_counts(claim, counts)
-        if said in ("confirmed", "refuted"):
-            says = "confirm it" if said == "confirmed" else "say otherwise"
-            told.append(f"{claim.number} “{claim.sentence}”: the counts {says}, {evidence}")
-    return told
+        result, evidence = by_counts(claim, counts)
+        if result in ("confirmed", "refuted"):
+            relation = "confirm it" if result == "confirmed" else "say otherwise"
+            sentences.append(
+                f"{claim.number} “{claim.sentence}”: the counts {relation}, {evidence}"
+            )
+    return sentences
 
 
 def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
@@ -37,13 +39,13 @@ def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
     if not counts.keys() >= claim.networks:
         return "undecided", ""
     pairs = [_of_pair(pair, counts) for part in claim.parts for pair in alternatives(part)]
-    found = {said for said, _ in pairs}
+    found = {result for result, _ in pairs}
     whole: FinalOutcome = "refuted" if "refuted" in found else "undecided"
     whole = "confirmed" if found == {"confirmed"} else whole
-    return whole, "; ".join(evidence for said, evidence in pairs if said == whole)
+    return whole, "; ".join(evidence for result, evidence in pairs if result == whole)
 
 
-def _of_pair(pair: Sequence[Asked], counts: Counts) -> tuple[FinalOutcome, str]:
+def _of_pair(pair: Sequence[Assertion], counts: Counts) -> tuple[FinalOutcome, str]:
     known = [(one, verdict) for one in pair if (verdict := _count(one, counts))]
     held = [both for both in known if outcome(both[0].statement, both[1]) == "confirmed"]
     refuted = len(known) == len(pair) and not held
@@ -51,7 +53,7 @@ def _of_pair(pair: Sequence[Asked], counts: Counts) -> tuple[FinalOutcome, str]:
     return whole, "; ".join(words.evidence(*both) for both in held[:1] or known)
 
 
-def _count(one: Asked, counts: Counts) -> Verdict | None:
+def _count(one: Assertion, counts: Counts) -> Verdict | None:
     """Return the verdict on two counts; None if the figure is not a count or is not known."""
     if one.statement.figure not in COUNTS or not isinstance(one.second, str):
         return None

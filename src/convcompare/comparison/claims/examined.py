@@ -19,7 +19,7 @@ Key = tuple[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Assertion:
     """A statement about a network and the network or number with which it is compared."""
 
     first: str
@@ -37,11 +37,12 @@ def examined(study: Study, comparison: Comparison) -> list[Claim]:
     return [one for one in study.claims if not lacking_runs(one, comparison)]
 
 
-def alternatives(part: ClaimPart) -> Iterator[list[Asked]]:
+def alternatives(part: ClaimPart) -> Iterator[list[Assertion]]:
     """Yield, for each pair of a part, the statements of which at least one must hold."""
     for first, second in part.pairs:
         yield [
-            Asked(first, one, one.than if one.than is not None else second) for one in part.any_of
+            Assertion(first, one, one.than if one.than is not None else second)
+            for one in part.any_of
         ]
 
 
@@ -53,11 +54,11 @@ class Sides:
     pairs: Mapping[frozenset[str], Pair]
     score: Score
 
-    def of(self, asked: Asked) -> Pair | Alone:
+    def of(self, assertion: Assertion) -> Pair | Alone:
         """Return the runs that a statement is about."""
-        if isinstance(asked.second, str):
-            return self.pairs[frozenset((asked.first, asked.second))]
-        return Alone(self.groups[asked.first], asked.second, self.score)
+        if isinstance(assertion.second, str):
+            return self.pairs[frozenset((assertion.first, assertion.second))]
+        return Alone(self.groups[assertion.first], assertion.second, self.score)
 
 
 def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:
@@ -90,8 +91,8 @@ def questions(
     return found
 
 
-def key_of(asked: Asked) -> Key:
+def key_of(assertion: Assertion) -> Key:
     """Return the key of the verdict that decides a statement."""
-    quantity, second = named(asked.statement.figure).quantity, asked.second
+    quantity, second = named(assertion.statement.figure).quantity, assertion.second
     other = second if isinstance(second, str) else shown_number(second, quantity)
-    return quantity.name, frozenset((asked.first, other))
+    return quantity.name, frozenset((assertion.first, other))

@@ -10,13 +10,13 @@ from convcompare.core.errors import listed
 from convcompare.store.run import Run
 
 from ..assessment import Assessment
-from ..figures.asked import recording_command
 from ..figures.catalogue import named
+from ..figures.figure_notes import recording_command
 from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
 from ..verdict_json import contrast_json
 from . import words
-from .examined import Asked, alternatives, examined, key_of, lacking_runs
+from .examined import Assertion, alternatives, examined, key_of, lacking_runs
 from .outcomes import FinalOutcome, outcome
 
 Outcome = FinalOutcome | Literal["so far yes", "so far no"]
@@ -42,15 +42,17 @@ class Judged:
     ``early`` is True if the figure changes with the epochs and the runs have fewer than the report.
     """
 
-    asked: Asked
+    assertion: Assertion
     verdict: Verdict
-    said: FinalOutcome
+    final_outcome: FinalOutcome
     early: bool
 
     @property
     def outcome(self) -> Outcome:
         """Outcome of the statement, qualified by "so far" if it is early."""
-        return EARLY.get(self.said, self.said) if self.early else self.said
+        return (
+            EARLY.get(self.final_outcome, self.final_outcome) if self.early else self.final_outcome
+        )
 
 
 @dataclass(frozen=True)
@@ -73,28 +75,28 @@ class Finding:
     open: tuple[tuple[Judged, ...], ...] = ()
 
     @property
-    def told(self) -> str:
+    def outcome_words(self) -> str:
         """Outcome in words."""
         return OUTCOME_WORDS[self.outcome]
 
     @property
     def evidence(self) -> str:
         """Figures that decide the claim, in words."""
-        recorded = [one for one in self.judged if one.said != "not recorded"]
-        parts = [words.evidence(one.asked, one.verdict) for one in recorded]
-        lacking = [one.verdict for one in self.judged if one.said == "not recorded"]
-        said = "; ".join(dict.fromkeys([*parts, *words.lacking(lacking), *self.recorded_by]))
+        recorded = [one for one in self.judged if one.final_outcome != "not recorded"]
+        parts = [words.evidence(one.assertion, one.verdict) for one in recorded]
+        lacking = [one.verdict for one in self.judged if one.final_outcome == "not recorded"]
+        text = "; ".join(dict.fromkeys([*parts, *words.lacking(lacking), *self.recorded_by]))
         if self.epochs:
-            said += " (after {} of {} epochs)".format(*self.epochs)
+            text += " (after {} of {} epochs)".format(*self.epochs)
         if self.looked:
             looks = " and at ".join(map(str, self.looked))
-            said += f" (seeds were added after a look at {looks})"
-        return said
+            text += f" (seeds were added after a look at {looks})"
+        return text
 
     @property
     def sentence(self) -> str:
         """The conclusion, its outcome and the evidence in one sentence."""
-        return f"{self.claim.number} “{self.claim.sentence}”: {self.told}, {self.evidence}"
+        return f"{self.claim.number} “{self.claim.sentence}”: {self.outcome_words}, {self.evidence}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry under ``conclusions`` in the JSON object of a study.
@@ -105,7 +107,7 @@ class Finding:
             "number": self.claim.number,
             "conclusion": self.claim.sentence,
             "outcome": self.outcome,
-            "told": self.told,
+            "told": self.outcome_words,
             "evidence": self.evidence,
             "epochs": list(self.epochs) if self.epochs else None,
             "verdicts": [contrast_json(one.verdict) for one in self.judged],
@@ -159,26 +161,26 @@ class _Examination:
 
     def finding(self) -> Finding:
         pairs = [one for part in self.claim.parts for one in self._pairs(part)]
-        there = {said for said, _ in pairs}
-        said: FinalOutcome = next((one for one in PRECEDENCE if one in there), "confirmed")
-        shown = ("undecided", "not recorded") if said == "undecided" else (said,)
+        there = {result for result, _ in pairs}
+        result: FinalOutcome = next((one for one in PRECEDENCE if one in there), "confirmed")
+        shown = ("undecided", "not recorded") if result == "undecided" else (result,)
         deciding = [one for of, judged in pairs if of in shown for one in judged]
         comparison = self.assessment.comparison
         counted = all(one.verdict.quantity.scale == "exact" for one in deciding)
         early = any(one.early for one in deciding)
-        final: Outcome = said
-        if said == "refuted":  # final if one refuted pair does not depend on more epochs
-            sure = any(of == said and not any(j.early for j in judged) for of, judged in pairs)
-            final = said if sure else EARLY[said]
+        final: Outcome = result
+        if result == "refuted":  # final if one refuted pair does not depend on more epochs
+            sure = any(of == result and not any(j.early for j in judged) for of, judged in pairs)
+            final = result if sure else EARLY[result]
         elif early:
-            final = EARLY.get(said, said)
+            final = EARLY.get(result, result)
         groups = [group for group in comparison.groups if group.label in self.claim.networks]
         return Finding(
             self.claim,
             final,
             tuple(deciding),
             self._epochs if early else None,
-            () if counted or said == "not recorded" else comparison.looked,
+            () if counted or result == "not recorded" else comparison.looked,
             tuple(self._commands(deciding)),
             tuple((group.label, group.finished) for group in groups),
             tuple(tuple(judged) for of, judged in pairs if _open(of, judged)),
@@ -188,25 +190,25 @@ class _Examination:
         """Yield the outcome of each pair, and the statements on which it depends."""
         for pair in alternatives(part):
             judged = [self._judge(one, self._verdict(one)) for one in pair]
-            said = [one.said for one in judged]
-            if "confirmed" in said:
-                holds = [one for one in judged if one.said == "confirmed"]
+            outcomes = [one.final_outcome for one in judged]
+            if "confirmed" in outcomes:
+                holds = [one for one in judged if one.final_outcome == "confirmed"]
                 yield "confirmed", [next((one for one in holds if not one.early), holds[0])]
-            elif all(one == "refuted" for one in said):
+            elif all(one == "refuted" for one in outcomes):
                 yield "refuted", judged
             else:
-                still = [one for one in judged if one.said != "refuted"]
-                told: FinalOutcome = "undecided" if "undecided" in said else "not recorded"
-                yield told, still
+                still = [one for one in judged if one.final_outcome != "refuted"]
+                result: FinalOutcome = "undecided" if "undecided" in outcomes else "not recorded"
+                yield result, still
 
-    def _verdict(self, asked: Asked) -> Verdict:
-        found = self.verdicts[key_of(asked)]
-        return found if found.model == asked.first else turned(found)
+    def _verdict(self, assertion: Assertion) -> Verdict:
+        found = self.verdicts[key_of(assertion)]
+        return found if found.model == assertion.first else turned(found)
 
-    def _judge(self, asked: Asked, verdict: Verdict) -> Judged:
+    def _judge(self, assertion: Assertion, verdict: Verdict) -> Judged:
         picked = self.assessment.comparison.picked is not None
-        early = self._epochs[0] < self._epochs[1] and named(asked.statement.figure).grows
-        return Judged(asked, verdict, outcome(asked.statement, verdict, picked), early)
+        early = self._epochs[0] < self._epochs[1] and named(assertion.statement.figure).grows
+        return Judged(assertion, verdict, outcome(assertion.statement, verdict, picked), early)
 
     @property
     def _epochs(self) -> tuple[int, int]:
@@ -218,13 +220,13 @@ class _Examination:
 
     def _commands(self, judged: Sequence[Judged]) -> Iterator[str]:
         for one in judged:
-            if one.said == "not recorded":
-                measure = named(one.asked.statement.figure)
+            if one.final_outcome == "not recorded":
+                measure = named(one.assertion.statement.figure)
                 yield recording_command(self.assessment.comparison, measure)
 
 
-def _open(said: FinalOutcome, judged: Sequence[Judged]) -> bool:
+def _open(result: FinalOutcome, judged: Sequence[Judged]) -> bool:
     """Return whether more seeds, epochs or recorded figures may change the outcome of a pair."""
-    if said == "confirmed":
+    if result == "confirmed":
         return all(one.early for one in judged)
-    return said != "refuted" or any(one.early for one in judged)
+    return result != "refuted" or any(one.early for one in judged)

@@ -84,11 +84,11 @@ def need(judged: Judged, networks: int, seeds: int, kept: bool) -> Need:
         seeds: Number of finished seeds of each of them.
         kept: Whether their weights are in the store.
     """
-    verdict, measure = judged.verdict, named(judged.asked.statement.figure)
+    verdict, measure = judged.verdict, named(judged.assertion.statement.figure)
     if judged.early:
         fewest = dispersion.FEWEST if measure.test == "spread" else FEWEST
         return Need("epochs", max(seeds, fewest))
-    if judged.said == "not recorded":
+    if judged.final_outcome == "not recorded":
         if measure.recorded_by is None:
             return Need("other", None)
         with_weights = kept and measure.recorded_by == MEASURED and seeds >= FEWEST
@@ -112,16 +112,16 @@ def aims(judged: Judged) -> list[Aim]:
 
     One of them is sufficient.
     """
-    statement, verdict = judged.asked.statement, judged.verdict
+    statement, verdict = judged.assertion.statement, judged.verdict
     assert verdict.estimate is not None
     found = place(verdict.estimate.value, verdict.quantity)
     joint = estimates.bonferroni(verdict.family)
     above = statement.sign in (">", ">=")
     if is_direction(statement):
-        return [Aim(_said((found > 0) == above), abs(found), verdict.level or joint)]
+        return [Aim(_outcome((found > 0) == above), abs(found), verdict.level or joint)]
     away = found - (0.0 if statement.by is None else place(statement.by, verdict.quantity))
     if statement.sign in (">", "<"):
-        return [Aim(_said((away > 0) == above), abs(away), joint)]
+        return [Aim(_outcome((away > 0) == above), abs(away), joint)]
     margin = margin_of(statement, verdict.quantity)
     if statement.sign == "=":
         if abs(away) < margin:
@@ -134,7 +134,7 @@ def aims(judged: Judged) -> list[Aim]:
     return [*holds, *fails]
 
 
-def _said(holds: bool) -> FinalOutcome:
+def _outcome(holds: bool) -> FinalOutcome:
     return "confirmed" if holds else "refuted"
 
 

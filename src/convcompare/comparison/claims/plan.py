@@ -133,7 +133,7 @@ class _Planner:
         seeds = None if None in sizes else max(size for size in sizes if size is not None)
         recorders = set(_recorders(needs))
         fresh = AGAIN in recorders
-        anew = fresh or EVERY_EPOCH in recorders
+        trains_again = fresh or EVERY_EPOCH in recorders
         recorded = max(run.trial.config.epochs for run in self._runs)
         later = any(one.lack == "epochs" for _, one in needs)
         epochs = self._published if later else recorded
@@ -141,7 +141,7 @@ class _Planner:
             run
             for label in self._groups
             if seeds and label in names
-            for run in self._trainings(label, seeds, epochs, anew)
+            for run in self._trainings(label, seeds, epochs, trains_again)
         ]
         return ClaimPlan(
             self.study,
@@ -186,12 +186,12 @@ class _Planner:
         own = {row.epochs for row in rows if row.name in self.finding.claim.networks}
         return () if own == {epochs} else ("--epochs", str(epochs))
 
-    def _trainings(self, label: str, seeds: int, epochs: int, anew: bool) -> list[Training]:
+    def _trainings(self, label: str, seeds: int, epochs: int, trains_again: bool) -> list[Training]:
         """Return the runs of a network to train: further seeds, or all of them."""
         group = self._groups[label]
         run = group.finished[0]
         same = run.trial.config.epochs == epochs
-        first = len(group.finished) if same and not anew else 0
+        first = len(group.finished) if same and not trains_again else 0
         trial, each = run.trial, epoch_seconds(group)
         config = replace(trial.config, epochs=epochs)
         key = trial.model, trial.code, trial.data, config
@@ -229,7 +229,7 @@ def _epoch_seconds(run: Run) -> float:
 def _recorders(needs: Sequence[tuple[Judged, Need]]) -> Iterator[str]:
     """Yield the options that record missing figures; without weights, also that to train again."""
     for judged, one in needs:
-        options = named(judged.asked.statement.figure).recorded_by
+        options = named(judged.assertion.statement.figure).recorded_by
         if one.lack in ("not recorded", "weights") and options:
             yield options
             if one.lack == "not recorded" and options == MEASURED:
@@ -237,11 +237,11 @@ def _recorders(needs: Sequence[tuple[Judged, Need]]) -> Iterator[str]:
 
 
 def _labels(judged: Judged) -> set[str]:
-    second = judged.asked.second
-    return {judged.asked.first, *([second] if isinstance(second, str) else [])}
+    second = judged.assertion.second
+    return {judged.assertion.first, *([second] if isinstance(second, str) else [])}
 
 
 def _would(needs: Sequence[tuple[Judged, Need]]) -> FinalOutcome | None:
     """Return the common outcome of statements by the observed differences; None if they differ."""
-    said = {one.would for _, one in needs}
-    return next(iter(said)) if len(said) == 1 else None
+    outcomes = {one.would for _, one in needs}
+    return next(iter(outcomes)) if len(outcomes) == 1 else None

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from convcompare.core.registry import register
 
-from ..figures.asked import NO_WEIGHTS, of_every_epoch, without
 from ..figures.catalogue import MEASURED
+from ..figures.figure_notes import NO_WEIGHTS, of_every_epoch, without
 from ..figures.measure import EVERY_EPOCH
 
 REPLACED = (
@@ -26,10 +26,10 @@ def command(recorded: Sequence[str], study: str, seeds: int, options: Sequence[s
     that discards them is removed.
     """
     kept = list(_kept(recorded))
-    anew = EVERY_EPOCH.split()
-    if {*anew} <= {*options}:
+    every_epoch = EVERY_EPOCH.split()
+    if {*every_epoch} <= {*options}:
         kept = list(of_every_epoch(kept))
-        options = [word for word in options if word not in anew]
+        options = [word for word in options if word not in every_epoch]
     if MEASURED.split()[-1] in options:
         kept = [word for word in kept if word != NO_WEIGHTS]
     return shlex.join(["convcompare", "study", study, "--seeds", str(seeds), *kept, *options])

@@ -52,8 +52,8 @@ def brief(plan: ClaimPlan) -> str:
 
 def lacking(plan: ClaimPlan) -> str:
     """Return what decides a claim with figures: ``more seeds; the report's 15 epochs, not 2``."""
-    told = (_of(judged, need, plan) for judged, need in _deciding(plan))
-    return "; ".join(dict.fromkeys(told))
+    parts = (_of(judged, need, plan) for judged, need in _deciding(plan))
+    return "; ".join(dict.fromkeys(parts))
 
 
 def hindrance(plan: ClaimPlan) -> str:
@@ -69,7 +69,7 @@ def _deciding(plan: ClaimPlan) -> Iterator[tuple[Judged, Need]]:
 
 
 def _of(judged: Judged, need: Need, plan: ClaimPlan) -> str:
-    noun = named(judged.asked.statement.figure).quantity.noun
+    noun = named(judged.assertion.statement.figure).quantity.noun
     if need.lack == "seeds":
         return "more seeds"
     if need.lack == "epochs":

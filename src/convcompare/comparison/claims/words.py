@@ -12,7 +12,7 @@ from ..quantity import Quantity
 from ..stats.estimates import Estimate
 from ..study import Sign, Statement
 from ..verdict import Verdict
-from .examined import Asked
+from .examined import Assertion
 from .outcomes import is_direction, margin_of
 
 CLAIMED: dict[Sign, str] = {
@@ -30,25 +30,25 @@ PLAIN: dict[Sign, str] = {
 """Text of statements without a target."""
 
 
-def evidence(asked: Asked, verdict: Verdict) -> str:
+def evidence(assertion: Assertion, verdict: Verdict) -> str:
     """Return the figures of a verdict, sizes with simultaneous intervals, and what is claimed."""
-    statement, quantity = asked.statement, verdict.quantity
+    statement, quantity = assertion.statement, verdict.quantity
     single = verdict.n == 1 and quantity.scale != "exact"
     if verdict.refusal is not None or single:
         return f"{verdict.model} {figure_words.sentence(verdict)}"
-    alone = not isinstance(asked.second, str)
+    alone = not isinstance(assertion.second, str)
     directed = is_direction(statement)
     estimate = verdict.estimate if directed else verdict.joint
     if quantity.scale == "exact":
         shown = _counted(verdict, alone)
     elif alone and estimate is not None:
-        shown = f"{quantity.noun} of {verdict.model}: {_beside(asked, estimate, quantity)}"
+        shown = f"{quantity.noun} of {verdict.model}: {_beside(assertion, estimate, quantity)}"
     elif directed or estimate is None:
         return f"{verdict.model} {figure_words.sentence(verdict)}{_values(verdict)}"
     else:
         shown = f"{quantity.noun} of {verdict.model} against {verdict.baseline}: "
         shown += figure_words.with_interval(estimate, quantity)
-    claimed = said(asked, quantity)
+    claimed = claimed_size(assertion, quantity)
     return f"{shown} (claimed: {claimed})" if claimed else shown
 
 
@@ -62,10 +62,10 @@ def lacking(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{noun} not recorded of {', '.join(names)}" for noun, names in models.items()]
 
 
-def said(asked: Asked, quantity: Quantity) -> str:
+def claimed_size(assertion: Assertion, quantity: Quantity) -> str:
     """Return what is claimed beyond a direction: ``within 0.5 points``; empty if nothing is."""
-    statement = asked.statement
-    target = _target(asked, quantity)
+    statement = assertion.statement
+    target = _target(assertion, quantity)
     margin = "" if statement.sign in (">", "<") else _margin(statement, quantity)
     if target or margin:
         forms = CLAIMED if target else PLAIN
@@ -73,11 +73,11 @@ def said(asked: Asked, quantity: Quantity) -> str:
     return ""
 
 
-def _target(asked: Asked, quantity: Quantity) -> str:
+def _target(assertion: Assertion, quantity: Quantity) -> str:
     """Return the number with which a figure is compared, or the shift of the comparison, if any."""
-    by = asked.statement.by
-    if not isinstance(asked.second, str):
-        return shown_number(asked.second, quantity)
+    by = assertion.statement.by
+    if not isinstance(assertion.second, str):
+        return shown_number(assertion.second, quantity)
     if by is None:
         return ""
     if quantity.scale == "difference":
@@ -96,9 +96,9 @@ def _counted(verdict: Verdict, alone: bool) -> str:
     return f"{quantity.noun} of {verdict.model}: {first}{against}"
 
 
-def _beside(asked: Asked, estimate: Estimate, quantity: Quantity) -> str:
+def _beside(assertion: Assertion, estimate: Estimate, quantity: Quantity) -> str:
     """Return the figure itself from its difference or ratio to a number."""
-    number, low, high = float(asked.second), estimate.low, estimate.high
+    number, low, high = float(assertion.second), estimate.low, estimate.high
     if quantity.scale == "difference":
         own = replace(
             estimate,

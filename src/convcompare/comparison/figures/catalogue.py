@@ -114,13 +114,13 @@ def names() -> list[str]:
     ]
 
 
-def check_figures(asked: Iterable[str]) -> tuple[str, ...]:
+def check_figures(requested: Iterable[str]) -> tuple[str, ...]:
     """Return the requested names without duplicates, as spelt in the catalogue.
 
     Raises:
         UsageError: if verdicts cannot be about one of them.
     """
-    return tuple(dict.fromkeys(named(name).name for name in asked))
+    return tuple(dict.fromkeys(named(name).name for name in requested))
 
 
 def _metric(name: str) -> Measure:

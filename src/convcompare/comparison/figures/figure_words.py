@@ -46,14 +46,14 @@ def words(verdict: Verdict) -> str:
     """Return a verdict without its baseline: ``needs 1.8 times the memory``."""
     if verdict.quantity == ACCURACY:
         return verdicts.words(verdict)
-    return _told(verdict, Against())
+    return _text(verdict, Against())
 
 
 def sentence(verdict: Verdict) -> str:
     """Return a verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
     if verdict.quantity == ACCURACY:
         return verdicts.sentence(verdict)
-    return _told(verdict, Against(verdict.baseline))
+    return _text(verdict, Against(verdict.baseline))
 
 
 def outcome(verdict: Verdict) -> str:
@@ -110,7 +110,7 @@ def with_interval(estimate: Estimate, quantity: Quantity) -> str:
     return amount(estimate, quantity) if quantity.scale == "difference" else times(estimate)
 
 
-def _told(verdict: Verdict, of: Against) -> str:
+def _text(verdict: Verdict, of: Against) -> str:
     quantity = verdict.quantity
     if verdict.refusal is not None:
         return f"{quantity.noun} not compared{of('with')}: {_reason(verdict)}"

@@ -29,7 +29,7 @@ class Question:
 
 
 def family_of(
-    asked: Sequence[Question], store: RunStore, accuracies: PairTests
+    questions: Sequence[Question], store: RunStore, accuracies: PairTests
 ) -> tuple[Verdict, ...]:
     """Return a verdict on each question, in the same order.
 
@@ -38,23 +38,24 @@ def family_of(
     Counts, refusals, single runs and too few seeds are not tested.
 
     Args:
-        asked: The questions. Accuracies of two networks are tested as in `contrasts`.
+        questions: The questions. Accuracies of two networks are tested as in `contrasts`.
         store: Store with the predictions and analyses of the runs.
         accuracies: Tests of accuracy.
 
     Raises:
         UsageError: if a metric cannot be computed.
     """
-    others = [_tested(question, store) for question in asked if _accuracy_of(question) is None]
+    others = [_tested(question, store) for question in questions if _accuracy_of(question) is None]
     made = [one for one in others if isinstance(one, Tested)]
     p_values = [one.test.p for one in made]
-    pairs = [pair for question in asked if (pair := _accuracy_of(question)) is not None]
+    pairs = [pair for question in questions if (pair := _accuracy_of(question)) is not None]
     accuracy = contrasts(pairs, accuracies, beside=p_values) if pairs else ()
     p_values += [verdict.p for verdict in accuracy if verdict.p is not None]
     decided, of_accuracy = iter(_decided(made, p_values)), iter(accuracy)
     rest = iter([next(decided) if isinstance(one, Tested) else one for one in others])
     return tuple(
-        next(rest) if _accuracy_of(question) is None else next(of_accuracy) for question in asked
+        next(rest) if _accuracy_of(question) is None else next(of_accuracy)
+        for question in questions
     )
 
 

@@ -106,7 +106,7 @@ def counts(found: Sequence[Finding]) -> str:
 def _interval(judged: Sequence[Judged]) -> DrawnInterval | None:
     """Return the first estimate that decides a conclusion; None if it is a count."""
     for one in judged:
-        verdict, statement = one.verdict, one.asked.statement
+        verdict, statement = one.verdict, one.assertion.statement
         quantity = verdict.quantity
         estimate = verdict.estimate if is_direction(statement) else verdict.joint
         if verdict.refusal is not None or estimate is None or quantity.scale == "exact":

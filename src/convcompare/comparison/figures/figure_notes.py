@@ -21,17 +21,17 @@ def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:
     for verdict in verdicts:
         if text := figure_words.note(verdict):
             found.setdefault(text, []).append(f"{verdict.model} and {verdict.baseline}")
-    said = [
+    messages = [
         text if len(pairs) == len(verdicts) else f"{', '.join(dict.fromkeys(pairs))}: {text}"
         for text, pairs in found.items()
     ]
-    said += adjusted(verdicts, "these verdicts")
+    messages += adjusted(verdicts, "these verdicts")
     if comparison.plan is not None:
-        said.append(
+        messages.append(
             "seeds were added until the accuracy was clear: the levels of these verdicts hold for "
             "a number of seeds that was fixed before"
         )
-    return said
+    return messages
 
 
 def adjusted(verdicts: Sequence[Verdict], which: str) -> list[str]:
@@ -74,8 +74,8 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
         command = [word for word in command if word != NO_WEIGHTS]
         added += [] if _with_weights(comparison) else [AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
-    anew = AGAIN in added or measure.recorded_by == EVERY_EPOCH
-    trains = " and trains them again" if anew else ""
+    trains_again = AGAIN in added or measure.recorded_by == EVERY_EPOCH
+    trains = " and trains them again" if trains_again else ""
     return f"`{again}` records it{trains}"
 
 
