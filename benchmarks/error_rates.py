@@ -68,7 +68,7 @@ def collect(store: RunStore) -> dict[str, dict[int, float]]:
     found: dict[str, dict[int, float]] = {}
     for run_id in store.ids():
         run = store.outcome(run_id)
-        if run is None or run.status != "finished" or run.shown is None:
+        if run is None or run.status != "finished" or run.selected_epoch is None:
             continue
         trial, config = run.trial, run.trial.config
         recipe = f"{config.epochs} epochs of {recipe_name(config)}, {config.precision}"

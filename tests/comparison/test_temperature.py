@@ -109,8 +109,8 @@ def test_held_out_logits_are_kept_and_fitted(run, tmp_path: Path) -> None:  # ty
     one = Comparison.latest(store).groups[0].finished[0]
     held_out = store.held_out(one)
     assert held_out is not None and held_out.logits.shape == (60, 10)
-    assert one.shown is not None
-    assert (held_out.logits.argmax(1) == held_out.labels).mean() == one.shown.val_accuracy
+    assert one.selected_epoch is not None
+    assert (held_out.logits.argmax(1) == held_out.labels).mean() == one.selected_epoch.val_accuracy
     scaled = scaled_predictions(one, store)
     assert scaled.fitted_on == HELD_OUT and scaled.logits is not None
     temperature = fit_temperature(held_out.logits, held_out.labels)

@@ -163,7 +163,7 @@ def tag_names(ctx: TypedLine, incomplete: str) -> list[str]:
     """The tags of the runs of the store."""
     reader, found = _reader(ctx), set()
     for run_id in reader.ids():
-        with reader.noting():
+        with reader.skipping_damage():
             found.update(reader.annotation(run_id).tags)
     return _beginning(incomplete, sorted(found))
 

@@ -48,7 +48,7 @@ def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
     """
     labels: dict[str, list[str]] = {}
     for run_id in store.ids():
-        with store.noting():
+        with store.skipping_damage():
             trial = store.trial(run_id)
             labels.setdefault(trial.name, []).append(run_id)
     found: list[str] = []

@@ -80,7 +80,7 @@ def listed(store: RunStore) -> list[dict[str, Any]]:
     rows = []
     with without_collection():
         for run_id in store.ids():
-            with store.noting():
+            with store.skipping_damage():
                 rows.append(_row(store, run_id))
     rows.sort(key=lambda row: (row["ended"] or "~", row["id"]))
     versions: dict[str, set[str | None]] = {}

@@ -254,7 +254,7 @@ class Comparison:
             StoreError: if all comparisons are damaged.
         """
         for name in reversed(store.comparisons()):
-            with store.noting():
+            with store.skipping_damage():
                 return cls.load(store, store.comparison(name))
         if store.damage:
             raise store.damage[0]

@@ -56,7 +56,9 @@ def choose_rates(comparison: Comparison, rate_labels: Mapping[str, Sequence[str]
 
 
 def _quality(group: ModelRuns) -> tuple[bool, float]:
-    accuracies = [run.shown.val_accuracy or 0.0 for run in group.finished if run.shown]
+    accuracies = [
+        run.selected_epoch.val_accuracy or 0.0 for run in group.finished if run.selected_epoch
+    ]
     whole = len(accuracies) == len(group.runs)
     return whole, sum(accuracies) / len(accuracies) if accuracies else 0.0
 

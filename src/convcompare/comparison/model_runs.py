@@ -147,7 +147,7 @@ def group_runs(
 
 
 def _run_json(run: Run) -> dict[str, Any]:
-    last = run.shown
+    last = run.selected_epoch
     return {
         "id": run.id,
         "seed": run.trial.seed,

@@ -85,6 +85,6 @@ def seconds_per_image(run: Run, single: bool) -> float | None:
 
 
 def _shown(run: Run) -> Epoch:
-    if run.shown is None:
+    if run.selected_epoch is None:
         raise ValueError(f"run {run.id} has no epoch")
-    return run.shown
+    return run.selected_epoch

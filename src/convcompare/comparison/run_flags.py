@@ -188,7 +188,7 @@ def _of_time(run: Run) -> Iterator[QualityFlag]:
 def _hint_at_chance(run: Run, train_images: int) -> str:
     """Return the hint: train longer after few steps; a lower rate after more or at a huge loss."""
     config = run.trial.config
-    if run.shown and (run.shown.test_loss or 0.0) > HUGE_LOSS:
+    if run.selected_epoch and (run.selected_epoch.test_loss or 0.0) > HUGE_LOSS:
         return failures.lower_rate(config.lr)
     steps = math.ceil((config.train_images or train_images) / config.batch_size)
     done = config.steps or steps * config.epochs

@@ -131,7 +131,7 @@ def _from_runs(store: RunStore, names: Sequence[str], known: Iterable[str]) -> C
     """Return a comparison of runs from the whole store, in the order of `names`."""
     trials = {}
     for run_id in store.ids():
-        with store.noting():
+        with store.skipping_damage():
             trials[run_id] = store.trial(run_id)
     chosen: dict[str, Trial] = {}
     for name in names:

@@ -1,7 +1,7 @@
 """Read access to a store of runs, which verifies what it reads and never writes.
 
 A record that is damaged or of another run raises StoreError, as does a file whose digest is not the
-recorded one. Callers that show many runs read them within `noting`, which skips damaged ones.
+recorded one. Callers that show many runs read each within `skipping_damage`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RunReader:
         self.root = root
         self.files = _files(root)
         self.damage: list[StoreError] = []
-        """Errors of the damaged records that `noting` skipped."""
+        """Errors of the damaged records that `skipping_damage` skipped."""
 
     @property
     def place(self) -> str:
@@ -174,12 +174,12 @@ class RunReader:
         found: dict[str, Run | None] = {}
         with memory.without_collection():
             for run_id in run_ids:
-                with self.noting():
+                with self.skipping_damage():
                     found[run_id] = self.sound_outcome(run_id)
         return found
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
+    def skipping_damage(self) -> Iterator[None]:
         """Context manager that adds a StoreError to `damage` instead of raising it."""
         try:
             yield
@@ -326,7 +326,7 @@ class RunReader:
         """Return the removed trials that had ended; damaged records are added to `damage`."""
         found = []
         for name in self.files.names(self.root / REMOVED):
-            with self.noting():
+            with self.skipping_damage():
                 found.append(self.files.read_as(self.root / REMOVED / name, Trial))
         return found
 
@@ -354,7 +354,7 @@ class RunReader:
         """Return all comparison records, oldest first; damaged ones are added to `damage`."""
         found = []
         for name in self.comparisons():
-            with self.noting():
+            with self.skipping_damage():
                 found.append(self.comparison(name))
         return found
 

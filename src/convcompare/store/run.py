@@ -166,7 +166,7 @@ class Run:
         return "weights.safetensors" in self.sha256
 
     @cached_property
-    def shown(self) -> Epoch | None:
+    def selected_epoch(self) -> Epoch | None:
         """The selected epoch: the last, or the best on the held-out images; None without epochs."""
         if not self.history:
             return None
@@ -176,7 +176,7 @@ class Run:
 
     def figure(self, name: str) -> float | None:
         """Return a figure of the selected epoch, by its name in `Epoch`; None if not measured."""
-        value = None if self.shown is None else getattr(self.shown, name)
+        value = None if self.selected_epoch is None else getattr(self.selected_epoch, name)
         return None if value is None else float(value)
 
     @property

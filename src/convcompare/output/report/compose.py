@@ -179,7 +179,7 @@ def _unfinished(section: Section) -> list[str]:
     """Describe the runs without an end, which still run or were interrupted."""
     store, found = section.source.store, []
     for label, run_id in section.comparison.unfinished:
-        with store.noting():
+        with store.skipping_damage():
             done = len(store.history(run_id))
             found.append(f"{code(label)} (run {run_id}) incomplete at epoch {done}")
     for label, run_id in section.comparison.missing:

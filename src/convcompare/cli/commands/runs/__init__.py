@@ -154,7 +154,7 @@ def _run_id(store: RunStore, name: str) -> str:
     from convcompare.comparison.selection import LATEST, known_records
 
     for run_id in store.ids():
-        with store.noting():
+        with store.skipping_damage():
             if name == store.trial(run_id).name:
                 listed = f"`convcompare runs --model {name}` lists its runs"
                 raise UsageError(f"{quote(name)} is a network", listed)

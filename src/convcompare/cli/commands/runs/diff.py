@@ -117,7 +117,7 @@ def _facts(store: RunStore, comparison: Comparison, single: bool) -> Facts:
         if accuracy is not None:
             note(f"test accuracy{of}", f"{plus_minus(accuracy, 100)} %")
     for label, run_id in comparison.unfinished:
-        with store.noting():
+        with store.skipping_damage():
             trial = store.trial(run_id)
             note_trial(trial)
             note(f"seeds{'' if single else f' of {label}'}, not ended", trial.seed)

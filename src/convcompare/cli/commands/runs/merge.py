@@ -46,7 +46,7 @@ def merge(
     known = set(here.comparisons())
     names = [name for name in there.comparisons() if name not in known]
     for name in names:
-        with there.noting():
+        with there.skipping_damage():
             here.add_comparison(name, there.comparison(name))
     old = len(ids) - len(new)
     runs, also = formatting.several(copied, "run"), formatting.several(len(names), "comparison")

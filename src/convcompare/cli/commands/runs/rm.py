@@ -89,7 +89,7 @@ def _chosen(store: RunStore, run_id: str, failed: bool, before: datetime.datetim
     if not failed and before is None:
         return True
     run = None
-    with store.noting():
+    with store.skipping_damage():
         run = store.outcome(run_id)
     if run is None or (failed and run.status == "finished"):
         return False

@@ -41,7 +41,11 @@ class RateRuns:
 
     def accuracies(self, held_out: bool) -> list[float]:
         """Return the accuracies of the finished runs in per cent, on held-out or on test images."""
-        shown = [run.shown for run in self.runs if run.status == "finished" and run.shown]
+        shown = [
+            run.selected_epoch
+            for run in self.runs
+            if run.status == "finished" and run.selected_epoch
+        ]
         found = [one.val_accuracy if held_out else one.test_accuracy for one in shown]
         return [100 * value for value in found if value is not None]
 
@@ -109,7 +113,7 @@ def _tried(source: Source, label: str) -> list[RateRuns]:
             continue
         runs = list[Run]()
         for run_id in tried.runs:
-            with source.store.noting():
+            with source.store.skipping_damage():
                 run = source.store.sound_outcome(run_id)
                 runs += [] if run is None else [run]
         found.append(RateRuns(tried, tuple(runs)))
@@ -165,7 +169,7 @@ def _rows(one: RateRuns) -> list[tuple[object, ...]]:
     found = list[tuple[object, ...]]()
     for run_id in one.tried.runs:
         run = ended.get(run_id)
-        shown = run.shown if run and run.status == "finished" else None
+        shown = run.selected_epoch if run and run.status == "finished" else None
         found.append(
             (one.tried.model, one.tried.lr, run.trial.seed if run else None, run_id,
              run.status if run else "not in the store", shown.val_accuracy if shown else None,
