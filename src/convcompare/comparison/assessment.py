@@ -58,10 +58,11 @@ class Assessment:
 
     @cached_property
     def contrasts(self) -> tuple[Verdict, ...]:
-        """Verdicts on test accuracy, each network against the baseline, without runs at chance.
+        """Verdicts on test accuracy, each network against the baseline.
 
-        Under an interim schedule, every look is tested again at its own level. A verdict that was
-        settled at a look, or whose pair got no more seeds, stays as it was.
+        Runs at chance level are left out. Under an interim schedule, every look is tested again at
+        its own level. A verdict that was settled at a look, or whose pair got no more seeds, stays
+        as it was.
         """
         if self.study is not None and not self.comparison.verdict_on:
             return self.verdicts

@@ -42,7 +42,7 @@ class Collapse:
 
 
 def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Collapse, ...]:
-    """Return the collapse rates of the networks with several ended runs, one of them collapsed.
+    """Return the collapse rates of networks with several ended runs, if any of these collapsed.
 
     ``at_chance`` are the ids of runs at chance level. Runs that failed for another reason, such as
     a crash, do not count.

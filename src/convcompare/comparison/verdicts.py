@@ -179,7 +179,7 @@ def _inconclusive(verdict: Verdict, against: str = "") -> str:
 
 
 def _as_trained(verdict: Verdict, baseline: str = "") -> str:
-    """Return the text for one seed, whose verb is about two trained networks."""
+    """Return the text for one seed: how far apart the two trained networks ended."""
     assert verdict.estimate is not None
     where = "above" if verdict.relation == "higher" else "below"
     amount = with_margin(verdict.estimate, verdict.quantity, _sign(verdict))

@@ -55,7 +55,7 @@ class CheckpointRef:
 def save(
     folder: Path, run_id: str, history: Sequence[Epoch], tensors: bytes, guard: atomic_files.Guard
 ) -> None:
-    """Commit the checkpoint after the last epoch of `history`, and delete all but the previous."""
+    """Commit the checkpoint after the last epoch of `history`; of older ones, keep the newest."""
     states = folder / CHECKPOINT
     epoch = history[-1].epoch
     name = f"{epoch:04}"

@@ -33,7 +33,7 @@ def known(store: RunStore, trial: Trial, place: Environment) -> bool | None:
 
 
 def agree(store: RunStore, trial: Trial, place: Environment, compiled: bool) -> bool:
-    """Record a choice unless another seed was faster, and return the recorded choice."""
+    """Record a choice unless another seed recorded one first, and return the recorded choice."""
     path = _path(store, trial, place)
     atomic_files.make_folder(path.parent)
     atomic_files.write_first(path, stamp({"compiled": compiled}))

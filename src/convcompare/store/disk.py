@@ -74,7 +74,7 @@ class Disk:
             if state.st_size > limit:
                 raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes")
             with open(descriptor, "rb", closefd=False) as file:
-                return file.read(state.st_size + 1)  # the buffer has this size
+                return file.read(state.st_size + 1)  # allocates this size, not `limit`
         finally:
             os.close(descriptor)
 

@@ -59,7 +59,7 @@ class GradientRecord:
         return (int(found[0]), int(found[-1])) if len(found) > 1 or alone else None
 
     def ratio(self) -> float:
-        """Return the norm of the last layer over that of the first, far above 1 if they vanish.
+        """Return the norm of the last layer over that of the first: high if gradients vanish.
 
         Layers as in `compared`; NaN if there are none.
         """

@@ -54,7 +54,8 @@ def pack(
     """Write ended runs and their comparisons into a pack.
 
     A comparison is included if all its ended runs are packed. Step times are included if all ended
-    runs of the store are. Omitted logits are replaced by the predicted classes.
+    runs of the store are, and records of removed runs always. Omitted logits are replaced by the
+    predicted classes.
 
     Args:
         store: Store of the runs.

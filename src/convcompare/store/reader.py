@@ -209,7 +209,11 @@ class RunReader:
         return trial
 
     def history(self, run_id: str) -> tuple[Epoch, ...]:
-        """Return the finished epochs of an incomplete trial, from its newest checkpoint."""
+        """Return the finished epochs of an incomplete trial, from its newest checkpoint.
+
+        Raises:
+            StoreError: if the record of that checkpoint is damaged.
+        """
         for state in checkpoints.states(self.files, self.folder(run_id), run_id):
             if isinstance(state, StoreError):
                 raise state

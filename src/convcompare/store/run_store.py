@@ -112,7 +112,7 @@ class RunStore(RunReader):
             yield lease
 
     def tidy(self, run_id: str) -> None:
-        """Delete the temporary files of an ended run, if its process died or failed to."""
+        """Delete the checkpoints and temporary files that are left of an ended run."""
         self.require_folder()
         folder = self.folder(run_id)
         kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}

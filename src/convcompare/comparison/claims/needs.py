@@ -31,7 +31,7 @@ recorded": a figure of runs that are trained again. "weights": a figure measured
 
 @dataclass(frozen=True)
 class Need:
-    """The need of an undecided statement.
+    """Seeds, epochs or records that would decide a statement.
 
     ``seeds`` is the number per network; None if no number up to `MOST_SEEDS` is known to suffice.
     ``would`` is the outcome if the true difference is the observed one; None if none was observed
@@ -73,7 +73,7 @@ class Aim:
 
 
 def need(judged: Judged, networks: int, seeds: int, kept: bool) -> Need:
-    """Return the need of an undecided statement.
+    """Return the seeds, epochs or records that would decide a statement.
 
     Seeds that do not count, such as those of runs at chance level, are replaced by further ones.
 
@@ -139,7 +139,7 @@ def _outcome(holds: bool) -> FinalOutcome:
 
 
 def _by_power(ways: Sequence[Aim], verdict: Verdict, networks: int) -> Need:
-    """Return the smallest larger number of seeds with which one of the aims has 80 % power."""
+    """Return the need of the fewest seeds, more than now, that give one aim 80 % power."""
     for seeds in range(verdict.n + 1, MOST_SEEDS + 1):
         for aim in ways:
             if _power(aim, verdict, seeds, networks) >= POWER:
