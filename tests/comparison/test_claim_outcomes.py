@@ -14,7 +14,7 @@ from convcompare.comparison.claims.counted import counted
 from convcompare.comparison.claims.outcomes import margin_of, outcome
 from convcompare.comparison.figures.catalogue import named
 from convcompare.comparison.figures.judge import Question, family_of
-from convcompare.comparison.figures.one_sample import Alone
+from convcompare.comparison.figures.one_sample import OneSample
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.pair_tests import PairTests
 from convcompare.comparison.stats.estimates import Estimate
@@ -127,7 +127,7 @@ def overfitted(gaps: tuple[float, ...]) -> ModelRuns:
 
 def test_a_figure_beside_a_number_is_the_one_sample_t_test() -> None:
     gap = named("gap")
-    (verdict,) = family_of([Question(gap, Alone(overfitted(GAPS), 0.05))], NOWHERE, TESTS)
+    (verdict,) = family_of([Question(gap, OneSample(overfitted(GAPS), 0.05))], NOWHERE, TESTS)
     expected = scipy_stats.ttest_1samp(GAPS, 0.05)
     assert verdict.p == pytest.approx(expected.pvalue)
     ends = expected.confidence_interval(0.95)
@@ -135,10 +135,10 @@ def test_a_figure_beside_a_number_is_the_one_sample_t_test() -> None:
     assert (verdict.joint.low, verdict.joint.high) == pytest.approx(np.array(ends) - 0.05)
     assert (verdict.relation, verdict.baseline, verdict.n) == ("higher", "5 points", 4)
     assert outcome(Statement(">", "gap"), verdict) == "confirmed"
-    without = Alone(ModelRuns("net", tuple(series("net", (0.9, 0.8, 0.9)))), 0.05)
+    without = OneSample(ModelRuns("net", tuple(series("net", (0.9, 0.8, 0.9)))), 0.05)
     (lacking,) = family_of([Question(gap, without)], NOWHERE, TESTS)
     assert outcome(Statement(">", "gap"), lacking) == "not recorded"
-    two = Alone(overfitted(GAPS[:2]), 0.05)
+    two = OneSample(overfitted(GAPS[:2]), 0.05)
     (few,) = family_of([Question(gap, two)], NOWHERE, TESTS)
     assert outcome(Statement(">", "gap"), few) == "undecided"
 
@@ -146,7 +146,7 @@ def test_a_figure_beside_a_number_is_the_one_sample_t_test() -> None:
 def test_a_ratio_beside_a_number_is_tested_by_logarithms() -> None:
     seconds = (10.0, 10.1, 10.2, 10.3)
     group = ModelRuns("net", tuple(series("net", (0.9,) * 4)))
-    (verdict,) = family_of([Question(named("time"), Alone(group, 8.0))], NOWHERE, TESTS)
+    (verdict,) = family_of([Question(named("time"), OneSample(group, 8.0))], NOWHERE, TESTS)
     expected = scipy_stats.ttest_1samp(np.log(seconds), np.log(8))
     assert verdict.p == pytest.approx(expected.pvalue)
     assert verdict.estimate is not None
@@ -156,14 +156,14 @@ def test_a_ratio_beside_a_number_is_tested_by_logarithms() -> None:
 def test_only_figures_with_such_a_test_are_compared_with_a_number() -> None:
     group = ModelRuns("net", tuple(series("net", (0.9, 0.8, 0.85))))
     with pytest.raises(UsageError, match="not with a number"):
-        family_of([Question(named("stability"), Alone(group, 0.01))], NOWHERE, TESTS)
+        family_of([Question(named("stability"), OneSample(group, 0.01))], NOWHERE, TESTS)
 
 
 def test_sizes_of_a_family_are_read_at_the_level_of_all_its_tests() -> None:
     """By hand: two tests, so 97.5 % each, whatever the step at which Holm decided."""
     group = overfitted(GAPS)
     gap, time = named("gap"), named("time")
-    asked = [Question(gap, Alone(group, 0.05)), Question(time, Alone(group, 8.0))]
+    asked = [Question(gap, OneSample(group, 0.05)), Question(time, OneSample(group, 8.0))]
     first, _ = family_of(asked, NOWHERE, TESTS)
     ends = scipy_stats.t.interval(0.975, 3, np.mean(GAPS), scipy_stats.sem(GAPS))
     assert first.joint is not None

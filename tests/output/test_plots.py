@@ -41,7 +41,7 @@ from convcompare.output.plots.kinds.learning_curves import band
 from convcompare.output.plots.source import Source, draw
 from convcompare.output.plots.style import COLOURS, looks, short
 from convcompare.store.json_records import write_record
-from convcompare.store.predictions import GivenClasses
+from convcompare.store.predictions import PredictedClasses
 from convcompare.store.run_store import Predictions, RunStore
 from tests.support.own_code import own_code_here
 
@@ -208,7 +208,7 @@ def test_confusion_matrices_count_every_test_image(drawings: Drawings, folder: P
 def test_a_confusion_matrix_by_hand() -> None:
     logits = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 0, 1]]
     predictions = Predictions(logits, np.array([0, 1, 0, 2, 0, 2]))
-    found = GivenClasses.of(predictions).confusion(3)
+    found = PredictedClasses.of(predictions).confusion(3)
     assert found.tolist() == [[2, 1, 0], [0, 1, 0], [0, 1, 1]]
     assert confused(found.astype(float)) == [(0, 1), (2, 1)]
 

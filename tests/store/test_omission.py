@@ -17,7 +17,7 @@ from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
 from convcompare.store.omission import CLASSES, LOGITS, OMISSION, replacement
 from convcompare.store.packing import pack
-from convcompare.store.predictions import NO_CLASS, GivenClasses, Predictions
+from convcompare.store.predictions import NO_CLASS, PredictedClasses, Predictions
 from convcompare.store.reader import RunReader
 from convcompare.store.run_store import RunStore
 from tests.support.trials import ENVIRONMENT, finished, trial
@@ -42,14 +42,14 @@ def small(store: Path, run: Run) -> Path:
 
 def test_the_classes_by_hand() -> None:
     logits = np.array([[1, 3, 3], [-1, -2, -3], [0, 0, 9], [0, 5, 0]], np.float32)
-    found = GivenClasses.of(Predictions(logits, np.array([1, 2, 2, 1])))
-    assert found.given.tolist() == [1, 0, 2, 1], "of equal logits the first counts"
+    found = PredictedClasses.of(Predictions(logits, np.array([1, 2, 2, 1])))
+    assert found.predicted.tolist() == [1, 0, 2, 1], "of equal logits the first counts"
     assert found.hits.tolist() == [True, False, True, True]
     assert found.confusion(3).tolist() == [[0, 0, 0], [0, 2, 0], [1, 0, 1]]
     arrays = found.to_arrays()
     assert arrays["given"].dtype == np.uint8
-    again = GivenClasses.from_arrays(arrays)
-    assert again.given.tolist() == found.given.tolist() and again.classes == 3
+    again = PredictedClasses.from_arrays(arrays)
+    assert again.predicted.tolist() == found.predicted.tolist() and again.classes == 3
     many = dataclasses.replace(found, classes=300)
     assert many.to_arrays()["labels"].dtype == np.uint16
 
@@ -57,8 +57,8 @@ def test_the_classes_by_hand() -> None:
 def test_no_class_is_known_of_logits_that_are_not_finite() -> None:
     logits = np.array([[1, 3], [np.nan, 2], [np.inf, 2]], np.float32)
     predictions = Predictions(logits, np.array([1, 1, 0]))
-    found = GivenClasses.of(predictions)
-    assert found.given.tolist() == [1, NO_CLASS, NO_CLASS]
+    found = PredictedClasses.of(predictions)
+    assert found.predicted.tolist() == [1, NO_CLASS, NO_CLASS]
     with pytest.raises(ValueError, match="finite"):
         _ = found.hits
     with pytest.raises(ValueError, match="finite"):
@@ -80,7 +80,7 @@ def test_no_class_is_known_of_logits_that_are_not_finite() -> None:
 def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
     arrays = {"given": np.array([0, 1]), "labels": np.array([1, 1]), "classes": np.array(3)}
     with pytest.raises(ValueError, match="classes"):
-        GivenClasses.from_arrays(arrays | change)
+        PredictedClasses.from_arrays(arrays | change)
 
 
 def test_a_run_keeps_its_logits_if_no_classes_can_stand_for_them(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_what_is_left_out_is_known(store: Path, small: Path, run: Run) -> None:
         assert set(new.sha256) - set(old.sha256) == {CLASSES}
         assert here.recorded(run_id) == there.recorded(run_id), "the record is as it was"
         logits = there.predictions(old)
-        classes = here.given_classes(new)
-        assert classes.given.tolist() == logits.logits.argmax(1).tolist()
+        classes = here.predicted_classes(new)
+        assert classes.predicted.tolist() == logits.logits.argmax(1).tolist()
         assert classes.labels.tolist() == logits.labels.tolist()
         assert (here.analysis(new, "features") is not None) == first
         with pytest.raises(UsageError, match="were left out when it was packed"):

@@ -52,7 +52,7 @@ class Assessment:
         share = 1 / max(2, len(conditions.classes))
         for run in self.comparison.finished:
             with suppress(UsageError):  # recorded without labels
-                share = run_flags.majority_share(self.store.given_classes(run).labels)
+                share = run_flags.majority_share(self.store.predicted_classes(run).labels)
                 break
         return ChanceLevel(share, conditions.test_images)
 
@@ -283,7 +283,7 @@ class Assessment:
 
     @cached_property
     def _tests(self) -> PairTests:
-        return PairTests(lambda run: self.store.given_classes(run).hits)
+        return PairTests(lambda run: self.store.predicted_classes(run).hits)
 
 
 def _key(question: Question) -> Key:

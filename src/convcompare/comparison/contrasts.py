@@ -78,7 +78,7 @@ def contrasts(
     for i, (pair, test) in enumerate(zip(allowed, made, strict=True)):
         own_level = level_of(different.steps[i])
         tested = replace(
-            _tested_alone(pair, test),
+            _unadjusted(pair, test),
             estimate=test.at(own_level),
             p_adjusted=different.adjusted[i],
             level=own_level,
@@ -96,7 +96,7 @@ def contrasts(
     return tuple(found.get(pair.labels) or _refused(pair) for pair in family)
 
 
-def _tested_alone(pair: Pair, test: PairedTest) -> Verdict:
+def _unadjusted(pair: Pair, test: PairedTest) -> Verdict:
     """Return a verdict with the fields that do not depend on the family."""
     return Verdict(
         *pair.labels,

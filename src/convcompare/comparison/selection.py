@@ -207,7 +207,7 @@ def _conditions(
     return Conditions(
         dataset=trial.dataset,
         train_images=0,
-        test_images=len(store.given_classes(ended[0]).labels) if ended else 0,
+        test_images=len(store.predicted_classes(ended[0]).labels) if ended else 0,
         shape="",
         test_split="test split",
         recipe=recipe_name(trial.config),

@@ -76,8 +76,8 @@ class Repetition:
         """Of a run whose logits were left out of its pack."""
         if LOGITS not in self.again.sha256:
             return Agreement("classes", False, "there are none now")
-        then = self.stored.given_classes(self.run).given
-        now = self.scratch.given_classes(self.again).given
+        then = self.stored.predicted_classes(self.run).predicted
+        now = self.scratch.predicted_classes(self.again).predicted
         if then.shape != now.shape:
             return Agreement("classes", False, f"{len(then):,} / {len(now):,} images")
         other = int((then != now).sum())

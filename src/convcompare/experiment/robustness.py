@@ -181,7 +181,7 @@ class NetworkAnswers:
 
 def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predictions1D) -> None:
     """ModelError unless the network that was rebuilt is the one that was trained."""
-    then = store.given_classes(run).given[images.rows]
+    then = store.predicted_classes(run).predicted[images.rows]
     agreeing = float(np.mean(then == found))
     if agreeing < AGREEING:
         raise ModelError(

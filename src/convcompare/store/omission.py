@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .predictions import NO_CLASS, GivenClasses, Predictions
+from .predictions import NO_CLASS, PredictedClasses, Predictions
 
 OMISSION, CLASSES = "left-out.json", "test_classes.npz"
 WEIGHTS, LOGITS = "weights.safetensors", "test_logits.npz"
@@ -28,10 +28,10 @@ class Omission:
     sha256: Mapping[str, str]
 
 
-def replacement(predictions: Predictions) -> GivenClasses | None:
+def replacement(predictions: Predictions) -> PredictedClasses | None:
     """Return the predicted classes, which replace logits; None if some logits are not finite."""
-    found = GivenClasses.of(predictions)
-    return None if (found.given == NO_CLASS).any() else found
+    found = PredictedClasses.of(predictions)
+    return None if (found.predicted == NO_CLASS).any() else found
 
 
 def kept_digests(recorded: Mapping[str, str], omission: Omission | None) -> dict[str, str]:

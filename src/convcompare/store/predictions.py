@@ -21,31 +21,31 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class GivenClasses:
+class PredictedClasses:
     """Predicted classes of n images, and their labels.
 
-    ``given`` and ``labels`` are ints (n,) from 0 to ``classes`` - 1; ``given`` is `NO_CLASS` if the
-    logits of the image are not finite.
+    ``predicted`` and ``labels`` are ints (n,) from 0 to ``classes`` - 1; ``predicted`` is
+    `NO_CLASS` if the logits of the image are not finite.
     """
 
-    given: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     classes: int
 
     @classmethod
-    def of(cls, predictions: Predictions) -> GivenClasses:
+    def of(cls, predictions: Predictions) -> PredictedClasses:
         """Return the classes of the largest logits; the first if several are equal."""
         import numpy as np
 
         logits, labels = predictions.logits, predictions.labels
-        given = np.where(np.isfinite(logits).all(1), logits.argmax(1), NO_CLASS)
-        return cls(given, labels.astype("int64"), logits.shape[1])
+        predicted = np.where(np.isfinite(logits).all(1), logits.argmax(1), NO_CLASS)
+        return cls(predicted, labels.astype("int64"), logits.shape[1])
 
     @property
     def hits(self) -> npt.NDArray[np.bool_]:
         """Whether each prediction is correct, (n,). Raises ValueError if an image has no class."""
         self._check()
-        right: npt.NDArray[np.bool_] = self.given == self.labels
+        right: npt.NDArray[np.bool_] = self.predicted == self.labels
         return right
 
     def confusion(self, classes: int) -> npt.NDArray[np.int64]:
@@ -57,11 +57,11 @@ class GivenClasses:
         import numpy as np
 
         self._check()
-        cells = np.bincount(classes * self.labels + self.given, minlength=classes**2)
+        cells = np.bincount(classes * self.labels + self.predicted, minlength=classes**2)
         return cells.reshape(classes, classes)
 
     def _check(self) -> None:
-        if (self.given == NO_CLASS).any():
+        if (self.predicted == NO_CLASS).any():
             raise ValueError("logits must be finite")
 
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -70,22 +70,22 @@ class GivenClasses:
 
         small = np.min_scalar_type(self.classes - 1)
         return {
-            "given": self.given.astype(small),
+            "given": self.predicted.astype(small),
             "labels": self.labels.astype(small),
             "classes": np.array(self.classes),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> GivenClasses:
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> PredictedClasses:
         """Return the classes that `to_arrays` converted.
 
         Raises:
             ValueError: if the shapes differ, or a class is out of range.
         """
-        given, labels = (arrays[name].astype("int64") for name in ("given", "labels"))
+        predicted, labels = (arrays[name].astype("int64") for name in ("given", "labels"))
         classes = int(arrays["classes"].item())
-        if given.ndim != 1 or given.shape != labels.shape or not len(given):
+        if predicted.ndim != 1 or predicted.shape != labels.shape or not len(predicted):
             raise ValueError("classes (n,) and labels (n,)")
-        if min(given.min(), labels.min()) < 0 or max(given.max(), labels.max()) >= classes:
+        if min(predicted.min(), labels.min()) < 0 or max(predicted.max(), labels.max()) >= classes:
             raise ValueError(f"classes must be 0 to {classes - 1}")
-        return cls(given, labels, classes)
+        return cls(predicted, labels, classes)

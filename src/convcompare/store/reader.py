@@ -36,7 +36,7 @@ from .layout import (
     comparison_record,
 )
 from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, kept_digests
-from .predictions import GivenClasses, Predictions
+from .predictions import PredictedClasses, Predictions
 from .run import Epoch, Run, Trial
 
 if TYPE_CHECKING:  # listing runs does not need numpy
@@ -240,16 +240,16 @@ class RunReader:
             )
         return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
 
-    def given_classes(self, run: Run) -> GivenClasses:
+    def predicted_classes(self, run: Run) -> PredictedClasses:
         """Return the predicted classes and the labels of the test split after the last epoch.
 
         Raises:
             UsageError: if the run was recorded without labels.
         """
         if CLASSES not in run.sha256:
-            return GivenClasses.of(self.predictions(run))
+            return PredictedClasses.of(self.predictions(run))
         try:
-            return GivenClasses.from_arrays(self._arrays(run, CLASSES))
+            return PredictedClasses.from_arrays(self._arrays(run, CLASSES))
         except (KeyError, ValueError) as error:
             raise self.files.damaged(self._at(run.id, CLASSES), str(error)) from error
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..comparison import Comparison
 from ..figures.catalogue import named
 from ..figures.judge import Question
-from ..figures.one_sample import Alone, shown_number
+from ..figures.one_sample import OneSample, shown_number
 from ..model_runs import ModelRuns
 from ..pairs import Pair
 from ..score import Score
@@ -54,11 +54,11 @@ class Sides:
     pairs: Mapping[frozenset[str], Pair]
     score: Score
 
-    def of(self, assertion: Assertion) -> Pair | Alone:
+    def of(self, assertion: Assertion) -> Pair | OneSample:
         """Return the runs that a statement is about."""
         if isinstance(assertion.second, str):
             return self.pairs[frozenset((assertion.first, assertion.second))]
-        return Alone(self.groups[assertion.first], assertion.second, self.score)
+        return OneSample(self.groups[assertion.first], assertion.second, self.score)
 
 
 def sides(comparison: Comparison, pairs: Sequence[Pair]) -> Sides:

@@ -17,7 +17,7 @@ from ..stats.paired import Spread
 from ..verdict import Relation, Verdict
 from .figure_tests import Tested, tested
 from .measure import Measure
-from .one_sample import Alone, tested_alone
+from .one_sample import OneSample, one_sample_test
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Question:
     """A figure to compare between two networks, or between a network and a number."""
 
     measure: Measure
-    about: Pair | Alone
+    about: Pair | OneSample
 
 
 def family_of(
@@ -68,7 +68,7 @@ def _accuracy_of(question: Question) -> Pair | None:
 def _tested(question: Question, store: RunStore) -> Tested | Verdict:
     if isinstance(question.about, Pair):
         return tested(question.measure, question.about, store)
-    return tested_alone(question.measure, question.about, store)
+    return one_sample_test(question.measure, question.about, store)
 
 
 def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:

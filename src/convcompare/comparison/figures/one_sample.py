@@ -18,7 +18,7 @@ from .measure import Measure
 
 
 @dataclass(frozen=True)
-class Alone:
+class OneSample:
     """The runs of a network, and the number with which a figure of them is compared.
 
     ``value`` is in the unit of the records: accuracies are fractions.
@@ -36,7 +36,7 @@ def shown_number(value: float, quantity: Quantity) -> str:
     return f"{quantity.factor * value:.6g} {quantity.unit}".rstrip()
 
 
-def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Verdict:
+def one_sample_test(measure: Measure, sample: OneSample, store: RunStore) -> Tested | Verdict:
     """Return the test of a figure against a number, or a final verdict if there is no test.
 
     It is Student's one-sample t-test over the seeds, of the differences or of the log ratios.
@@ -45,13 +45,13 @@ def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Ve
     Raises:
         UsageError: for spreads and for times that may not be reached, which have no such test.
     """
-    quantity, label = measure.quantity, alone.model.label
-    blank = Verdict(label, shown_number(alone.value, quantity), quantity, "unclear")
+    quantity, label = measure.quantity, sample.model.label
+    blank = Verdict(label, shown_number(sample.value, quantity), quantity, "unclear")
     if measure.test in ("spread", "times"):
         raise UsageError(f"{quantity.noun} is compared between networks, not with a number")
-    runs = alone.model.runs if measure.test == "counted" else alone.model.finished
+    runs = sample.model.runs if measure.test == "counted" else sample.model.finished
     read = [
-        alone.score.of(run) if measure.test == "accuracy" else measure.of_run(run, store)
+        sample.score.of(run) if measure.test == "accuracy" else measure.of_run(run, store)
         for run in runs
     ]
     values = [value for value in read if value is not None]
@@ -60,8 +60,8 @@ def tested_alone(measure: Measure, alone: Alone, store: RunStore) -> Tested | Ve
         reason = Refusal("not recorded" if runs else "no run", (label,))
         return replace(blank, relation="refused", refusal=reason)
     if measure.test == "counted":
-        return _counted(blank, values, alone.value)
-    beside = [alone.value] * len(values)
+        return _counted(blank, values, sample.value)
+    beside = [sample.value] * len(values)
     make = figure_tests.by_ratio if measure.test == "ratio" else figure_tests.by_mean
     return make(measure, blank, values, beside)
 

@@ -54,7 +54,7 @@ def class_table(assessment: Assessment) -> Table:
 def _accuracies(assessment: Assessment) -> tuple[dict[str, Array], npt.NDArray[np.int64]]:
     """Return the accuracy by class of each network, and the number of test images by class."""
     given = {
-        group.label: [assessment.store.given_classes(run) for run in group.finished]
+        group.label: [assessment.store.predicted_classes(run) for run in group.finished]
         for group in assessment.comparison.groups
         if group.finished
     }

@@ -56,7 +56,7 @@ def confusion_matrix(source: Source) -> list[Drawing]:
 def mean_confusion(source: Source, group: ModelRuns) -> Matrix:
     """Return the mean of the confusion matrices of a model's finished runs."""
     n = len(source.classes)
-    every = [source.store.given_classes(run).confusion(n) for run in group.finished]
+    every = [source.store.predicted_classes(run).confusion(n) for run in group.finished]
     return np.asarray(np.mean(every, axis=0), np.float64)
 
 
