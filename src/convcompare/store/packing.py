@@ -71,15 +71,11 @@ def pack(
         for damage in damages_of(store, run_id):
             raise damage.error
     comparisons = _comparisons(store, set(run_ids))
-    first, named = _first_seeds(store, run_ids), {*without, *first_seed}
     entries = dict[str, bytes | None].fromkeys([*comparisons, *_beside(store, run_ids)])
+    first, named = _first_seeds(store, run_ids), {*without, *first_seed}
     for run_id in run_ids:
         entries |= _of_run(store, run_id, set(without) if run_id in first else named)
-    for name in entries:
-        if not MEMBER.fullmatch(name):
-            raise StoreError(
-                f"{quote(name)} cannot be packed by that name", "letters, digits and `.-_` can"
-            )
+    _check_names(entries)
 
     def fill(file: IO[bytes]) -> None:
         digests = {}
@@ -101,6 +97,15 @@ def pack(
     atomic_files.make_folder(path.parent)
     atomic_files.write(path, fill)
     return Packed(len(run_ids), len(comparisons), path.stat().st_size)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Raise StoreError for a name that a pack cannot have."""
+    for name in names:
+        if not MEMBER.fullmatch(name):
+            raise StoreError(
+                f"{quote(name)} cannot be packed by that name", "letters, digits and `.-_` can"
+            )
 
 
 def part_of(name: str) -> str:
