@@ -64,10 +64,10 @@ def test_what_is_not_known_of_a_kind_is_not_used() -> None:
 
 def test_float64_is_computed_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.ones(2)
-    assert devices.where_double(x) is x
+    assert devices.to_float64_device(x) is x
     on_meta = torch.ones(2, device="meta")
     monkeypatch.setitem(devices.TRAITS, "meta", devices.TRAITS["cuda"])
-    assert devices.where_double(on_meta) is on_meta
+    assert devices.to_float64_device(on_meta) is on_meta
 
 
 def test_the_units_of_the_processor_by_both_of_torchs_answers() -> None:

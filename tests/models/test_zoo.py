@@ -23,7 +23,7 @@ from convcompare.models.findings import Found
 from convcompare.models.interface import copied
 from convcompare.models.notation import Notation, Part, parse
 from convcompare.models.shape import Shape
-from convcompare.models.trained_weights import weights_left_alone
+from convcompare.models.trained_weights import untrained_weights
 from tests.support.networks import deep_ones_long, is_deep
 
 MNIST, CIFAR = Shape(1, 28, 10), Shape(3, 32, 10)
@@ -164,7 +164,7 @@ def test_every_network_takes_every_small_image(name: str, shape: Shape) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_parameter_is_reached(name: str) -> None:
     model = resolve(name, CIFAR).build(0, "meta")
-    assert weights_left_alone(model, CIFAR) == ()
+    assert untrained_weights(model, CIFAR) == ()
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_parameters_without_gradient_are_named() -> None:
 
     model = Forgetful().eval()
     state = torch.get_rng_state()
-    found = weights_left_alone(copied(model), Shape(3, 2, 10))
+    found = untrained_weights(copied(model), Shape(3, 2, 10))
     assert found == (Found("untrained weights", "`unused.weight`, `unused.bias`"),)
     assert torch.equal(state, torch.get_rng_state()) and not model.training
     assert not model.norm.num_batches_tracked and model.used.weight.grad is None

@@ -111,7 +111,7 @@ class _Own(nn.Module):
     ],
 )
 def test_shared_and_lazy_parameters(pattern: str, frozen: set[str]) -> None:
-    builder = Builder("own", _Own, {}, SHAPE, "file", freeze=pattern, tried=False)
+    builder = Builder("own", _Own, {}, SHAPE, "file", freeze=pattern, examined=False)
     model = builder.build(0)
     assert {name for name, p in model.named_parameters() if not p.requires_grad} == frozen
     counted = builder.description.frozen

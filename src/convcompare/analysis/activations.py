@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from convcompare.models.devices import where_double
+from convcompare.models.devices import to_float64_device
 from convcompare.models.inspection import calls_seen, evaluating
 from convcompare.models.layers import activation
 from convcompare.store.feature_record import FeatureRecord
@@ -81,14 +81,14 @@ class _Seen:
         Of the first one, the channels with the largest standard deviation are kept.
         """
         by_channel = output.float().transpose(0, 1).flatten(1)
-        dead = where_double(by_channel.amax(1) <= 0).double().mean().item()
+        dead = to_float64_device(by_channel.amax(1) <= 0).double().mean().item()
         self.statistics[name] = (by_channel.mean().item(), by_channel.std().item(), dead)
         if not self.first_layer:
             spread = by_channel.std(1, unbiased=False)
             count = min(SHOWN_CHANNELS, len(spread))
             chosen = spread.topk(count).indices.sort().values
             self.first_layer, self.channels = name, chosen.cpu().numpy().astype(np.int64)
-            means = where_double(by_channel).mean(1, dtype=torch.float64)
+            means = to_float64_device(by_channel).mean(1, dtype=torch.float64)
             self.channel_means = means.cpu().numpy()
             self.first = _half(output[: self.shown, chosen])
 

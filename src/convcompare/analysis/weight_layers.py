@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from convcompare.core.failures import is_out_of_memory
 from convcompare.models.einsum import hidden_products
 from convcompare.models.inspection import calls_seen
-from convcompare.models.mac_counter import about, name_of
+from convcompare.models.mac_counter import name_of, operator_info
 from convcompare.models.mac_rules import RULES
 from convcompare.models.operator_mode import OperatorMode
 from convcompare.models.summed_products import SummedProducts
@@ -159,7 +159,7 @@ class _Watch(OperatorMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name, has_parts = about(function)
+        name, has_parts = operator_info(function)
         if has_parts:
             with self:
                 output = function.decompose(*args, **kwargs)

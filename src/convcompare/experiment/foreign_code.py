@@ -87,14 +87,14 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Network:
 
 
 def examine(
-    text: str, shape: Shape, freeze: str | None = None, tried: bool = True
+    text: str, shape: Shape, freeze: str | None = None, examined: bool = True
 ) -> ForeignNetwork:
     """All that `ForeignNetwork` tells, worked out in the process that has the code.
 
-    Without `tried` the network is built and counted alone.
+    Without `examined` the network is built and counted alone.
     """
-    builder = replace(_builder(text, shape, freeze), tried=tried)
-    if tried:
+    builder = replace(_builder(text, shape, freeze), examined=examined)
+    if examined:
         _known[builder.spec, shape, freeze] = builder
     return ForeignNetwork(
         spec=builder.spec,

@@ -38,15 +38,15 @@ class Builder(Construction):
     """A spec bound to a shape, which builds the network any number of times and describes it.
 
     Attributes:
-        tried: whether a user's network is examined when it is described.
+        examined: whether a user's network is examined when it is described.
     """
 
-    tried: bool = True
+    examined: bool = True
 
     @cached_property
     def description(self) -> Description:
         """Counts and findings of the network, computed once."""
-        return describe(self, self.tried)
+        return describe(self, self.examined)
 
     @cached_property
     def random_setup(self) -> bool:
@@ -88,12 +88,12 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
     context = {name: getattr(shape, name) for name in CONTEXT if name in declared}
     written = tuple((name, format_value(value)) for name, value in values.items())
     arguments = {**context, **values}
-    whole = str(Spec(spec.name, written))
+    resolved = str(Spec(spec.name, written))
     weights = library_weights(spec.name, values) if origin == "library" else None
     if weights is not None:
         code = _code_with(code, weights)
     return Builder(
-        whole, function, arguments, shape, origin, code, state, weights=weights, freeze=freeze
+        resolved, function, arguments, shape, origin, code, state, weights=weights, freeze=freeze
     )
 
 
@@ -123,10 +123,10 @@ def options(text: str) -> dict[str, Option]:
     return _find(Spec.parse(text).name)[1]
 
 
-_Found = tuple[Callable[..., Any], dict[str, Option], str | None, ProcessState | None]
+_Lookup = tuple[Callable[..., Any], dict[str, Option], str | None, ProcessState | None]
 
 
-def _find(name: str) -> _Found:
+def _find(name: str) -> _Lookup:
     """Return how to build the network `name`.
 
     Returns:

@@ -23,7 +23,7 @@ from .input_hints import channels_hint, size_hint, unfitting_hint
 from .mac_counter import Tally
 from .meta_device import building_on
 from .output_hints import logits_hint, shape_hint
-from .trained_weights import weights_left_alone
+from .trained_weights import untrained_weights
 
 FOR_A_NETWORK = "a smaller network, or a machine with more memory"
 
@@ -54,12 +54,12 @@ class Description:
     frozen: Frozen | None = None
 
 
-def describe(network: Construction, tried: bool) -> Description:
+def describe(network: Construction, examined: bool) -> Description:
     """Build a network, run two images through it, and return its counts and findings.
 
     Args:
         network: builds the network.
-        tried: whether a user's network is also examined (`examination`).
+        examined: whether a user's network is also examined (`examination`).
 
     Raises:
         ModelError: if the network fails, or does not return num_classes numbers per image.
@@ -71,12 +71,12 @@ def describe(network: Construction, tried: bool) -> Description:
             "build it in the function: each seed needs weights of its own",
         )
     _check_output(network, output)
-    parameters = _trained(network, model)
+    parameters = _trainable_elements(network, model)
     _check_state(network, model)
     image_setup = isinstance(model, InitialisedFromImages)
     found = _in_training(network, model)
     found += (Found("compiled"),) if network.compiles_itself() else ()
-    if network.origin == "file" and tried:
+    if network.origin == "file" and examined:
         try:
             found += examination.examine(network.build, network.shape, macs.macs)
         except Exception as error:
@@ -120,7 +120,7 @@ def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:
         ) from error
 
 
-def _trained(network: Construction, model: nn.Module) -> int:
+def _trainable_elements(network: Construction, model: nn.Module) -> int:
     """Return the number of trainable elements; raise ModelError if there are none."""
     trained, frozen = inspection.parameters(model), inspection.frozen_parameters(model)
     if not trained:
@@ -167,7 +167,7 @@ def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
     try:
         return (
             *([Found("frozen weights", f"{frozen:,}")] if frozen else []),
-            *weights_left_alone(
+            *untrained_weights(
                 replica, network.shape, lambda out: _check_output(network, out, " in training mode")
             ),
         )
@@ -181,16 +181,16 @@ def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:
 
 
 def _counted(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
-    """Return what `_try` does, on the CPU if a library's network cannot be built on `meta`."""
+    """Return what `_run_once` does, on the CPU if a library's network cannot be built on `meta`."""
     try:
-        return _try(network, device)
+        return _run_once(network, device)
     except Exception:
         if network.origin != "library":
             raise
-        return _try(network, "cpu")
+        return _run_once(network, "cpu")
 
 
-def _try(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
+def _run_once(network: Construction, device: str) -> tuple[nn.Module, Tally, object]:
     """Build the network and run two images through it; return it, its MACs and its output.
 
     Raises ModelError if its own `__call__` bypasses its hooks, or if the pass creates parameters.
@@ -227,10 +227,10 @@ def _batch_hint(network: Construction, error: Exception) -> str | None:
     """Return a hint with the only batch size that the network accepts; None without one."""
     named = batches_named(error)
     tries = [*((n, "meta") for n in (*named, *USUAL_BATCHES)), *((n, "cpu") for n in named)]
-    many = next((n for n, device in tries if _takes_images(network, n, device)), None)
-    if many is None or _takes_images(network, 2, "meta"):
+    size = next((n for n, device in tries if _takes_images(network, n, device)), None)
+    if size is None or _takes_images(network, 2, "meta"):
         return None
-    return f"it takes batches of {many} images alone: `len(x)` in place of {many}, or `.flatten(1)`"
+    return f"it takes batches of {size} images alone: `len(x)` in place of {size}, or `.flatten(1)`"
 
 
 def _takes_images(network: Construction, images: int, device: str) -> bool:
@@ -242,7 +242,7 @@ def _takes_images(network: Construction, images: int, device: str) -> bool:
             output = interface.in_mode(model, False)(zeros)
     except Exception:
         return False
-    return _gives_rows(output, images)
+    return _has_rows(output, images)
 
 
 def _takes_size(network: Construction, size: int) -> bool:
@@ -257,17 +257,17 @@ def _takes_size(network: Construction, size: int) -> bool:
     try:
         sized = replace(network, shape=shape, arguments=arguments)
         try:
-            _, _, output = _try(sized, "meta")
+            _, _, output = _run_once(sized, "meta")
         except Exception as error:
             if "meta" not in str(error):
                 raise
-            _, _, output = _try(sized, "cpu")
+            _, _, output = _run_once(sized, "cpu")
     except Exception:
         return False
-    return _gives_rows(output, 2)
+    return _has_rows(output, 2)
 
 
-def _gives_rows(output: object, images: int) -> bool:
+def _has_rows(output: object, images: int) -> bool:
     """Return whether an output has one row per image, with any number of classes."""
     return isinstance(output, Tensor) and output.ndim == 2 and len(output) == images
 

@@ -66,7 +66,7 @@ def device_count(kind: str) -> int:
     return torch.accelerator.device_count() if kind == accelerator() else 0
 
 
-def devices_here() -> str:
+def available_devices() -> str:
     """Return the available devices as ``--device`` names them: ``cpu, cuda:0, cuda:1``."""
     kind = accelerator()
     several = [] if kind is None else [f"{kind}:{index}" for index in range(device_count(kind))]
@@ -76,10 +76,10 @@ def devices_here() -> str:
 def device_name(device: torch.device) -> str:
     """Return a device's product name, such as ``NVIDIA H200``; its kind if it has none."""
     if device.type == "mps":
-        ask: Any = getattr(torch.backends.mps, "get_name", None)
-        return str(ask()) if ask else "Apple GPU"
-    ask = getattr(torch.get_device_module(device), "get_device_name", None)
-    return str(ask(device)) if ask and device.type != "cpu" else device.type
+        query: Any = getattr(torch.backends.mps, "get_name", None)
+        return str(query()) if query else "Apple GPU"
+    query = getattr(torch.get_device_module(device), "get_device_name", None)
+    return str(query(device)) if query and device.type != "cpu" else device.type
 
 
 def built_for() -> dict[str, str]:
@@ -161,8 +161,8 @@ def fast_bf16(device: torch.device) -> tuple[bool, str]:
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return fast, "tensor cores" if fast else "no fast bf16 on this GPU"
-    ask = getattr(torch.get_device_module(device), "is_bf16_supported", None)
-    if ask is not None and ask():
+    query = getattr(torch.get_device_module(device), "is_bf16_supported", None)
+    if query is not None and query():
         return True, f"{device.type} has bf16"
     return False, f"bf16 on {device.type} is not known to be faster"
 
@@ -172,9 +172,9 @@ _BF16_UNITS = (("amx_tile", "AMX"), ("avx512_bf16", "AVX-512 BF16"))
 
 def _processor_has(flag: str) -> bool:
     """Return whether the CPU has a unit, by its name in `torch.cpu.get_capabilities`."""
-    ask: Any = getattr(torch.cpu, "get_capabilities", None)
-    if ask is not None:
-        return bool(ask().get(flag))
+    query: Any = getattr(torch.cpu, "get_capabilities", None)
+    if query is not None:
+        return bool(query().get(flag))
     # before torch 2.11
     older: Any = {
         "amx_tile": torch.cpu._is_amx_tile_supported,
@@ -188,7 +188,7 @@ def compile_options(device: torch.device) -> dict[str, Any]:
     return {"triton.cudagraphs": True} if traits(device).graphs else {}
 
 
-def where_double(tensor: Tensor) -> Tensor:
+def to_float64_device(tensor: Tensor) -> Tensor:
     """Return a tensor on a device that supports float64: its own, or else the CPU."""
     return tensor if traits(tensor.device).float64 else tensor.cpu()
 

@@ -61,7 +61,7 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     found = [*_of_initialisation(build, model), *_of_outputs(model, batches)]
     found += _of_a_training_pass(model, batches[0])
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
-    found += inexact_gradients(_moved(model), batches[0][: images // 4])
+    found += inexact_gradients(_perturbed(model), batches[0][: images // 4])
     state = () if Found("varying layers") in found else hidden_state(build, batches[0])
     if state and not _repeats(build, batches[0]):
         found += [Found("unseeded draws")]
@@ -119,34 +119,34 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     if not all(bool(output.isfinite().all()) for output in plain):
         yield Found("not finite")
         return
-    moved = _moved(model)  # a last layer that starts at zero would hide the others
+    perturbed = _perturbed(model)  # a last layer that starts at zero would hide the others
     with suppress(Exception):  # runs evaluate after training, which may complete the setup
-        _outputs(in_mode(moved, True), batches[1])
+        _outputs(in_mode(perturbed, True), batches[1])
     trained = [_evaluated(model, images, training=True) for images in batches]
     bright = 100 * batches[0]
-    if _are_all_probabilities(plain, _evaluated(moved, bright)) or _are_all_probabilities(
-        trained, _evaluated(moved, bright, training=True)
+    if _are_all_probabilities(plain, _evaluated(perturbed, bright)) or _are_all_probabilities(
+        trained, _evaluated(perturbed, bright, training=True)
     ):
         yield Found("probabilities")
-    elif _saturates(_evaluated(_moved(model, times=100), batches[0])):
+    elif _saturates(_evaluated(_perturbed(model, times=100), batches[0])):
         yield Found("bounded")
     images = batches[0]
-    first, again = _evaluated(moved, images, seed=0), _evaluated(moved, images, seed=1)
+    first, again = _evaluated(perturbed, images, seed=0), _evaluated(perturbed, images, seed=1)
     if not first.isfinite().all():
         return
     if not _close(first, again):
         yield Found("random evaluation")
     elif _close(first, first[:1].expand_as(first)):
-        if _close(*(_evaluated(moved, images, training=True) for images in batches)):
+        if _close(*(_evaluated(perturbed, images, training=True) for images in batches)):
             yield Found("constant")  # and not due to BatchNorm's initial statistics
     else:
-        used = in_mode(copied(moved), False)
+        used = in_mode(copied(perturbed), False)
         _outputs(used, batches[1])
         if not _close(first, _outputs(used, images)):
             yield Found("batch")
             return
         with suppress(Exception):  # some networks accept only certain batch sizes
-            if not _close(first[1:-1], _evaluated(moved, images[1:-1])):  # first and last removed
+            if not _close(first[1:-1], _evaluated(perturbed, images[1:-1])):  # without ends
                 yield Found("batch")
 
 
@@ -154,7 +154,7 @@ def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
     """Yield findings about a training pass: outputs other than float32, and a changed mode."""
     kinds: dict[str, None] = {}
 
-    def look(module: nn.Module, inputs: object, output: object) -> None:
+    def record(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, Tensor) and output.is_floating_point():
             kinds[str(output.dtype).removeprefix("torch.")] = None
 
@@ -162,7 +162,7 @@ def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
     training = [module for module in model.modules() if module.training]
     for module in model.modules():
         if module is model or any(True for _ in module.parameters(recurse=False)):
-            module.register_forward_hook(look)
+            module.register_forward_hook(record)
     _outputs(model, images)
     if others := [name for name in kinds if name != "float32"]:
         yield Found("own precision", listed(others))
@@ -172,7 +172,7 @@ def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
 
 def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:
     """Return whether the MACs depend on the images, or on weights that make outputs extreme."""
-    networks, images = (model, _moved(model, times=100)), [one[:1] for one in batches]
+    networks, images = (model, _perturbed(model, times=100)), [one[:1] for one in batches]
     images.append(torch.zeros_like(images[0]))  # `Description.macs` are counted on zeros
     return len({count_macs(one, some)[0].counted for one in networks for some in images}) > 1
 
@@ -205,7 +205,7 @@ def _saturates(output: Tensor) -> bool:
     return 0.9 < output.abs().max().item() <= 1 + SAME
 
 
-def _moved(model: nn.Module, times: float = 1) -> nn.Module:
+def _perturbed(model: nn.Module, times: float = 1) -> nn.Module:
     """Return a copy with noise added to every weight, then multiplied by `times`."""
     other = copied(model)
     with torch.no_grad(), seeded(0):

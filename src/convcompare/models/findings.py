@@ -159,8 +159,8 @@ class Found:
     @property
     def text(self) -> str:
         """The predicate that follows the name of the network, with the detail."""
-        said, colon, rest = KINDS[self.name].text.partition(":")
-        return said + (f" ({self.detail})" if self.detail else "") + colon + rest
+        predicate, colon, rest = KINDS[self.name].text.partition(":")
+        return predicate + (f" ({self.detail})" if self.detail else "") + colon + rest
 
     @property
     def hint(self) -> str:

@@ -25,13 +25,14 @@ def freeze(model: nn.Module, pattern: str, label: str) -> None:
     if not matched or len(matched) == len(trained):
         what = "matches no parameter of" if not matched else "leaves nothing to train of"
         raise ModelError(
-            f"`--freeze {pattern}` {what} {quote(label)}", f"its parameters: {_some([*trained])}"
+            f"`--freeze {pattern}` {what} {quote(label)}",
+            f"its parameters: {_excerpt([*trained])}",
         )
     for name in matched:
         trained[name].requires_grad_(False)
 
 
-def hold(model: nn.Module, pattern: str) -> None:
+def freeze_again(model: nn.Module, pattern: str) -> None:
     """Freeze the same parameters again, after a network has changed `requires_grad` itself."""
     for parameter in _matched(model, pattern).values():
         parameter.requires_grad_(False)
@@ -60,7 +61,7 @@ def _is_updated(module: nn.Module) -> bool:
     return running and bool(parameters) and not any(p.requires_grad for p in parameters)
 
 
-def _some(names: list[str]) -> str:
+def _excerpt(names: list[str]) -> str:
     if len(names) <= 2 * SHOWN + 1:
         return ", ".join(map(quote, names))
     first, last = names[:SHOWN], names[-SHOWN:]

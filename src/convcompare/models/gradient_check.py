@@ -25,7 +25,7 @@ from .interface import copied, in_mode
 from .operator_mode import OperatorMode
 from .randomness import seeded
 
-MOST = 24
+MAX_PARAMETERS = 24
 """Maximum number of parameters that are checked one by one after a check of all has failed."""
 ELEMENTS = 10_000
 """Approximate number of elements that are moved per parameter: those of its first rows."""
@@ -77,12 +77,12 @@ def inexact_gradients(model: nn.Module, images: Tensor) -> list[Found]:
     for precision, training in product(PRECISIONS, (True, False)):
         with suppress(Exception):  # it may not accept this dtype or batch size
             check = _Check(in_mode(copied(model), training), images, precision)
-            whole = check.along(check.names)
-            if not (check.repeats and whole.known):
+            overall = check.along(check.names)
+            if not (check.repeats and overall.known):
                 continue
-            if whole.right:
+            if overall.right:
                 return []
-            each = ((name, check.along([name])) for name in check.names[:MOST])
+            each = ((name, check.along([name])) for name in check.names[:MAX_PARAMETERS])
             names = [name for name, one in each if one.known and not one.right]
             kind = "surrogate gradients" if check.steps else "inexact gradients"
             return [Found(kind, listed(names))]

@@ -51,10 +51,10 @@ def channels_hint(error: Exception, shape: Shape) -> str | None:
     found = _CHANNELS.search(str(error))
     if found is None or int(found[2]) != shape.in_channels:
         return None
-    wanted = int(found[1])
-    if (shape.in_channels, wanted) == (1, 3):
+    needed = int(found[1])
+    if (shape.in_channels, needed) == (1, 3):
         return "it takes 3 channels: `--channels 3` repeats grey images"
-    if wanted == 1:
+    if needed == 1:
         return "it takes 1 channel: `--channels 1` averages the channels"
     return None
 

@@ -115,7 +115,7 @@ def count_macs(model: nn.Module, images: Tensor, all_alike: bool = False) -> tup
     """
     with evaluating(model), torch.no_grad():
         if all_alike:
-            tallies, output = count_pass(model, images, stays=True)
+            tallies, output = count_pass(model, images, torch_only=True)
             total = sum(tallies.values(), Tally())
             return Tally(total.counted // len(images), total.names), output
         output = model(images.clone())

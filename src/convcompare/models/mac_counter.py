@@ -33,7 +33,7 @@ from .summed_products import SummedProducts
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
 """Tensor methods that pass its values to code whose arithmetic is not visible."""
 
-_PASSES_BY = re.compile(r"prim::(mkldnn_\w+|\w*Group)")
+_BYPASSES_DISPATCHER = re.compile(r"prim::(mkldnn_\w+|\w*Group)")
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Tally:
         return Tally(self.counted + other.counted, self.names | other.names)
 
 
-Ended = Callable[[nn.Module, Any], None]
+OnOutput = Callable[[nn.Module, Any], None]
 """Called after the call of a watched module, with the module and its output."""
 Tallies = Mapping[str, Tally]
 """Tallies by the name of the innermost watched module; the empty name outside of all."""
@@ -68,7 +68,7 @@ class MacCounter(OperatorMode):
 
     Attributes:
         tallies: the counts so far.
-        places: names of the watched modules that are running, innermost last.
+        running: names of the watched modules that are running, innermost last.
     """
 
     supports_higher_order_operators = True
@@ -77,20 +77,20 @@ class MacCounter(OperatorMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.tallies: dict[str, Tally] = {}
         self.products = SummedProducts()
-        self.places: list[str] = [""]
+        self.running: list[str] = [""]
 
     @property
-    def here(self) -> Tally:
+    def current(self) -> Tally:
         """Tally of the innermost watched module that is running."""
-        return self.tallies.setdefault(self.places[-1], Tally())
+        return self.tallies.setdefault(self.running[-1], Tally())
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name, has_parts = about(function)
+        name, decomposes = operator_info(function)
         output = None if kwargs else output_of(function, args)
-        if output is None and has_parts:
+        if output is None and decomposes:
             with self:
                 output = function.decompose(*args, **kwargs)
             if output is not NotImplemented:
@@ -103,24 +103,24 @@ class MacCounter(OperatorMode):
         factors = self.products.completed(name_of(function), args, output)
         if factors:
             real = 4 if _is_complex(factors) else 1
-            self.here.counted += real * args[0].numel()
+            self.current.counted += real * args[0].numel()
         return output
 
     def _add(self, name: str, args: Any, output: Any) -> None:
         if name not in RULES:
-            self.here.names[name] = None
+            self.current.names[name] = None
         elif not all(map(_is_dense, args)):
-            self.here.names[f"{name} (sparse or nested)"] = None
+            self.current.names[f"{name} (sparse or nested)"] = None
         else:
             try:
                 real = 4 if _is_complex(args) else 1
-                self.here.counted += real * RULES[name].count(args, output)
+                self.current.counted += real * RULES[name].count(args, output)
             except Exception:
-                self.here.names[name] = None
+                self.current.names[name] = None
 
 
 @functools.cache
-def about(function: Any) -> tuple[str, bool]:
+def operator_info(function: Any) -> tuple[str, bool]:
     """Return the name of an operator, empty if it multiplies nothing, and whether it decomposes.
 
     Under ``torch.inference_mode`` composite operators reach the mode undecomposed.
@@ -128,8 +128,8 @@ def about(function: Any) -> tuple[str, bool]:
     name = name_of(function)
     if name in RULES:
         return name, False
-    has_parts = hasattr(function, "decompose") and function._can_decompose()
-    return (name if unknown(name) else ""), has_parts
+    decomposes = hasattr(function, "decompose") and function._can_decompose()
+    return (name if unknown(name) else ""), decomposes
 
 
 @functools.cache
@@ -168,10 +168,10 @@ class _BeyondOperators(TorchFunctionMode):
             given = args[0]
             activation = given.is_floating_point() and not isinstance(given, nn.Parameter)
             if activation and given.numel() > 1:
-                self.counter.here.names[f"Tensor.{name}"] = None
+                self.counter.current.names[f"Tensor.{name}"] = None
         output = function(*args, **(kwargs or {}))  # first, so that torch rejects invalid calls
         real = 4 if _is_complex(args) else 1
-        self.counter.here.counted += real * hidden_products(function, args)
+        self.counter.current.counted += real * hidden_products(function, args)
         return output
 
 
@@ -179,8 +179,8 @@ def tallies_of(
     model: nn.Module,
     images: Tensor,
     watched: Mapping[nn.Module, str] | None = None,
-    began: Callable[[], None] = lambda: None,
-    ended: Ended = lambda *_: None,
+    on_pass: Callable[[], None] = lambda: None,
+    on_output: OnOutput = lambda *_: None,
 ) -> Tallies:
     """Count the multiply-accumulates of a pass of one image, per watched module.
 
@@ -192,13 +192,13 @@ def tallies_of(
         model: the network.
         images: images (n, c, h, w), of which the first is counted.
         watched: modules to count separately, with their names.
-        began: called before each pass.
-        ended: called after each call of a watched module.
+        on_pass: called before each pass.
+        on_output: called after each call of a watched module.
     """
 
     def count(some: Tensor) -> Tallies:
-        began()
-        return count_pass(model, some, watched, ended)[0]
+        on_pass()
+        return count_pass(model, some, watched, on_output)[0]
 
     try:
         try:
@@ -207,13 +207,13 @@ def tallies_of(
             if len(images) == 1:
                 raise
             some, more = count(images), count(torch.cat([images, images]))
-            return {place: _extrapolated(some.get(place, Tally()), more[place], len(images))
-                    for place in more}  # fmt: skip
+            return {name: _extrapolated(some.get(name, Tally()), more[name], len(images))
+                    for name in more}  # fmt: skip
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        began()
-        with suppress(Exception), torch.no_grad(), _calls(MacCounter(), watched or {}, ended):
+        on_pass()
+        with suppress(Exception), torch.no_grad(), _calls(MacCounter(), watched or {}, on_output):
             model(images.clone())
         return {"": Tally(0, {f"the network, which fails under a counter ({reason(error)})": None})}
 
@@ -222,8 +222,8 @@ def count_pass(
     model: nn.Module,
     images: Tensor,
     watched: Mapping[nn.Module, str] | None = None,
-    ended: Ended = lambda *_: None,
-    stays: bool = False,
+    on_output: OnOutput = lambda *_: None,
+    torch_only: bool = False,
 ) -> tuple[Tallies, Any]:
     """Count the multiply-accumulates of one pass, without gradients, on a copy of the images.
 
@@ -234,8 +234,8 @@ def count_pass(
         model: the network.
         images: images (n, c, h, w).
         watched: modules to count separately, with their names.
-        ended: called after each call of a watched module.
-        stays: whether the network is known to pass no activations to NumPy or other code.
+        on_output: called after each call of a watched module.
+        torch_only: whether the network is known to pass no activations to NumPy or other code.
 
     Returns:
         The tallies per watched module, and the output.
@@ -244,8 +244,8 @@ def count_pass(
     with (
         torch.no_grad(),
         _without_fast_path(),
-        _calls(counter, watched or {}, ended),
-        nullcontext() if stays else _BeyondOperators(counter),
+        _calls(counter, watched or {}, on_output),
+        nullcontext() if torch_only else _BeyondOperators(counter),
         counter,
     ):
         output = model(images.clone())
@@ -258,7 +258,9 @@ def _extrapolated(some: Tally, more: Tally, images: int) -> Tally:
 
 
 @contextmanager
-def _calls(counter: MacCounter, watched: Mapping[nn.Module, str], ended: Ended) -> Iterator[None]:
+def _calls(
+    counter: MacCounter, watched: Mapping[nn.Module, str], on_output: OnOutput
+) -> Iterator[None]:
     """Return a context in which the operators of watched modules are counted under their names.
 
     The hooks are global, since scripted modules accept no hooks of their own.
@@ -266,14 +268,14 @@ def _calls(counter: MacCounter, watched: Mapping[nn.Module, str], ended: Ended) 
 
     def enter(module: nn.Module, _: Any) -> None:
         if module in watched:
-            counter.places.append(watched[module])
+            counter.running.append(watched[module])
         if isinstance(module, torch.jit.ScriptModule):
-            counter.here.names |= dict.fromkeys(_hidden(module))
+            counter.current.names |= dict.fromkeys(_hidden(module))
 
     def leave(module: nn.Module, _: Any, output: Any) -> None:
         if module in watched:
-            counter.places.pop()
-            ended(module, output)
+            counter.running.pop()
+            on_output(module, output)
 
     hooks = (
         register_module_forward_pre_hook(enter),
@@ -291,7 +293,7 @@ def _hidden(module: torch.jit.ScriptModule) -> Iterator[str]:
 
     def search(block: Any) -> Iterator[str]:
         for node in block.nodes():
-            if _PASSES_BY.fullmatch(node.kind()):
+            if _BYPASSES_DISPATCHER.fullmatch(node.kind()):
                 yield node.kind()
             for inner in node.blocks():
                 yield from search(inner)

@@ -56,19 +56,19 @@ def _linear(args: Sequence[Any], _: Any) -> int:
     return int(args[0].numel() * args[1].shape[0])
 
 
-def _places(images: Tensor) -> int:
+def _positions(images: Tensor) -> int:
     """Return the number of images times positions of (n, c, …)."""
     return int(images.shape[0] * math.prod(images.shape[2:]))
 
 
 def _forward(args: Sequence[Any], out: Any) -> int:
     """Count one product per weight and output position: (n, c, …) by (o, c / groups, …)."""
-    return int(args[1].numel() * _places(out))
+    return int(args[1].numel() * _positions(out))
 
 
 def _transposed(args: Sequence[Any], _: Any) -> int:
     """Count one product per weight and input position."""
-    return int(args[1].numel() * _places(args[0]))
+    return int(args[1].numel() * _positions(args[0]))
 
 
 def _convolution(args: Sequence[Any], out: Any) -> int:
@@ -84,8 +84,8 @@ def _trilinear(args: Sequence[Any], _: Any) -> int:
     shapes = []
     for operand, inserted in zip(args[:3], args[3:6], strict=True):
         shape = list(operand.shape)
-        for place in sorted(inserted):
-            shape.insert(place, 1)
+        for index in sorted(inserted):
+            shape.insert(index, 1)
         shapes.append(shape)
     return math.prod(map(max, zip(*shapes, strict=True)))
 
@@ -100,7 +100,7 @@ def _attention(args: Sequence[Any], _: Any) -> int:
     return int(rows * key.shape[-2] * (query.shape[-1] + value.shape[-1]))
 
 
-def _places_first(args: Sequence[Any], out: Any) -> int:
+def _positions_first(args: Sequence[Any], out: Any) -> int:
     """Count attention of (n, positions, heads, size); ValueError for packed sequences."""
     query, key, value = (one.transpose(1, 2) for one in args[:3])
     if query.ndim != 4:
@@ -111,16 +111,16 @@ def _places_first(args: Sequence[Any], out: Any) -> int:
 def _multi_head(args: Sequence[Any], _: Any) -> int:
     """Count the projections of queries, keys, values and output, and the attention."""
     query, key, value, width = args[:4]
-    tokens, read = query.shape[0] * query.shape[1], key.shape[1]
+    tokens, keys = query.shape[0] * query.shape[1], key.shape[1]
     inputs = sum(one.shape[0] * one.shape[1] for one in (query, key, value))
     projections = inputs * args[5].numel() // 3 + tokens * args[7].numel()
-    return int(projections + 2 * tokens * read * width)
+    return int(projections + 2 * tokens * keys * width)
 
 
 def _encoder_layer(args: Sequence[Any], _: Any) -> int:
     """Count a layer of a transformer's encoder: self-attention and two linear layers."""
     tokens, width = math.prod(args[0].shape[:-1]), args[1]
-    weights = sum(args[place].numel() for place in (3, 5, 14, 16))
+    weights = sum(args[index].numel() for index in (3, 5, 14, 16))
     return int(tokens * (weights + 2 * args[0].shape[-2] * width))
 
 
@@ -172,7 +172,7 @@ def _rules() -> Iterator[tuple[str, Rule]]:
     for name in (*fused.split(), "fused_attention_overrideable", "attention_math_for_mps"):
         yield f"_scaled_dot_product_{name}", Rule(_attention, ())
     for name in ("_flash_attention_forward", "_efficient_attention_forward"):
-        yield name, Rule(_places_first, ())
+        yield name, Rule(_positions_first, ())
     yield "higher_order::flex_attention", Rule(_attention, ())
     yield "_native_multi_head_attention", Rule(_multi_head, (5, 7))
     yield "_transformer_encoder_layer_fwd", Rule(_encoder_layer, (3, 5, 14, 16))
@@ -184,7 +184,7 @@ def _rules() -> Iterator[tuple[str, Rule]]:
 RULES: Mapping[str, Rule] = {
     name if "::" in name else f"aten::{name}": rule for name, rule in _rules()
 }
-_ITS_OWN = ("aten", "prim", "prims", "profiler", "c10d", "_c10d_functional")
+_TORCH_NAMESPACES = ("aten", "prim", "prims", "profiler", "c10d", "_c10d_functional")
 """Namespaces of torch's own operators; those of all others are unknown."""
 _MULTIPLIES = re.compile(
     r"\w*mm|\w*mv|v?dot|conv|conv\dd|convolution|matmul|attention|linear|rnn|lstm|gru|c2c|c2r|r2c|"
@@ -209,6 +209,6 @@ def unknown(name: str) -> bool:
     if name in RULES or name in _HARMLESS:
         return False
     namespace, _, word = name.partition("::")
-    if namespace not in _ITS_OWN:
+    if namespace not in _TORCH_NAMESPACES:
         return True
     return any(_MULTIPLIES.fullmatch(part) for part in word.split("_"))

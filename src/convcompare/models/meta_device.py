@@ -53,7 +53,7 @@ class _OnMeta(DeviceContext):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if function in _FILLS and _may_be_left(args[0]):
+        if function in _FILLS and _can_skip(args[0]):
             return args[0]
         kwargs = kwargs or {}
         if function is nn.init.kaiming_uniform_ and _AS_LAYERS.items() <= kwargs.items():
@@ -66,7 +66,7 @@ class _OnMeta(DeviceContext):
         return function(*args, **kwargs)
 
 
-def _may_be_left(values: Tensor) -> bool:
+def _can_skip(values: Tensor) -> bool:
     """Return whether a tensor has no values, and torch would allow changing them in place."""
     return values.is_meta and not (values.requires_grad and torch.is_grad_enabled())
 
@@ -218,9 +218,9 @@ def _mean(values: Tensor, dims: Sequence[int] | None, keepdim: bool = False) -> 
     count = values.dim()
     if not dims or not values.is_floating_point() or not all(-count <= dim < count for dim in dims):
         return None
-    gone = {dim % count for dim in dims}
-    sides = [1 if place in gone else side for place, side in enumerate(values.shape)]
-    return values.new_empty([side for i, side in enumerate(sides) if keepdim or i not in gone])
+    removed = {dim % count for dim in dims}
+    sides = [1 if place in removed else side for place, side in enumerate(values.shape)]
+    return values.new_empty([side for i, side in enumerate(sides) if keepdim or i not in removed])
 
 
 def _changed(values: Tensor, *others: Any) -> Tensor | None:

@@ -79,13 +79,13 @@ def _of_hub(hub: str, files: tuple[str, ...], how: dict[str, Any]) -> WeightsFil
     from huggingface_hub.errors import EntryNotFoundError
 
     repository, _, revision = hub.partition("@")
-    for kept in (True, False):
-        if not kept:
-            _reach(hub, huggingface_hub.constants.ENDPOINT)
+    for cached in (True, False):
+        if not cached:
+            _check_reachable(hub, huggingface_hub.constants.ENDPOINT)
         for file in files:
             try:
                 found = huggingface_hub.hf_hub_download(
-                    repository, file, revision=revision or None, local_files_only=kept
+                    repository, file, revision=revision or None, local_files_only=cached
                 )
             except EntryNotFoundError:  # no such file in the repository or in the cache
                 continue
@@ -95,7 +95,7 @@ def _of_hub(hub: str, files: tuple[str, ...], how: dict[str, Any]) -> WeightsFil
     raise _unavailable(hub, f"it has no file {' or '.join(files)}")
 
 
-def _reach(hub: str, endpoint: str) -> None:
+def _check_reachable(hub: str, endpoint: str) -> None:
     """Raise DataError if the hub does not respond; its client would retry for a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         raise _unavailable(hub, "they are not in the cache, and HF_HUB_OFFLINE is set")

@@ -73,9 +73,9 @@ def _declare(operator: str) -> None:
 
 def _forget() -> None:
     """Remove partly imported modules, so that the next import starts over."""
-    half: list[tuple[str, ModuleType]] = [
+    partial: list[tuple[str, ModuleType]] = [
         (name, module) for name, module in sys.modules.items()
         if name.partition(".")[0] == "torchvision"
     ]  # fmt: skip
-    for name, _ in half:
+    for name, _ in partial:
         del sys.modules[name]

@@ -22,7 +22,7 @@ IMAGES = 2
 """Images per pass."""
 
 
-def weights_left_alone(
+def untrained_weights(
     replica: nn.Module, shape: Shape, check: Callable[[object], None] = lambda _: None
 ) -> tuple[Found, ...]:
     """Return findings about weights that training does not change.
@@ -45,18 +45,18 @@ def weights_left_alone(
     parameters = {name: p for name, p in replica.named_parameters() if p.requires_grad}
     device = next(iter(parameters.values())).device
     known, leaves = {id(p) for p in replica.parameters()}, dict[int, Tensor]()
-    untrained, still, reached, initial = [*parameters], list[str](), 0, dict[str, Tensor]()
+    untrained, zero, reached, initial = [*parameters], list[str](), 0, dict[str, Tensor]()
     replica.train()
     for number in count():
-        if number > 1 and (not (untrained or still) or number - reached >= PASSES):
+        if number > 1 and (not (untrained or zero) or number - reached >= PASSES):
             break
         with seeded(number, device), torch.enable_grad():
             images = (1 + number) * torch.randn(shape.size(IMAGES), device=device)
             if number > 1:
                 initial = initial or {name: p.detach().clone() for name, p in parameters.items()}
-                _put_near(parameters, initial)
-                light = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
-                images += torch.cat([light, -light])
+                _perturb(parameters, initial)
+                brightness = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
+                images += torch.cat([brightness, -brightness])
             try:
                 logits = replica(images)
                 if number == 0:
@@ -68,25 +68,25 @@ def weights_left_alone(
             except Exception:
                 if number < 2:
                     raise  # later passes may fail because of their weights
-        before = len(untrained), len(still)
+        before = len(untrained), len(zero)
         untrained = [name for name in untrained if parameters[name].grad is None]
-        still = [name for name, p in parameters.items() if _is_zero(p)]
-        reached = number + 1 if (len(untrained), len(still)) != before else reached
+        zero = [name for name, p in parameters.items() if _is_zero(p)]
+        reached = number + 1 if (len(untrained), len(zero)) != before else reached
     for one in leaves.values():
         one.grad = None  # it may belong to the user's module, not to the copy
     return (
         *([Found("untrained weights", listed(untrained))] if untrained else []),
-        *([Found("zero gradients", listed(still))] if still else []),
-        *([Found("unregistered weights", _place(replica, leaves.values()))] if leaves else []),
+        *([Found("zero gradients", listed(zero))] if zero else []),
+        *([Found("unregistered weights", _located(replica, leaves.values()))] if leaves else []),
     )
 
 
 @torch.no_grad()
-def _put_near(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
+def _perturb(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
     """Set weights to the initial ones plus noise of larger size, also those that are 0."""
-    for name, begun in initial.items():
-        scale = 4 * begun.abs().mean() + 0.1
-        parameters[name].copy_(begun + scale * torch.randn_like(begun))
+    for name, start in initial.items():
+        scale = 4 * start.abs().mean() + 0.1
+        parameters[name].copy_(start + scale * torch.randn_like(start))
 
 
 def _is_zero(parameter: Tensor) -> bool:
@@ -113,21 +113,21 @@ def _leaves(root: Any) -> Iterator[Tensor]:
                 waiting.append(following)
 
 
-def _place(model: nn.Module, weights: Collection[Tensor]) -> str:
+def _located(model: nn.Module, weights: Collection[Tensor]) -> str:
     """Return the number of elements of weights, and the attributes that contain them."""
-    wanted = {id(one) for one in weights}
+    ids = {id(one) for one in weights}
     names = [
-        f"{place}.{name}".lstrip(".")
-        for place, module in model.named_modules()
+        f"{path}.{name}".lstrip(".")
+        for path, module in model.named_modules()
         for name, value in vars(module).items()
         if name not in ("_parameters", "_modules", "_buffers")
-        and any(id(one) in wanted for one in _held(value))
+        and any(id(one) in ids for one in _tensors_in(value))
     ]
-    many = f"{sum(one.numel() for one in weights):,}"
-    return f"{many} in {listed(names)}" if names else many
+    elements = f"{sum(one.numel() for one in weights):,}"
+    return f"{elements} in {listed(names)}" if names else elements
 
 
-def _held(value: object) -> Iterator[Tensor]:
+def _tensors_in(value: object) -> Iterator[Tensor]:
     """Yield the tensors of an attribute: itself, of a module, or of a list, tuple or mapping."""
     if isinstance(value, Tensor):
         yield value
@@ -135,6 +135,6 @@ def _held(value: object) -> Iterator[Tensor]:
         yield from value.parameters()
     elif isinstance(value, list | tuple):
         for one in value:
-            yield from _held(one)
+            yield from _tensors_in(one)
     elif isinstance(value, Mapping):
-        yield from _held(list(value.values()))
+        yield from _tensors_in(list(value.values()))

@@ -17,9 +17,9 @@ from convcompare.core.process import cores
 from convcompare.core.version import __version__
 from convcompare.models.devices import (
     accelerator,
+    available_devices,
     device_count,
     device_name,
-    devices_here,
     empty_cache,
     fast_bf16,
 )
@@ -46,11 +46,12 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
         asked = torch.device(device)
     except RuntimeError:
         raise UsageError(
-            f"there is no kind of device {quote(device)}", f"devices here: auto, {devices_here()}"
+            f"there is no kind of device {quote(device)}",
+            f"devices here: auto, {available_devices()}",
         ) from None
     if (asked.index or 0) >= device_count(asked.type):
         raise UsageError(
-            f"there is no device {quote(device)} here, only {devices_here()}",
+            f"there is no device {quote(device)} here, only {available_devices()}",
             "`--device cpu`, or `--device auto` for the best one; `convcompare doctor` says "
             "what is missing",
         )

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 
 from convcompare.core.seeding import TrialSeeds
-from convcompare.models.freezing import hold
+from convcompare.models.freezing import freeze_again
 from convcompare.models.image_setup import InitialisedFromImages
 from convcompare.models.randomness import seeded
 
@@ -60,4 +60,4 @@ def begin_epoch(model: nn.Module, epoch: int, frozen: str | None) -> None:
     if isinstance(model, ChangedByEpoch):
         model.begin_epoch(epoch)
         if frozen is not None:
-            hold(model, frozen)
+            freeze_again(model, frozen)

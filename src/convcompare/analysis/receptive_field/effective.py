@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.failures import reason
-from convcompare.models.devices import where_double
+from convcompare.models.devices import to_float64_device
 from convcompare.models.inspection import evaluating
 
 from .traced import ReceptiveField
@@ -109,7 +109,7 @@ def effective_field(
     unit = (layer.units[0] // 2, layer.units[1] // 2)
     for first in range(0, len(images), 16):
         batch = images[first : first + 16]
-        gradient = where_double(_gradient(model, batch, layer.name, unit)).double()
+        gradient = to_float64_device(_gradient(model, batch, layer.name, unit)).double()
         power = gradient.square() if measure == "squared" else gradient.abs()
         total += power.sum((0, 1)).cpu()
     if not total.isfinite().all() or not total.sum() > 0:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..devices import where_double
+from ..devices import to_float64_device
 
 PATCH = 2
 """Side of the patches in pixels."""
@@ -43,7 +43,7 @@ class PatchWhitening(nn.Conv2d):
 
 def patch_covariance(images: Tensor) -> Tensor:
     """Return the covariance (4·c, 4·c) of all 2×2 patches of images (n, c, h, w), in float64."""
-    images = where_double(images)
+    images = to_float64_device(images)
     size = images.shape[1] * PATCH**2
     total = torch.zeros(size, dtype=torch.float64, device=images.device)
     products = torch.zeros(size, size, dtype=torch.float64, device=images.device)
