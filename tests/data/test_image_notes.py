@@ -15,7 +15,7 @@ from convcompare.core.errors import DataError
 from convcompare.data.data_notes import DataNote, from_text, to_text
 from convcompare.data.dataset import Dataset, Split
 from convcompare.data.examine import examine
-from convcompare.data.near_copies import NEAR, looked_at, near_copies
+from convcompare.data.near_copies import NEAR, compared_rows, near_copies
 from convcompare.data.sources.image_scaling import scaling_of
 from tests.support.images import fill, kinds, load, noise, save
 
@@ -269,8 +269,8 @@ def test_images_of_few_pixels_are_alike_by_chance() -> None:
 
 
 def test_a_part_of_many_test_images_is_looked_at() -> None:
-    assert looked_at(10_000, 2_000).tolist() == list(range(10_000))
-    part = looked_at(10_000, 60_000)
+    assert compared_rows(10_000, 2_000).tolist() == list(range(10_000))
+    part = compared_rows(10_000, 60_000)
     assert len(part) == 333 and part[0] == 0 and part[-1] == 9969
     assert set(np.diff(part)) == {30, 31}
 

@@ -13,7 +13,7 @@ from tests.support.mirrors import FILES, SIZE, SPLITS, served
 from .harness import Case, Outcome, cases, must, nursery
 
 CONNECT, SPEED, WINDOW = 0.6, 20_000.0, 0.6
-"""Patience of these tests: seconds for an answer, bytes a second over so many seconds."""
+"""Time limits of these tests: seconds for an answer, bytes a second over so many seconds."""
 FAULTS = (
     "stall",
     "mute",
@@ -76,7 +76,7 @@ def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     """Fetch in this process; print what came, or the error."""
     from convcompare.core.errors import ConvcompareError
     from convcompare.data.dataset import Sources
-    from convcompare.data.sources.download import Mirror, Patience
+    from convcompare.data.sources.download import Mirror, TimeLimits
     from convcompare.data.sources.fetch import PublishedFiles, obtain
     from convcompare.data.sources.idx import read_idx_folder
 
@@ -85,7 +85,7 @@ def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
     found: dict[str, Any] = {"error": "", "hint": "", "code": 0, "sha256": ""}
     try:
         sources = Sources(Path(cache), data_dir=Path(data_dir) if data_dir else None)
-        splits, _ = obtain(published, sources, Patience(CONNECT, SPEED, WINDOW))
+        splits, _ = obtain(published, sources, TimeLimits(CONNECT, SPEED, WINDOW))
         found["sha256"] = fingerprint(splits)
     except ConvcompareError as error:
         found |= {"error": error.message, "hint": error.hint, "code": error.exit_code}

@@ -49,14 +49,14 @@ def shifted_pair(images: Images) -> tuple[Images, Images]:
     """
     from .corruptions.geometry import moved
 
-    ways = []
+    shifted = []
     for side in "ab":
         parts = []
         for number, part in _chunks(images):
             draw = np.random.default_rng(seed_of(f"pair {side}", number))
             parts.append(moved(part, draw.integers(-PAIR, PAIR + 1, size=(len(part), 2))))
-        ways.append(np.concatenate(parts))
-    return ways[0], ways[1]
+        shifted.append(np.concatenate(parts))
+    return shifted[0], shifted[1]
 
 
 def chosen_rows(labels: npt.NDArray[np.integer[Any]], most: int = IMAGES) -> Rows:

@@ -11,7 +11,7 @@ from convcompare.core.formatting import several
 
 from .data_notes import DataNote
 from .dataset import Split
-from .near_copies import looked_at, near_copies
+from .near_copies import compared_rows, near_copies
 from .spellings import meaning
 
 FEW = 5
@@ -76,10 +76,10 @@ def _near_leaks(
              if digests[1][row] not in trained]  # fmt: skip
     if not found:
         return []
-    looked = len(looked_at(len(test), len(train)))
-    share = len(found) / looked
+    compared = len(compared_rows(len(test), len(train)))
+    share = len(found) / compared
     of = several(len(test), "test image")
-    of = of if looked == len(test) else f"{looked:,} that were looked at of {of}"
+    of = of if compared == len(test) else f"{compared:,} that were looked at of {of}"
     text = (
         f"{len(found):,} of {of} ({100 * share:.3g} %) {_are(found)} nearly equal to a training "
         "image, or to its mirror image"

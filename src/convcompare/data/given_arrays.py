@@ -47,7 +47,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
         parts = [*parts[0], *parts[1]]
     if len(parts) == 2:
         classes = _classes(*parts)
-        parts = [array for one in parts for array in _drawn(one)]
+        parts = [array for one in parts for array in _items_of(one)]
     if len(parts) != 4:
         raise UsageError(f"`dataset=` has {len(parts)} parts", HINT)
     arrays = LabelledArrays(*(_array(one) for one in parts))
@@ -122,7 +122,7 @@ def _array(part: Any) -> npt.NDArray[Any]:
     return found
 
 
-def _drawn(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _items_of(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return images and labels of a map-style data set, in its order."""
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise UsageError(f"a part of `dataset=` is a {type(dataset).__name__}", HINT)

@@ -213,8 +213,8 @@ def flat_labels(labels: Array, images: int, split: str) -> Array:
             f"there are {images} {split} images and labels of the shape {labels.shape}",
             "one label per image",
         )
-    whole = labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
-    if whole or labels.dtype.kind in "bui":
+    integral = labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
+    if integral or labels.dtype.kind in "bui":
         if labels.dtype.kind in "fu" and (np.abs(labels) >= _TOO_LARGE).any():
             raise DataError(
                 f"some {split} labels are no numbers of classes, as {labels.max()}",

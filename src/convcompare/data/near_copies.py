@@ -41,12 +41,12 @@ def near_copies(train: Images, test: Images) -> Iterator[tuple[int, int]]:
 
     Args:
         train: uint8 (n, channels, h, w).
-        test: uint8 (m, channels, h, w), of which those in `looked_at` are compared.
+        test: uint8 (m, channels, h, w), of which those in `compared_rows` are compared.
     """
     if train.shape[2] < _SIDE:
         return
     known = np.ascontiguousarray(_patterns(train).T)
-    rows = looked_at(len(test), len(train))
+    rows = compared_rows(len(test), len(train))
     for first in range(0, len(rows), _AT_A_TIME):
         part = rows[first : first + _AT_A_TIME]
         images = test[part]
@@ -70,7 +70,7 @@ def _nearest(image: Images, train: Images, alike: _Values) -> int | None:
     return None
 
 
-def looked_at(test: int, train: int) -> npt.NDArray[np.int64]:
+def compared_rows(test: int, train: int) -> npt.NDArray[np.int64]:
     """Return the indices of the test images that are compared: all, or some spread evenly.
 
     Args:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .dataset import Images
 
 Values = npt.NDArray[np.float32]
-Places = npt.NDArray[np.floating[Any]]
+Positions = npt.NDArray[np.floating[Any]]
 
 
 def to_uint8(values: npt.NDArray[np.floating[Any]]) -> Images:
@@ -19,7 +19,7 @@ def to_uint8(values: npt.NDArray[np.floating[Any]]) -> Images:
     return pixels
 
 
-def seen_at(images: Images, rows: Places, columns: Places) -> Images:
+def sampled_at(images: Images, rows: Positions, columns: Positions) -> Images:
     """Resample images at other positions by bilinear interpolation.
 
     The edge is repeated beyond the image.
@@ -40,7 +40,7 @@ def seen_at(images: Images, rows: Places, columns: Places) -> Images:
     return to_uint8(_between(upper, lower, down))
 
 
-def grid(images: Images) -> tuple[Places, Places]:
+def grid(images: Images) -> tuple[Positions, Positions]:
     """Return rows (1, h, 1) and columns (1, 1, w) of the pixels relative to the image's centre."""
     height, width = images.shape[2:]
     rows = np.arange(height) - (height - 1) / 2
@@ -48,11 +48,11 @@ def grid(images: Images) -> tuple[Places, Places]:
     return rows[None, :, None], columns[None, None, :]
 
 
-def seen_from_centre(images: Images, rows: Places, columns: Places) -> Images:
-    """Resample images as `seen_at`, at positions relative to the image's centre, as in `grid`."""
+def sampled_from_centre(images: Images, rows: Positions, columns: Positions) -> Images:
+    """Resample images as `sampled_at`, with positions relative to the centre, as in `grid`."""
     height, width = images.shape[2:]
     rows, columns = np.broadcast_arrays(rows, columns)
-    return seen_at(images, rows + (height - 1) / 2, columns + (width - 1) / 2)
+    return sampled_at(images, rows + (height - 1) / 2, columns + (width - 1) / 2)
 
 
 def _taken(images: Images, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Values:

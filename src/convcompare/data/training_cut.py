@@ -80,10 +80,10 @@ def check_cut(config: TrainConfig, labels: npt.NDArray[np.int64], classes: Seque
         )
     check_held_out(config.val_fraction, image_numbers(config, labels))
     counts, held_out = _by_class(config, labels)
-    if gone := np.flatnonzero((counts == held_out) & (counts > 0)).tolist():
+    if emptied := np.flatnonzero((counts == held_out) & (counts > 0)).tolist():
         raise UsageError(
             f"`val_fraction` {config.val_fraction:g} holds out every training image of "
-            f"{listed([classes[i] for i in gone], 3)}",
+            f"{listed([classes[i] for i in emptied], 3)}",
             "a smaller share, or more images of them",
         )
 

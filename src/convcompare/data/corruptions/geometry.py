@@ -8,7 +8,7 @@ import numpy.typing as npt
 from convcompare.core.registry import register
 
 from ..dataset import Images
-from ..pixels import grid, seen_from_centre
+from ..pixels import grid, sampled_from_centre
 
 DIRECTIONS = np.array([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)])
 """Offsets (down, right) of the eight neighbours of a pixel."""
@@ -30,7 +30,9 @@ def rotation(images: Images, severity: int, seed: int) -> Images:
     angles = np.radians(ANGLES[severity - 1]) * _signs(images, seed)
     cosine, sine = np.cos(angles), np.sin(angles)
     rows, columns = grid(images)
-    return seen_from_centre(images, cosine * rows - sine * columns, sine * rows + cosine * columns)
+    return sampled_from_centre(
+        images, cosine * rows - sine * columns, sine * rows + cosine * columns
+    )
 
 
 @register.corruption("scale", levels=FACTORS, unit="factor")
@@ -38,7 +40,7 @@ def scale(images: Images, severity: int, seed: int) -> Images:
     """Enlarged or shrunk about its centre, by a factor of 1.1 to 1.6."""
     factors = FACTORS[severity - 1] ** _signs(images, seed)
     rows, columns = grid(images)
-    return seen_from_centre(images, rows / factors, columns / factors)
+    return sampled_from_centre(images, rows / factors, columns / factors)
 
 
 def moved(images: Images, by: npt.NDArray[np.integer]) -> Images:

@@ -23,8 +23,8 @@ def jpeg(images: Images, severity: int, seed: int) -> Images:
     """Compressed as JPEG at a quality of 60 to 7, by Pillow."""
     quality = QUALITIES[severity - 1]
     if images.shape[1] == COLOURS:
-        whole = [_compressed(image.transpose(1, 2, 0), quality) for image in images]
-        return np.ascontiguousarray(np.stack(whole).transpose(0, 3, 1, 2))
+        compressed = [_compressed(image.transpose(1, 2, 0), quality) for image in images]
+        return np.ascontiguousarray(np.stack(compressed).transpose(0, 3, 1, 2))
     planes = [_compressed_planes(images[:, i], quality) for i in range(images.shape[1])]
     return np.stack(planes, axis=1)
 

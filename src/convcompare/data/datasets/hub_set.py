@@ -46,13 +46,13 @@ def hub_set(
     if not _REPOSITORY.fullmatch(repository):
         raise UsageError(f"{quote(path)} is not a data set of the hub", "hf:OWNER/NAME@REVISION")
     options = ParquetOptions(size, image, label, HoldOut(test, seed))
-    kept = _kept(sources, repository, revision, config)
-    if kept is None and sources.offline:
+    cached = _cached(sources, repository, revision, config)
+    if cached is None and sources.offline:
         raise DataError(
             f"hf:{path} is not on this machine, and downloads are off",
             "`hf:OWNER/NAME@COMMIT` needs no network once it is cached",
         )
-    commit, files = kept or _fetched(sources, repository, revision, config)
+    commit, files = cached or _fetched(sources, repository, revision, config)
     folder = _folder(sources, repository, commit)
     name = f"hf:{repository}@{commit}"
     return read_parquet(folder, split_files(files, name, config), name, options)
@@ -67,7 +67,7 @@ def _list_file(folder: Path, config: str) -> Path:
     return folder.with_name(f"{folder.name}--{config.replace('/', '--')}.json")
 
 
-def _kept(
+def _cached(
     sources: Sources, repository: str, revision: str, config: str
 ) -> tuple[str, list[PurePosixPath]] | None:
     """Return a commit and its files if all are cached; None for a revision that may change."""

@@ -120,7 +120,7 @@ def _decoded(
     check_room(f"folder:{tree.root}", len(files), (channels, size, size))
     decoded = decode_images(files, size, channels)
     if not skip:
-        _check_whole(decoded, names, tree.root)
+        _check_readable(decoded, names, tree.root)
     splits, split_names = _as_splits(decoded, parts, names)
     classes = tuple(map(shortened, tree.classes))
     _check_filled(splits, classes, tree.root, decoded)
@@ -142,20 +142,20 @@ def _as_splits(
     decoded: DecodedImages, parts: tuple[Files, Files], names: Sequence[str]
 ) -> tuple[Splits, tuple[list[str], list[str]]]:
     """Return the readable images as train and test split, and their names."""
-    whole = np.array([not one.reason for one in decoded.facts], bool)
+    readable = np.array([not one.reason for one in decoded.facts], bool)
     found, shown, start = [], [], 0
     for part in parts:
         labels = np.repeat(np.arange(len(part), dtype=np.int64), [len(group) for group in part])
         here = slice(start, start + len(labels))
         start += len(labels)
         images = decoded.images[here]
-        kept = whole[here]
+        kept = readable[here]
         found.append(Split(images if kept.all() else images[kept], labels[kept]))
         shown.append([name for name, good in zip(names[here], kept, strict=True) if good])
     return (found[0], found[1]), (shown[0], shown[1])
 
 
-def _check_whole(decoded: DecodedImages, names: Sequence[str], root: Path) -> None:
+def _check_readable(decoded: DecodedImages, names: Sequence[str], root: Path) -> None:
     broken = {
         name: one.reason for name, one in zip(names, decoded.facts, strict=True) if one.reason
     }

@@ -33,10 +33,10 @@ def mnist_mini(sources: Sources) -> Dataset:
     """
     try:
         (train, test), _ = read_splits(FILE)
-        whole = fingerprint((train, test)) == SHA256
+        intact = fingerprint((train, test)) == SHA256
     except (OSError, ValueError):
-        whole = False
-    if not whole:
+        intact = False
+    if not intact:
         raise DataError(
             f"the digits shipped with convcompare are missing or damaged: {quote(FILE, 300)}",
             "install convcompare again",

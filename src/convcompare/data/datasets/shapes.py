@@ -75,16 +75,16 @@ def shapes(
 
 def _draw(count: int, seed: int, part: int) -> Split:
     """Return `count` images, balanced over classes, in random order; part 0 is train, 1 is test."""
-    dice = _Dice(np.random.PCG64(np.random.SeedSequence((seed, part))))
-    labels = (np.arange(count) % len(CLASSES))[np.argsort(dice.raw(count), kind="stable")]
+    random = _Random(np.random.PCG64(np.random.SeedSequence((seed, part))))
+    labels = (np.arange(count) % len(CLASSES))[np.argsort(random.raw(count), kind="stable")]
     images = np.empty((count, 3, SIZE, SIZE), np.uint8)
     for start in range(0, count, _BLOCK):  # a block fits into the CPU's cache
         block = slice(start, start + _BLOCK)
-        images[block] = _paint(labels[block], dice)
+        images[block] = _paint(labels[block], random)
     return Split(images, labels.astype(np.int64))
 
 
-class _Dice:
+class _Random:
     """Integers from the raw output of PCG64, which numpy guarantees not to change."""
 
     def __init__(self, bits: np.random.PCG64) -> None:
@@ -106,46 +106,46 @@ class _Dice:
         return np.asarray(octets[:count].reshape(shape), np.uint8)
 
 
-def _paint(labels: npt.NDArray[np.int64], dice: _Dice) -> Images:
+def _paint(labels: npt.NDArray[np.int64], random: _Random) -> Images:
     """Return images (n, 3, 32, 32): a gradient, clutter, the shape of each label, and noise."""
     count = len(labels)
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.int32) - SIZE // 2
-    slopes = dice.integers(-12, 13, 2, count, 3, 1, 1)
-    base = dice.integers(40, 216, count, 3, 1, 1)
+    slopes = random.integers(-12, 13, 2, count, 3, 1, 1)
+    base = random.integers(40, 216, count, 3, 1, 1)
     canvas = base + (slopes[0] * x + slopes[1] * y) // 4
     for _ in range(3):  # clutter: strokes and specks
-        u, v, radius = _frame(count, dice, (0, SIZE), (2, 5))
-        thick = dice.integers(1, 5, count, 1, 1)
+        u, v, radius = _frame(count, random, (0, SIZE), (2, 5))
+        thick = random.integers(1, 5, count, 1, 1)
         mask = (np.abs(u) < radius) & (np.abs(v) * 4 < radius * thick)
-        np.copyto(canvas, dice.integers(0, 256, count, 3, 1, 1), where=mask[:, None])
-    u, v, radius = _frame(count, dice, (10, SIZE - 10), (8, 13))
-    colour = (base + dice.integers(80, 176, count, 3, 1, 1)) % 256  # far from the background's
+        np.copyto(canvas, random.integers(0, 256, count, 3, 1, 1), where=mask[:, None])
+    u, v, radius = _frame(count, random, (10, SIZE - 10), (8, 13))
+    colour = (base + random.integers(80, 176, count, 3, 1, 1)) % 256  # far from the background's
     mask = np.empty(u.shape, np.bool_)
     for label, shape in enumerate(_SHAPES):
         chosen = labels == label
         mask[chosen] = shape(u[chosen], v[chosen], radius[chosen])
     np.copyto(canvas, colour, where=mask[:, None])
-    noise = (dice.bytes(count, 3, SIZE, SIZE).astype(np.int32) * 33 >> 8) - 16
+    noise = (random.bytes(count, 3, SIZE, SIZE).astype(np.int32) * 33 >> 8) - 16
     return np.asarray(np.clip(canvas + noise, 0, 255), np.uint8)
 
 
 def _frame(
-    count: int, dice: _Dice, centre: tuple[int, int], radius: tuple[int, int]
+    count: int, random: _Random, centre: tuple[int, int], radius: tuple[int, int]
 ) -> tuple[Ints, Ints, Ints]:
     """Return pixel coordinates in the frame of a shape, u and v (n, 32, 32), and its radius.
 
     Args:
         count: number of shapes.
-        dice: source of random numbers.
+        random: source of random numbers.
         centre: range of the coordinates of the centre, in pixels.
         radius: range of the radius, in pixels.
 
     Returns:
         All in sixteenths of a pixel; the rotation is drawn from a full turn.
     """
-    middle = dice.integers(centre[0] * _SUB, centre[1] * _SUB, 2, count, 1, 1)
-    size = dice.integers(radius[0] * _SUB, radius[1] * _SUB, count, 1, 1)
-    cos, sin = _direction(dice.integers(0, _TURN, count, 1, 1))
+    middle = random.integers(centre[0] * _SUB, centre[1] * _SUB, 2, count, 1, 1)
+    size = random.integers(radius[0] * _SUB, radius[1] * _SUB, count, 1, 1)
+    cos, sin = _direction(random.integers(0, _TURN, count, 1, 1))
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.int32) * _SUB + _SUB // 2
     x, y = x - middle[0], y - middle[1]
     return (cos * x + sin * y) // _ONE, (cos * y - sin * x) // _ONE, size

@@ -38,7 +38,7 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True)
-class Patience:
+class TimeLimits:
     """Time limits for a source.
 
     Attributes:
@@ -67,7 +67,7 @@ class Origin(Protocol):
     def size(self) -> int:
         """Size of the download in bytes."""
 
-    def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
+    def fetch(self, folder: Path, limits: TimeLimits, advance: Advance) -> None:
         """Download the files into the empty `folder`; raise SourceError if that fails."""
 
 
@@ -90,17 +90,17 @@ class Mirror:
         """Host of the server."""
         return urllib.parse.urlsplit(self.base).netloc
 
-    def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
+    def fetch(self, folder: Path, limits: TimeLimits, advance: Advance) -> None:
         """Download the files into the empty `folder`; raise SourceError if that fails."""
         left = self.size + self.size // 20 + 100_000
         for file in self.files:
             target = folder / file
-            download(f"{self.base}/{file}", target, left, patience, advance)
+            download(f"{self.base}/{file}", target, left, limits, advance)
             left -= target.stat().st_size
 
 
 def download(
-    url: str, target: Path, max_bytes: int, patience: Patience, advance: Advance = lambda _: None
+    url: str, target: Path, max_bytes: int, limits: TimeLimits, advance: Advance = lambda _: None
 ) -> None:
     """Download `url` to `target`, without verifying its content.
 
@@ -108,7 +108,7 @@ def download(
         url: URL of the file.
         target: path of the file to write.
         max_bytes: maximum size of the file.
-        patience: time limits.
+        limits: time limits.
         advance: called with the number of bytes of each chunk.
 
     Raises:
@@ -119,21 +119,21 @@ def download(
     opener = urllib.request.build_opener(_NoDowngrade())
     request = urllib.request.Request(url, headers={"User-Agent": "convcompare"})
     try:
-        response = opener.open(request, timeout=patience.connect)
+        response = opener.open(request, timeout=limits.connect)
     except urllib.error.HTTPError as error:
         error.close()
         raise SourceError(f"HTTP {error.code}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SourceError(_reason(error)) from None
     with response:
-        atomic_files.write(target, lambda file: _copy(response, file, max_bytes, patience, advance))
+        atomic_files.write(target, lambda file: _copy(response, file, max_bytes, limits, advance))
 
 
 def _copy(
     response: http.client.HTTPResponse,
     file: IO[bytes],
     max_bytes: int,
-    patience: Patience,
+    limits: TimeLimits,
     advance: Advance,
 ) -> None:
     declared = response.headers.get("Content-Length", "")
@@ -155,8 +155,8 @@ def _copy(
         if total > max_bytes:
             raise SourceError("more than expected")
         elapsed = time.monotonic() - window_start
-        if elapsed >= patience.window:
-            if window_bytes < patience.min_speed * elapsed:
+        if elapsed >= limits.window:
+            if window_bytes < limits.min_speed * elapsed:
                 raise SourceError("too slow", slow=True)
             window_start, window_bytes = time.monotonic(), 0
     if expected is not None and total != expected:

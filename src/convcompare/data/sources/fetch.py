@@ -24,7 +24,7 @@ from convcompare.store import atomic_files, lease
 
 from ..dataset import Augmentation, Dataset, Sources, Statistics, fingerprint, statistics
 from .array_file import Splits, read_splits, write_splits
-from .download import Advance, Origin, Patience, SourceError
+from .download import Advance, Origin, SourceError, TimeLimits
 
 Reader = Callable[[Path], Splits | None]
 _UNREADABLE = (
@@ -110,7 +110,7 @@ def published_set(
 
 
 def obtain(
-    published: PublishedFiles, sources: Sources, patience: Patience | None = None
+    published: PublishedFiles, sources: Sources, limits: TimeLimits | None = None
 ) -> tuple[Splits, str]:
     """Return the verified splits of a published data set, and their source for tables.
 
@@ -127,7 +127,7 @@ def obtain(
         waiting = f"waiting for another process that fetches {published.title}"
         with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
             return _from_cache(published, sources) or _from_network(
-                published, sources, patience or Patience()
+                published, sources, limits or TimeLimits()
             )
     except (OSError, StoreError) as error:
         if isinstance(error, OSError):
@@ -172,30 +172,30 @@ def _from_disk(published: PublishedFiles, sources: Sources) -> tuple[Splits, str
 
 
 def _from_network(
-    published: PublishedFiles, sources: Sources, patience: Patience
+    published: PublishedFiles, sources: Sources, limits: TimeLimits
 ) -> tuple[Splits, str]:
     """Try each origin in turn, then the slow ones again with a lower minimum speed."""
-    asked: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     slow: list[Origin] = []
     for origin in published.origins:
         try:
-            return _from_origin(published, origin, sources, patience)
+            return _from_origin(published, origin, sources, limits)
         except SourceError as error:
-            asked[origin.name] = error.reason
+            reasons[origin.name] = error.reason
             slow += [origin] if error.slow else []
     for origin in slow:
         try:
-            unhurried = replace(patience, min_speed=patience.min_speed / 20)
-            return _from_origin(published, origin, sources, unhurried)
+            lenient = replace(limits, min_speed=limits.min_speed / 20)
+            return _from_origin(published, origin, sources, lenient)
         except SourceError as error:
-            asked[origin.name] = error.reason
-    tried = [f"{name} ({reason})" for name, reason in asked.items()]
+            reasons[origin.name] = error.reason
+    tried = [f"{name} ({reason})" for name, reason in reasons.items()]
     last = f" and {tried.pop()}" if len(tried) > 1 else ""
     raise _unavailable(published, "and no source answered", f"tried {', '.join(tried)}{last}; ")
 
 
 def _from_origin(
-    published: PublishedFiles, origin: Origin, sources: Sources, patience: Patience
+    published: PublishedFiles, origin: Origin, sources: Sources, limits: TimeLimits
 ) -> tuple[Splits, str]:
     """Download, decode, verify and cache; the downloaded files are removed in any case."""
     folder = sources.cache / f"{published.name}.part"
@@ -204,7 +204,7 @@ def _from_origin(
         atomic_files.make_folder(folder)
         text = f"downloading {published.name} from {origin.name}"
         with _progress(text, origin.size, sources.quiet) as advance:
-            origin.fetch(folder, patience, advance)
+            origin.fetch(folder, limits, advance)
         try:
             splits = published.read(folder)
         except _UNREADABLE:

@@ -46,11 +46,11 @@ def file_notes(
 def _sizes(used: Sequence[ImageFacts], size: int) -> DataNote:
     widths, heights = [one.width for one in used], [one.height for one in used]
     low, high = f"{min(widths)}×{min(heights)}", f"{max(widths)}×{max(heights)}"
-    said = f"all {low} pixels" if low == high else f"{low} to {high} pixels"
+    text = f"all {low} pixels" if low == high else f"{low} to {high} pixels"
     square = all(one.width == one.height for one in used)
     cut = "" if square else ", of which the middle square is used"
     scaled = "" if low == high == f"{size}×{size}" else f", scaled to {size}×{size}"
-    return DataNote("sizes", f"sizes: {said}{cut}{scaled}", serious=False)
+    return DataNote("sizes", f"sizes: {text}{cut}{scaled}", serious=False)
 
 
 def _modes(used: Sequence[ImageFacts]) -> DataNote:

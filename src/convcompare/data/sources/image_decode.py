@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LARGE = 16_000_000
 """Number of pixels above which images are decoded one at a time, to bound memory."""
-_ALONE = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
 _ORIENTATION = 0x0112
 """EXIF tag of the orientation of the camera."""
 
@@ -137,7 +137,7 @@ def _decode(
         facts = facts_of(opened)
         # JPEG is decoded at a reduced size.
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
-        with _ALONE if opened.width * opened.height > LARGE else nullcontext():
+        with _ONE_AT_A_TIME if opened.width * opened.height > LARGE else nullcontext():
             facts = replace(facts, turned=is_turned(opened))
             upright = ImageOps.exif_transpose(opened)
             if upright.mode.startswith("I") or upright.mode == "F":

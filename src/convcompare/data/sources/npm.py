@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import Advance, Patience, SourceError
+from .download import Advance, SourceError, TimeLimits
 
 _UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH")
 
@@ -25,20 +25,20 @@ class Package:
         """Name in messages."""
         return f"npm {self.package} {self.version}"
 
-    def fetch(self, folder: Path, patience: Patience, advance: Advance) -> None:
+    def fetch(self, folder: Path, limits: TimeLimits, advance: Advance) -> None:
         """Download the package's archive into `folder` by ``npm pack``, which runs no scripts."""
         npm = shutil.which("npm")
         if npm is None:
             raise SourceError("not installed")
         command = [npm, "pack", f"{self.package}@{self.version}", "--ignore-scripts"]
-        command += ["--fetch-retries=0", f"--fetch-timeout={round(1000 * patience.connect * 6)}"]
+        command += ["--fetch-retries=0", f"--fetch-timeout={round(1000 * limits.connect * 6)}"]
         try:
             done = subprocess.run(
                 command,
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=patience.seconds_for(self.size),
+                timeout=limits.seconds_for(self.size),
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -46,7 +46,7 @@ class Package:
         except OSError:
             raise SourceError("does not start") from None
         if done.returncode:
-            said = done.stderr.decode(errors="replace")
-            cut_off = any(word in said for word in _UNREACHABLE)
+            output = done.stderr.decode(errors="replace")
+            cut_off = any(word in output for word in _UNREACHABLE)
             raise SourceError("no connection" if cut_off else "failed")
         advance(self.size)

@@ -125,14 +125,14 @@ def _holds_bytes(kind: str) -> bool:
 
 
 def _one(
-    asked: str, option: str, candidates: Sequence[str], usual: Sequence[str], columns: Iterable[str]
+    named: str, option: str, candidates: Sequence[str], usual: Sequence[str], columns: Iterable[str]
 ) -> str:
-    if asked:
-        if asked not in columns:
+    if named:
+        if named not in columns:
             raise UsageError(
-                f"there is no column {quote(asked)}", f"columns: {', '.join(map(quote, columns))}"
+                f"there is no column {quote(named)}", f"columns: {', '.join(map(quote, columns))}"
             )
-        return asked
+        return named
     preferred = [name for name in usual if name in candidates]
     found = candidates if len(candidates) == 1 else preferred[:1]
     if not found:

@@ -67,9 +67,9 @@ def split_files(paths: Iterable[PurePosixPath], name: str, config: str = "") -> 
         config = next(iter(configs))
     if config not in configs:
         known = ", ".join(map(quote, sorted(configs)))
-        said = f"no configuration {quote(config)}" if config else f"{len(configs)} configurations"
+        what = f"no configuration {quote(config)}" if config else f"{len(configs)} configurations"
         raise UsageError(
-            f"{quote(name)} has {said}", did_you_mean(config, configs) or f"choose one of {known}"
+            f"{quote(name)} has {what}", did_you_mean(config, configs) or f"choose one of {known}"
         )
     splits = {kind: _chosen(files, name) for kind, files in configs[config].items() if kind}
     unsplit = [] if splits else sorted(configs[config][None][()])

@@ -21,13 +21,13 @@ def answers(origins: Iterable[Origin], seconds: float) -> dict[str, str]:
     All are requested in parallel threads, so that `seconds` is the timeout also if a host name
     cannot be resolved.
     """
-    asked = {origin.name: origin for origin in origins}
-    found = dict.fromkeys(asked, NO_ANSWER)
+    by_name = {origin.name: origin for origin in origins}
+    found = dict.fromkeys(by_name, NO_ANSWER)
 
-    def ask(name: str) -> None:
-        found[name] = _problem(asked[name], seconds)
+    def check(name: str) -> None:
+        found[name] = _problem(by_name[name], seconds)
 
-    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in asked]
+    threads = [threading.Thread(target=check, args=(name,), daemon=True) for name in by_name]
     for thread in threads:
         thread.start()
     for thread in threads:

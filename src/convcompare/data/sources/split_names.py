@@ -83,9 +83,9 @@ def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
             return {}
         other: SplitKind = "test" if flag[0] == "train" else "train"
         return dict.fromkeys(ONE, flag[0]) | dict.fromkeys(ZERO, other)
-    whole = {one: one.removesuffix(".0") for one in values}
-    if _OF_SPLITS.intersection(name_words(title)) and {*whole.values()} == {*_NUMBERED}:
-        return {one: _NUMBERED[number] for one, number in whole.items()}
+    integers = {one: one.removesuffix(".0") for one in values}
+    if _OF_SPLITS.intersection(name_words(title)) and {*integers.values()} == {*_NUMBERED}:
+        return {one: _NUMBERED[number] for one, number in integers.items()}
     return {}
 
 
