@@ -73,8 +73,9 @@ def resolve(text: str, shape: Shape, freeze: str | None = None) -> Builder:
         freeze: a regular expression; parameters with a match in their names are not trained.
 
     Raises:
-        UsageError: if an option is unknown, invalid, or determined by the data set.
-        ModelError: if the network does not exist or its file cannot be loaded.
+        UsageError: if the network does not exist, or an option is unknown, invalid or determined by
+            the data set.
+        ModelError: if a file, package or library cannot be loaded or has no such network.
     """
     spec = Spec.parse(text)
     origin = origin_of(spec.name)
