@@ -14,7 +14,7 @@ from torch.utils.data import Subset, TensorDataset
 import convcompare as cc
 from convcompare.core.errors import DataError, UsageError
 from convcompare.data.given_arrays import keep
-from convcompare.data.labelled_arrays import LabelledArrays, dataset_of
+from convcompare.data.labelled_arrays import LabelledArrays, dataset_of, flat_labels
 from convcompare.data.load import Sources, load_dataset
 from convcompare.store.feature_record import FEATURES, FeatureRecord
 from convcompare.store.run_store import RunStore
@@ -160,6 +160,29 @@ def test_arrays_without_a_test_split_hold_out_a_share(
     assert sorted(every) == list(range(60))
     unused = [note.names for note in found.warnings if note.kind == "unused"]
     assert unused == ([("x_test",)] if "x_test" in names else [])
+
+
+def test_a_folder_with_a_file_per_array(tmp_path: Path) -> None:
+    for name, part in zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True):
+        np.save(tmp_path / f"{name}.npy", part)
+    read = load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
+    assert read.sha256 == made().sha256
+    for spec, hint in (("folder:{0}", "`npz:{0}` reads"), ("npz:{0}/x_test.npy", "`npz:FOLDER`")):
+        with pytest.raises(DataError) as caught:
+            load_dataset(spec.format(tmp_path), Sources(tmp_path))
+        assert hint.format(tmp_path) in str(caught.value.hint)
+    np.save(tmp_path / "y_test.npy", np.array([{}], object))
+    with pytest.raises(DataError, match="is not a file of arrays"):
+        load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
+
+
+def test_rows_and_other_orders_of_axes_are_refused_with_what_helps() -> None:
+    with pytest.raises(DataError) as caught:
+        made(X[..., 0].reshape(90, -1))
+    assert "x.reshape(-1, 12, 12)" in str(caught.value.hint)
+    with pytest.raises(DataError) as caught:
+        flat_labels(Y, 12, "training")
+    assert "numpy.moveaxis(x, -1, 0)" in str(caught.value.hint)
 
 
 def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:

@@ -507,7 +507,7 @@ def test_the_column_of_classes_may_be_named(root: Path) -> None:
     ("heading", "options", "said"),
     [
         ("id,weather,size", "", "no column of classes among `id`, `weather`, `size`"),
-        ("0.png,a,3", "", "no column of files among `0.png`, `a`, `3`"),
+        ("0.png,a,3", "", "its first line is a row: `0.png`, `a`, `3`"),
         ("id,label,size", ":label=wether", "no column `wether` among `id`, `label`, `size`"),
     ],
 )
@@ -590,9 +590,13 @@ def test_an_archive_is_to_be_unpacked(root: Path) -> None:
     assert "unpack" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 def test_encodings_of_tables(root: Path, encoding: str) -> None:
     flat(root, 6)
     text = "file,label\n" + "".join(f"{i}.png,{('Möwe', 'Reh')[i % 2]}\n" for i in range(6))
     (root / "t.csv").write_bytes(text.encode(encoding))
-    assert load(root).classes == ("Möwe", "Reh")
+    images = load(root)
+    assert images.classes == ("Möwe", "Reh")
+    assert ("encoding" in kinds(images)) == (encoding == "cp1252"), "of which nothing can be sure"

@@ -307,11 +307,13 @@ def test_nearly_empty_classes_and_darkness() -> None:
 
 
 def test_classes_in_several_spellings_or_without_a_name_are_named() -> None:
-    names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2")
+    names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2",
+             "owl", "\ufffdowl")  # fmt: skip
     images = np.random.default_rng(0).integers(0, 256, (len(names), 1, 4, 4), np.uint8)
     split = Split(images, np.arange(len(names)))
     found = {one.kind: one for one in examine((split, split), names, (names, names))}
-    assert found["spellings"].names == ("Cat = cat ", "7 = 007 = 7.0", "big_cat = Big cat")
+    assert found["spellings"].names == ("Cat = cat ", "7 = 007 = 7.0", "big_cat = Big cat",
+                                         "owl = \ufffdowl")  # fmt: skip
     assert found["spellings"].serious
     assert found["no-class"].names == ("NaN",)
 

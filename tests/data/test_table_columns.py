@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.images import fill, flat, load, placed, refused
+from tests.support.images import fill, flat, kinds, load, placed, refused
 
 
 def table(path: Path, heading: str, values: list[str]) -> None:
@@ -196,3 +198,73 @@ def test_columns_that_may_mean_splits_in_several_ways_are_not_read(
     else:
         (note,) = (one for one in load(root).warnings if one.kind == "unused")
         assert note.names == ("is_valid", "is_test")
+
+
+@pytest.mark.parametrize("name", ["labels/labels.csv", "annotations/a.ndjson", "meta/a.json"])
+def test_a_table_in_a_folder_beside_the_images_is_read(root: Path, name: str) -> None:
+    flat(root / "images", 8)
+    rows = [{"image": f"../images/{i}.png", "label": "ab"[i % 2]} for i in range(8)]
+    (root / name).parent.mkdir()
+    (root / name).write_text(
+        "\n".join(["image,label", *(",".join(row.values()) for row in rows)])
+        if name.endswith("csv")
+        else "\n".join(map(json.dumps, rows))
+    )
+    train, _ = placed(root)
+    assert train["a"] == [f"images/{i}.png" for i in (0, 2, 4, 6)]
+
+
+def test_tables_of_splits_in_a_folder_beside_the_images_are_read(root: Path) -> None:
+    flat(root / "images", 8)
+    (root / "annotations").mkdir()
+    for split, numbers in (("train", range(5)), ("test", range(5, 8))):
+        rows = [f"{i}.png,{i % 2}" for i in numbers]
+        (root / "annotations" / f"{split}.csv").write_text("\n".join(["file,label", *rows]))
+    assert placed(root)[1] == {"0": ["images/6.png"], "1": ["images/5.png", "images/7.png"]}
+
+
+@pytest.mark.parametrize(
+    ("heading", "other", "kind"),
+    [
+        ("label,species", "abc", "label"),
+        ("label,label_name", ("one", "two"), ""),
+        ("label,y", "123456789012", ""),
+        ("label,note", ("x", "y"), ""),
+        ("species,note", "ab", "combined"),
+    ],
+)
+def test_classes_that_may_not_be_those_that_are_meant_are_a_warning(
+    root: Path, heading: str, other: Sequence[str], kind: str
+) -> None:
+    """Another column that groups the images otherwise; several labels in a cell."""
+    flat(root, 12)
+    classes = ("a", "b", "a b") if kind == "combined" else ("a", "b")
+    table(root / "t.csv", f"file,{heading}",
+          [f"{classes[i % len(classes)]},{other[i % len(other)]}" for i in range(12)])  # fmt: skip
+    images = load(root)
+    assert {"label", "combined"} & kinds(images) == ({kind} if kind else set())
+    if kind == "label":
+        assert "label" not in kinds(load(root, ":label=label")), "it was chosen"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\3\4 xl/workbook.xml", "a spreadsheet or an archive"),
+        (b"<!DOCTYPE html><html>a,b</html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"", "an empty file"),
+        (b"a,0.png,3\nb,1.png,4\n", "its first line is a row: `a`, `0.png`, `3`"),
+    ],
+)
+def test_why_a_table_is_not_read_is_said(root: Path, content: bytes, said: str) -> None:
+    flat(root, 4)
+    (root / "labels.csv").write_bytes(content)
+    assert f"`labels.csv` was not read: {said}" in refused(root)[0].replace("it is ", "")
+
+
+def test_numbers_that_pandas_writes_as_fractions_name_images(root: Path) -> None:
+    flat(root, 6)
+    rows = [f"{i}.0,{'ab'[i % 2]}" for i in range(6)]
+    (root / "t.csv").write_text("\n".join(["image_id,label", *rows]))
+    assert placed(root)[0] == {"a": ["0.png", "2.png", "4.png"], "b": ["1.png", "3.png", "5.png"]}

@@ -10,7 +10,7 @@ import pytest
 from convcompare.core.errors import DataError
 from convcompare.data.dataset import Sources
 from convcompare.data.load import load_dataset
-from tests.support.images import fill, flat, load, noise, refused
+from tests.support.images import fill, flat, kinds, load, noise, refused
 
 PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
 
@@ -33,6 +33,7 @@ PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
         ("train_lmdb/data.mdb", "", "numpy.savez"),
         ("train.csv", PIXELS, "numpy.savez"),
         ("fer2013.csv", "emotion,pixels,Usage", "numpy.savez"),
+        ("train/data-00000-of-00001.arrow", "", "datasets.load_from_disk(FOLDER)"),
         ("readme.txt", "", "FOLDER/CLASS/IMAGE"),
         ("labels.csv", "file,label", "FOLDER/CLASS/IMAGE"),
     ],
@@ -137,3 +138,37 @@ def test_choices_of_label_studio_are_classes(root: Path) -> None:
     rows = [f"{i},{'ab'[i % 2]},/data/upload/1/{i}.png" for i in range(6)]
     (root / "project-1.csv").write_text("\n".join(["annotation_id,choice,image", *rows]))
     assert load(root).classes == ("a", "b")
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods", "imagelabels.mat"])
+def test_tables_of_other_programs_are_said_to_be_unread(root: Path, name: str) -> None:
+    flat(root / "images")
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(b"PK")
+    message, hint = refused(root)
+    assert f"not read: `{name}`" in message and Path(name).name in hint and "file" in hint
+
+
+@pytest.mark.parametrize("name", ["test.zip", "train_test_split.xlsx", "test/"])
+def test_a_test_split_that_is_not_read_is_a_warning(root: Path, name: str) -> None:
+    """It is packed, in a spreadsheet, or an empty folder."""
+    fill(root / "train")
+    (root / name).mkdir() if name == "test/" else (root / name).write_bytes(b"PK")
+    (note,) = load(root).warnings
+    assert f"`{name}`" in note.line() and note.hint
+
+
+@pytest.mark.parametrize("splits", [("",), ("train", "test")])
+def test_images_of_folders_below_the_classes_are_divided_with_a_warning(
+    root: Path, splits: tuple[str, ...]
+) -> None:
+    """As of patients; not if the splits are given, or if a folder holds one image."""
+    for split in splits:
+        for name in ("benign", "malignant"):
+            for number in range(3):
+                flat(root / split / name / f"{name[0]}{number}", 1 + number)
+    images = load(root)
+    assert ("divided" in kinds(images)) == (splits == ("",))
+    if splits == ("",):
+        (note,) = (one for one in images.warnings if one.kind == "divided")
+        assert note.names == ("benign/b1", "benign/b2", "malignant/m1", "malignant/m2")

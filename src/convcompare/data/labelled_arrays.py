@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,12 @@ def _nchw(images: Array, split: str) -> Array:
         raise DataError(
             f"the {split} images are of type {images.dtype}", "numbers: uint8, or floats"
         )
+    side = math.isqrt(images.shape[1]) if images.ndim == 2 else 0
+    if side > 1 and side**2 == images.shape[1]:
+        raise DataError(
+            f"the {split} images are rows of {images.shape[1]} numbers",
+            f"`x.reshape(-1, {side}, {side})` makes them squares",
+        )
     if images.ndim == 3:
         images = images[:, None]
     if images.ndim != 4 or min(images.shape[1], images.shape[3]) > _LARGEST_CHANNELS:
@@ -211,7 +218,8 @@ def flat_labels(labels: Array, images: int, split: str) -> Array:
     if labels.ndim != 1 or len(labels) != images:
         raise DataError(
             f"there are {images} {split} images and labels of the shape {labels.shape}",
-            "one label per image",
+            "one label per image; the first axis of the images is their number, which "
+            "`numpy.moveaxis(x, -1, 0)` makes of the last",
         )
     integral = labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
     if integral or labels.dtype.kind in "bui":

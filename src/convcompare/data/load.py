@@ -18,6 +18,7 @@ from .channels import OPTION, with_channels
 from .dataset import Dataset, Sources
 from .sources.fetch import PublishedFiles
 from .sources.missing_path import check_there
+from .sources.other_formats import reads_instead
 
 _CONTEXT = ("sources",)
 _OWN_FILES = ("folder", "npz", "parquet")
@@ -128,7 +129,8 @@ def _refuse_path(name: str) -> None:
     right = did_you_mean(prefix, _PATH_PREFIXES) if colon else None
     if _exists(name):
         kind = {".npz": "npz", ".parquet": "parquet"}.get(Path(name).suffix, "folder")
-        right = f"{typed(f'{kind}:{name}')} reads your own images"
+        other = reads_instead([Path(name)]) if Path(name).is_file() and kind == "folder" else ""
+        right = other or f"{typed(f'{kind}:{name}')} reads your own images"
     if right:
         raise UsageError(f"there is no data set {quote(name)}", right)
 

@@ -37,6 +37,8 @@ LARGEST = 16 << 30
 def npz_file(sources: Sources, path: str = "", test: Share = 0.2, seed: Seed = 0) -> Dataset:
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
+    A folder with a file per array, such as x_train.npy, is read too.
+
     Images are (n, height, width), with channels last or first, of any numeric type. Labels are
     numbers or texts, one per row, or one-hot rows. An array `classes` or `class_names` has the
     names of the classes. Without a test or validation split, a share `test` of each class is held
@@ -60,17 +62,20 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     """
     path = str(file)
     try:
-        with file.open("rb") as opened:
-            arrays = read_npz(opened, LARGEST)
+        arrays = _arrays_of(file)
     except OSError as error:
         raise DataError(
             f"{quote(path)} cannot be read: {error.strerror}", "npz:FILE.npz"
         ) from error
     except ValueError as error:
-        raise DataError(
-            f"{quote(path)} is not a file of arrays: {stand_in(file) or error}",
+        hint = (
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
-            "Python objects are not read: `y.astype(str)` makes them texts",
+            "Python objects are not read: `y.astype(str)` makes them texts"
+        )
+        if file.suffix == ".npy":
+            hint = "`npz:FOLDER` reads a folder with a file per array: x_train.npy, y_train.npy, …"
+        raise DataError(
+            f"{quote(path)} is not a file of arrays: {stand_in(file) or error}", hint
         ) from error
     splits = _splits(array_roles(arrays))
     if not splits:
@@ -90,6 +95,24 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     tested = split_words(splits[1][0])
     is_val = tested is not None and tested[0] == "val"
     return replace(read, test_split="the validation arrays") if is_val else read
+
+
+def _arrays_of(path: Path) -> dict[str, Array]:
+    """Return the arrays of an .npz file, or of the .npy files in a folder, by their names.
+
+    Raises:
+        OSError: if a file cannot be read.
+        ValueError: if a file holds no array, or Python objects.
+    """
+    if not path.is_dir():
+        with path.open("rb") as opened:
+            return read_npz(opened, LARGEST)
+    files = [file for file in sorted(path.glob("*.npy")) if not file.name.startswith(".")]
+    if sum(file.stat().st_size for file in files) > LARGEST:
+        raise ValueError("it holds more than it can rightly hold")
+    return {  # mapped: a header may claim no more than the file holds
+        file.stem: np.array(np.load(file, mmap_mode="r", allow_pickle=False)) for file in files
+    }
 
 
 def _splits(roles: Mapping[tuple[SplitKind | None, Part], str]) -> list[tuple[str, str]]:

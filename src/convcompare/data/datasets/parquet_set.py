@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from convcompare.core.errors import quote
+from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 
 from ..data_notes import DataNote
@@ -14,6 +14,7 @@ from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import gathered
 from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
+from ..sources.other_formats import reads_instead
 from ..sources.parquet_files import (
     ParquetColumns,
     columns_of,
@@ -58,6 +59,10 @@ def parquet_set(
         found = [PurePosixPath(one.relative_to(root).as_posix()) for one in root.rglob("*.parquet")]
     else:
         root, found = root.parent, [PurePosixPath(root.name)]
+    if not found:
+        others = sorted(one for one in root.rglob("*") if one.is_file())
+        hint = reads_instead(others) or "FILE.parquet, or a folder of them"
+        raise DataError(f"{quote(name)} has no Parquet files", hint)
     options = ParquetOptions(size, image, label, HoldOut(test, seed))
     return read_parquet(root, split_files(found, name), name, options)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote, typed
@@ -13,7 +14,7 @@ from ..data_notes import DataNote
 from ..spellings import meaning
 from .image_walk import FolderWalk, natural_order, one_form
 from .label_table import LabelTable, label_tables
-from .split_names import MASKS, names_masks, says_nothing
+from .split_names import MASKS, names_masks, says_nothing, splits_among
 
 ClassFolders = dict[str, list[Path]]
 """Images by class; names of classes are in composed Unicode."""
@@ -25,6 +26,8 @@ class NoClassFolders(DataError):
 
 LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
+_MOST_TABLES = 50
+"""Maximum number of files in a folder of tables."""
 NAMED = 5
 """Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
@@ -52,10 +55,24 @@ def unwrapped(
         inside = walk.filled(folder)
         if len(inside) != 1 or walk.loose(folder) or one_form(inside[0].name) in classes:
             return folder, tables
+        if len(splits_among(path.name for path in walk.folders(folder))) > 1:
+            return folder, tables
         below = label_tables(inside[0], label)
         if not walk.filled(inside[0]) and not below:
             return folder, tables
         folder, tables = inside[0], tables + below
+
+
+def tables_beside(walk: FolderWalk, places: Iterable[Path], label: str) -> list[LabelTable]:
+    """Return the tables of labels in folders of `places` without images, as ``annotations/``.
+
+    Folders of many files, such as one text per image, are passed over.
+    """
+    folders = [folder for place in places for folder in walk.folders(place)
+               if not walk.images(folder)]  # fmt: skip
+    counts = Counter(path.parent for path in walk.others())
+    return [table for folder in dict.fromkeys(folders) if counts[folder] <= _MOST_TABLES
+            for table in label_tables(folder, label)]  # fmt: skip
 
 
 def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:

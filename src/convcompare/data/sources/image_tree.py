@@ -16,6 +16,7 @@ from .class_folders import (
     check_classes,
     check_not_masks,
     read_classes,
+    tables_beside,
     unwrapped,
 )
 from .image_walk import FolderWalk, natural_order
@@ -35,7 +36,7 @@ from .nested_folders import (
     deeper_folders,
     divided_folders,
 )
-from .other_formats import SPREADSHEETS, reads_instead, to_tables
+from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read, reads_instead
 from .split_folders import read_roles
 from .split_lists import by_lists, labelled_by_lists
 from .split_names import lists_a_split
@@ -46,7 +47,7 @@ Files = tuple[tuple[Path, ...], ...]
 """Image files of each class, in the order of the classes."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits ("auto") or classes ("none")."""
-_LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS)
+_LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS, *ARCHIVES)
 """Extensions of files that may list the images of splits, besides those of tables."""
 
 
@@ -141,6 +142,9 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
         return _understood(walk, top, tables, how)
     except NoClassFolders as error:
         above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
+        beside = [] if tables or how.splits == "none" else tables_beside(walk, above, how.label)
+        if beside and not how.names:
+            return _understood(walk, top, beside, how)
         places = (*above, *walk.folders(top))
         column = "" if how.label or how.splits == "none" else only_other_column(places)
         if column:
@@ -149,11 +153,12 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
         unread = unread_words(places, how.label)
         table = (
-            "it needs a column file and one column label with the class of each image, or a column "
-            "per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
+            "its first line must name a column file and one column label with the class of each "
+            "image, or a column per class with a single 1 per row; folder:PATH:label=COLUMN takes "
+            "another name"
         )
         by_names = "" if how.label else names_hint(walk, top)
-        hint = by_names or to_tables(walk.others()) or (table if unread else error.hint)
+        hint = by_names or (table if unread else how_to_read(walk.others()) or error.hint)
         others = "" if unread or not walk.others() else _not_read(walk)
         raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
 
@@ -245,9 +250,9 @@ def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[Dat
     names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *lists)})
     if not names:
         return []
-    text = "files that may name splits are not read"
+    text = "files that may be or name splits are not read"
     hint = "a table with columns `file`, `label` and `split` is, with the values train and test"
-    hint = to_tables(map(walk.root.__truediv__, names)) or hint
+    hint = how_to_read(map(walk.root.__truediv__, names)) or hint
     return [DataNote("unread-splits", text, tuple(names), hint)]
 
 

@@ -17,10 +17,14 @@ Row = dict[str, object]
 
 
 def json_content(path: Path) -> Any:
-    """Return the content of a JSON file; None if it is too large or not JSON."""
+    """Return the content of a JSON file, or of its lines; None if it is too large or not JSON."""
+    if path.stat().st_size > LARGEST:
+        return None
+    text = path.read_bytes()
     with suppress(ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        if path.stat().st_size <= LARGEST:
-            return json.loads(path.read_bytes())
+        return json.loads(text)
+    with suppress(ValueError, RecursionError):
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
     return None
 
 

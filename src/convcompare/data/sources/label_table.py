@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
+from .image_files import names_image
 from .split_names import ONE, SplitKind, names_several_splits, split_words
 from .table_columns import (
     INDEX,
@@ -18,6 +19,7 @@ from .table_columns import (
     cell,
     class_columns,
     column_kinds,
+    correspond,
     file_column,
     first_of,
     holds_classes,
@@ -52,6 +54,7 @@ class LabelTable:
         unread_splits: columns that seem to name splits and are not read: ``is_test``, ``fold``, or
             a ``set`` that never names train, val or test.
         class_columns: a column of 0 and 1 per class, with a single 1 per row.
+        chosen: whether the column of classes was named by the user.
     """
 
     table: TableFile
@@ -61,6 +64,18 @@ class LabelTable:
     split: SplitKind | None
     unread_splits: tuple[str, ...]
     class_columns: tuple[str, ...] = ()
+    chosen: bool = False
+
+    @property
+    def other_columns(self) -> list[str]:
+        """The other columns with a usual name of classes that group the images in another way."""
+        names = plain_names(self.table)
+        if self.chosen or not self.label_column:
+            return []
+        return [column for column, name in names.items()
+                if name in LABELS and column != self.label_column
+                and holds_classes(self.table, column)
+                and not correspond(self.table, self.label_column, column)]  # fmt: skip
 
     @property
     def path(self) -> Path:
@@ -96,8 +111,8 @@ class LabelTable:
         if unknown:
             raise DataError(
                 f"column {quote(self.split_column)} of {quote(self.path)} names splits that are "
-                f"not known: {listed(sorted(unknown))}",
-                "known are train, val and test, and their usual other names",
+                f"not known: {listed([word or '(empty)' for word in sorted(unknown)])}",
+                "known are train, val and test, their usual other names, and 0, 1 and 2 for them",
             )
         return found
 
@@ -151,6 +166,10 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
             if not names:
                 lacking = "its first line names no two columns that differ"
             columns = f" among {listed([*names], 5)}" if names else ""
+            if any(map(names_image, names)):
+                lacking, columns = f"its first line is a row: {listed([*names], 5)}", ""
+            if instead := table.instead:
+                lacking, columns = f"it is {instead}", ""
             return f"{quote(table.path.name)} was not read: {lacking}{columns}"
     return ""
 
@@ -209,7 +228,8 @@ def _label_table(table: TableFile, label_column: str) -> LabelTable | None:
     split = first_of(names, SPLITS) or split_column(table, (file, label))
     unread = [one for one in names if one not in (file, label, split) and may_name_splits(one)]
     own = words[0] if words else None
-    found = LabelTable(table, file, label or "", split, own, tuple(unread), classes)
+    chosen = bool(label_column)
+    found = LabelTable(table, file, label or "", split, own, tuple(unread), classes, chosen)
     if split is None or names[split] not in MAY_BE_SPLIT or found.names_splits:
         return found
     return replace(found, split_column=None, unread_splits=(*unread, split))

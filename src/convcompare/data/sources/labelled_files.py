@@ -19,6 +19,7 @@ from .label_table import LabelRow, LabelTable
 from .split_names import SplitKind
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_WHOLE = re.compile(r"[0-9]{1,15}(\.0+)?")
 _BLANKS = " \t,;|'\""
 _BETWEEN = re.compile(r"[\s,;|]+")
 _MOST_CELLS = 12
@@ -187,7 +188,7 @@ class ImageIndex:
             self._names.get(name),
             self._stems.get(name),
             self._folded.get(name.casefold()),
-            self._numbers.get(int(name)) if _NUMBER.fullmatch(name) else None,
+            self._numbers.get(int(float(name))) if _WHOLE.fullmatch(name) else None,
         ):
             shared = [self._shared(path, folders) for path in same or ()]
             best = max(shared, default=-1)

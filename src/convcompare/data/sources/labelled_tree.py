@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from .labelled_files import Labelled, LabelledFiles
 from .split_folders import Role
 from .split_names import SplitKind
 from .table_columns import surely_names_splits
+from .table_rows import OLD, encoding_of
 
+_PARTS = re.compile(r"[\s,;|+]+")
 WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
 
 
@@ -83,6 +86,7 @@ def labelled_tree(
         for table in tables if table.unread_splits
     ]  # fmt: skip
     notes += _without_images(walk, tables, found)
+    notes += [note for table in tables for note in _doubts(walk, table, train)]
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test, files.notes)
     return LabelledTree(
@@ -92,6 +96,24 @@ def labelled_tree(
         notes=notes,
         tables=tuple(tables),
     )
+
+
+def _doubts(walk: FolderWalk, table: LabelTable, classes: ClassFolders) -> Iterator[DataNote]:
+    """Yield notes on classes that may be other ones than those that were meant."""
+    name = quote(walk.shown(table.path))
+    if others := table.other_columns:
+        text = f"classes are the column {quote(table.label_column)} of {name}, and not"
+        hint = f"`label={others[0]}` reads that column"
+        yield DataNote("label", text, tuple(others), hint)
+    combined = tuple(one for one in classes if len(parts := _PARTS.split(one)) > 1
+                     and all(part in classes for part in parts))  # fmt: skip
+    if combined:
+        text = f"classes of {name} that seem to be several labels"
+        yield DataNote("combined", text, combined, "networks learn one class per image")
+    foreign = tuple(one for one in classes if not one.isascii())
+    if foreign and encoding_of(table.path) in (OLD, "latin-1"):
+        text = f"{name} is not in UTF-8, and was read as of Western Europe"
+        yield DataNote("encoding", text, foreign, "save it in UTF-8 if these names are wrong")
 
 
 def _without_images(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from convcompare.core.errors import quote, typed
+from convcompare.core.errors import DataError, quote, typed
 
+from .array_names import array_roles
 from .label_table import has_pixels
 
-_ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _ARRAYS = {
     *(".npy", ".mat", ".h5", ".hdf5", ".tfrecord", ".tfrec", ".mdb", ".lmdb", ".pkl", ".pickle"),
     *(".pt", ".pth", ".bin", ".record", ".beton"),
@@ -30,14 +32,23 @@ _SAVEZ = (
 )
 
 
-def to_tables(files: Iterable[Path]) -> str:
-    """Return a hint on how to convert the first spreadsheet or MATLAB file; empty without one."""
+def _roles(files: Iterable[Path]) -> Collection[object]:
+    """Return what the arrays in files are by their names, such as training images."""
+    with suppress(DataError):  # two of one name
+        return array_roles(file.stem for file in files)
+    return ()
+
+
+def how_to_read(files: Iterable[Path]) -> str:
+    """Return a hint on the first spreadsheet, archive or MATLAB file; empty without one."""
     for path in files:
         if path.suffix.lower() in SPREADSHEETS:
             return (
                 f"save {quote(path.name)} as CSV with columns file and label, and split if it "
                 "names splits: spreadsheets are not read"
             )
+        if path.suffix.lower() in ARCHIVES:
+            return f"unpack {quote(path.name)} beside the other images if it holds images"
         if path.suffix.lower() == ".mat":
             return (
                 "`torchvision:NAME` reads published sets with their splits, such as "
@@ -53,9 +64,17 @@ def reads_instead(files: Iterable[Path]) -> str:
     arrays = [path for path in paths if path.suffix.lower() == ".npz"]
     if arrays:
         return f"{typed(f'npz:{arrays[0]}')} reads a file of arrays"
+    single = [path for path in paths if path.suffix.lower() == ".npy"]
+    if len({path.parent for path in single}) == 1 and len(_roles(single)) > 1:
+        return f"{typed(f'npz:{single[0].parent}')} reads a folder with a file per array"
     tables = [path for path in paths if path.suffix.lower() == ".parquet"]
     if tables:
         return f"{typed(f'parquet:{os.path.commonpath(tables)}')} reads Parquet files"
+    if any(path.suffix.lower() in (".arrow", ".feather") for path in paths):
+        return (
+            '`datasets.load_from_disk(FOLDER)["train"].to_parquet("train.parquet")` writes what '
+            "`parquet:FOLDER` reads"
+        )
     if any(path.suffix.lower() == ".dvc" for path in paths):
         return "`dvc pull` fetches what a file .dvc stands for"
     if any(_PUBLISHED.fullmatch(f"/{path.as_posix()}") for path in paths):
@@ -63,7 +82,7 @@ def reads_instead(files: Iterable[Path]) -> str:
             "published sets are read by their names, as `--dataset mnist --data-dir FOLDER`; "
             f"of your own, {_SAVEZ}"
         )
-    if any(path.suffix.lower() in _ARCHIVES for path in paths):
+    if any(path.suffix.lower() in ARCHIVES for path in paths):
         return "unpack the archive, and write folder:PATH with the folder"
     if any(path.suffix.lower() in _ARRAYS or has_pixels(path) for path in paths):
         return _SAVEZ

@@ -63,7 +63,7 @@ class Role:
         if self.kind:
             return DataNote("unused", f"{text}: it has no classes",
                             hint="a table of its files and their classes makes it a split",
-                            serious=self.images > 0)  # fmt: skip
+                            serious=True)  # fmt: skip
         return DataNote("unused", f"{text}: it is not a split",
                         hint="rename it if it is one", serious=self.images > 0)  # fmt: skip
 

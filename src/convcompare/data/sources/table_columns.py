@@ -80,6 +80,12 @@ def holds_splits(table: TableFile, column: str) -> bool:
     return False
 
 
+def correspond(table: TableFile, column: str, other: str) -> bool:
+    """Whether each value of a column stands beside one value of another, and the reverse."""
+    pairs = {(cell(row, column), cell(row, other)) for row in table.rows}
+    return len(pairs) == len({one for one, _ in pairs}) == len({two for _, two in pairs})
+
+
 def holds_classes(table: TableFile, column: str) -> bool:
     """Return whether the values of a column of a table may be classes."""
     with suppress(DataError):

@@ -18,10 +18,15 @@ from convcompare.core.errors import DataError, quote
 
 from .image_files import names_image
 from .json_tables import annotation_rows
+from .stand_ins import stand_in
 
-_ENDINGS = (".csv", ".tsv", ".jsonl")
+_LINES = (".jsonl", ".ndjson")
+"""Endings of files with a JSON object per line."""
+_ENDINGS = (".csv", ".tsv", *_LINES)
 _MARK = re.compile("sep=.")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
+OLD = "cp1252"
+"""The encoding of old spreadsheets."""
 _LIST, _JSON = ".txt", ".json"
 """Extensions of lists without a heading and of annotations; other such files are not tables."""
 
@@ -46,15 +51,23 @@ class TableFile:
         path = self.path
         if path.suffix.lower() == _JSON:
             return list(self.first)
-        for encoding in ("utf-16",) if _is_utf16(path) else ("utf-8-sig", "latin-1"):
+        wide = _wide_encoding(path)
+        for encoding in (wide,) if wide else ("utf-8-sig", "cp1252", "latin-1"):
             with (
                 suppress(csv.Error, UnicodeError, DataError),
                 path.open(encoding=encoding) as lines,
             ):
-                if path.suffix.lower() == ".jsonl":
+                if path.suffix.lower() in _LINES:
                     return list(next(_json_rows(lines, path), {}))
                 return list(_heading(_first_line(lines), path).columns)
         return []
+
+    @property
+    def instead(self) -> str:
+        """What the file is that is no table, as a web page; empty if that is not known."""
+        with self.path.open("rb") as file:
+            packed = file.read(4) == b"PK\3\4"
+        return "a spreadsheet or an archive: save it as CSV" if packed else stand_in(self.path)
 
     @cached_property
     def first(self) -> dict[str, object]:
@@ -80,27 +93,32 @@ class TableFile:
 
 def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
     """Yield the rows of a table by column; raise csv.Error, or UnicodeError if it is not text."""
-    read = _json_rows if path.suffix.lower() == ".jsonl" else _csv_rows
+    read = _json_rows if path.suffix.lower() in _LINES else _csv_rows
     with path.open(encoding=encoding) as lines:
         yield from read(lines, path)
 
 
 def encoding_of(path: Path) -> str:
-    """Return UTF-16 if the file has its mark, else UTF-8, or Latin-1 if that cannot decode it."""
-    if _is_utf16(path):
-        return "utf-16"
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
+    """Return UTF-16 or UTF-8; if neither fits, Windows-1252, or Latin-1, which decodes any bytes."""
+    if wide := _wide_encoding(path):
+        return wide
+    for encoding in ("utf-8-sig", OLD):
+        with suppress(UnicodeDecodeError), path.open(encoding=encoding) as lines:
             for _ in lines:
                 pass
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8-sig"
+            return encoding
+    return "latin-1"
 
 
-def _is_utf16(path: Path) -> bool:
+def _wide_encoding(path: Path) -> str:
+    """The kind of UTF-16 of a file, by its mark or the zeros in its first two letters; or empty."""
     with path.open("rb") as file:
-        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        start = file.read(4)
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    if [byte == 0 for byte in start] == [False, True, False, True]:
+        return "utf-16-le"
+    return "utf-16-be" if [byte == 0 for byte in start] == [True, False, True, False] else ""
 
 
 def _first_line(lines: Iterator[str]) -> str:
