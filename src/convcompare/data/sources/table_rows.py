@@ -99,7 +99,7 @@ def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
 
 
 def encoding_of(path: Path) -> str:
-    """Return UTF-16 or UTF-8; if neither fits, Windows-1252, or Latin-1, which decodes any bytes."""
+    """Return UTF-16 or UTF-8; else Windows-1252, or Latin-1, which decodes any bytes."""
     if wide := _wide_encoding(path):
         return wide
     for encoding in ("utf-8-sig", OLD):
