@@ -123,9 +123,9 @@ def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Ite
     warnings = [*section.assessment.warnings(each=True), *changed_surroundings(comparison)]
     if warnings:
         yield Warnings(warnings)
-    if told := differences(section.assessment):
+    if discrepancies := differences(section.assessment):
         yield Heading(3, "Discrepancies with published values")
-        yield Bullets(told)
+        yield Bullets(discrepancies)
     yield from _on_damaged(section)
     others = [kind for kind in section.figures if kind != FOREST]
     if others:

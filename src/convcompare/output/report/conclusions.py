@@ -79,8 +79,8 @@ def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Bl
     yield Heading(2, "Conclusions of the reports")
     yield Paragraph(counts([one for _, _, one in found]))
     left = [(section.name, without_runs(section.assessment)) for section in sections]
-    if any(said for _, said in left):
-        yield Bullets([f"{name}: {said}" for name, said in left if said])
+    if any(sentence for _, sentence in left):
+        yield Bullets([f"{name}: {sentence}" for name, sentence in left if sentence])
     yield Paragraph(
         "All verdicts of a study, those against its baseline and those of its conclusions, are "
         "adjusted together (Holm); sizes have intervals that hold jointly. The estimate is the "

@@ -99,9 +99,9 @@ def _sentences(sections: Sequence[Section]) -> list[str]:
     against = _against(section)
     found = [answer(against, against[0].baseline)] if len(against) > 1 else assessed.sentences[:1]
     labels = tuple(section.comparison.labels)
-    said = [f"{one if one.startswith(labels) else one[0].upper() + one[1:]}." for one in found]
+    sentences = [f"{one if one.startswith(labels) else one[0].upper() + one[1:]}." for one in found]
     cost = [_costs(assessed.costs)] if len(against) > 1 and assessed.costs else []
-    return [*said, *cost, _reliance(sections)]
+    return [*sentences, *cost, _reliance(sections)]
 
 
 def _against(section: Section) -> list[Verdict]:
@@ -136,15 +136,15 @@ def _reliance(sections: Sequence[Section]) -> str:
     few = [one for one in sections if one.comparison.seeds < FEW_SEEDS]
     warned = sum(len(section.assessment.warnings(each=True)) for section in sections)
     if len(sections) == 1:
-        said = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
-        said += ", too few for an interval over seeds" if few else ""
+        seeds = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
+        seeds += ", too few for an interval over seeds" if few else ""
     else:
         have = "has" if len(few) == 1 else "have"
-        said = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEW_SEEDS} seeds"
+        seeds = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEW_SEEDS} seeds"
     if not warned:
-        return f"{said}; there are no warnings."
-    told = "1 warning below says" if warned == 1 else f"{warned} warnings below say"
-    return f"{said}; {told} which figures to doubt."
+        return f"{seeds}; there are no warnings."
+    warnings = "1 warning below says" if warned == 1 else f"{warned} warnings below say"
+    return f"{seeds}; {warnings} which figures to doubt."
 
 
 def _overview(sections: Sequence[Section]) -> Table:

@@ -52,8 +52,8 @@ def to_latex(block: TableBlock, number: int) -> str:
         return _over_pages(parts[0], rooms[0], head)
     notes = [table.notes if part is parts[-1] else () for part in parts]
     body = "\n\n\\medskip\n".join(
-        _tabular(dataclasses.replace(part, notes=said), room)
-        for part, said, room in zip(parts, notes, rooms, strict=True)
+        _tabular(dataclasses.replace(part, notes=shown), room)
+        for part, shown, room in zip(parts, notes, rooms, strict=True)
     )
     needs = _packages("array") if any(filter(None, chain(*rooms))) else ""
     return (
