@@ -48,11 +48,11 @@ LAYERS = (
 _TABLES = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather",
            "aten::_embedding_bag", "aten::_embedding_bag_forward_only")  # fmt: skip
 """Lookup operators: their output is not a weight."""
-_TOGETHER = ("aten::cat", "aten::stack", "aten::copy", "aten::index_put")
+_ASSEMBLING = ("aten::cat", "aten::stack", "aten::copy", "aten::index_put")
 """Operators that assemble a weight from several parts, each smaller than the result."""
 
 
-_MADE_ALIKE = re.compile(r"aten\.(new_|\w+_like\b)")
+_SHAPE_ONLY = re.compile(r"aten\.(new_|\w+_like\b)")
 """Operators that use only the shape and the type of a tensor."""
 Sources = frozenset[str]
 """Names of the parameters from which a tensor is computed."""
@@ -144,7 +144,7 @@ class _Watch(OperatorMode):
         """Return whether a tensor depends on the images or is the output of a layer."""
         return id(tensor) not in self.names and _storage(tensor) in self.activations
 
-    def becomes(self, tensor: Tensor, activation: bool, sources: Sources = NONE) -> None:
+    def record_tensor(self, tensor: Tensor, activation: bool, sources: Sources = NONE) -> None:
         """Record the origin of a new tensor."""
         key = _storage(tensor)
         self.sources.pop(key, None)
@@ -166,16 +166,16 @@ class _Watch(OperatorMode):
             if output is not NotImplemented:
                 return output
         given = list(_tensors((args, list(kwargs.values()))))
-        activation = any(map(self.is_activation, given)) and not _MADE_ALIKE.search(str(function))
+        activation = any(map(self.is_activation, given)) and not _SHAPE_ONLY.search(str(function))
         sources = NONE if activation else self._sources(name_of(function), given)
         if name:
             factors = [args[i] for i in RULES[name].factors] if name in RULES else given
-            self.meet(list(_tensors(factors)))
+            self.record_weights(list(_tensors(factors)))
             sources -= self.tokens
         output = function(*args, **kwargs)
-        self.meet(self.products.completed(name_of(function), args, output))
+        self.record_weights(self.products.completed(name_of(function), args, output))
         for tensor in _tensors(output):
-            self.becomes(tensor, activation, sources)
+            self.record_tensor(tensor, activation, sources)
         return output
 
     def _sources(self, name: str, given: Sequence[Tensor]) -> Sources:
@@ -184,10 +184,10 @@ class _Watch(OperatorMode):
         found = [(size, sources) for size, sources in found if sources]
         if not found or name in _TABLES:
             return NONE
-        least = 0 if name in _TOGETHER else max(size for size, _ in found)
+        least = 0 if name in _ASSEMBLING else max(size for size, _ in found)
         return NONE.union(*(sources for size, sources in found if size >= least))
 
-    def meet(self, factors: Sequence[Tensor]) -> None:
+    def record_weights(self, factors: Sequence[Tensor]) -> None:
         """Record the weights among the factors of a product.
 
         A parameter that only meets constants is not a weight yet; if two parameters meet, a token
@@ -220,7 +220,7 @@ class _LayerInputs(TorchFunctionMode):
         if inputs is None:
             output = function(*args, **kwargs)
             if hidden_products(function, args):
-                self.watch.meet(list(_tensors(list(args))))
+                self.watch.record_weights(list(_tensors(list(args))))
             return output
         given = _tensors((args[:inputs], kwargs.get("input")))
         met = list(self.watch.weights)
@@ -233,7 +233,7 @@ class _LayerInputs(TorchFunctionMode):
         ordered = [name for name in self.watch.names.values() if name in new]
         self.watch.weights = dict.fromkeys([*met, *ordered])
         for tensor in _tensors(output):
-            self.watch.becomes(tensor, activation=True)
+            self.watch.record_tensor(tensor, activation=True)
         return output
 
 

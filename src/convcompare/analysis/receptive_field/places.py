@@ -144,8 +144,8 @@ def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
     count = row.shape[1]
     for columns in (n for n in range(1, count + 1) if count % n == 0):
         grid = row.reshape(len(row), -1, columns)
-        apart = torch.equal(grid[:2], grid[:2, :, :1].expand_as(grid[:2]))
-        if apart and torch.equal(grid[2:4], grid[2:4, :1].expand_as(grid[2:4])):
+        by_row = torch.equal(grid[:2], grid[:2, :, :1].expand_as(grid[:2]))
+        if by_row and torch.equal(grid[2:4], grid[2:4, :1].expand_as(grid[2:4])):
             return grid
     if row[BORDER].any():  # units at the two ends may look alike
         raise NotKnown("its output does not say which units are neighbours")

@@ -40,7 +40,7 @@ class Joins:
         self.reaches = reaches
         self.last: LastWhole | None = None
 
-    def notes(self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor]) -> bool:
+    def record(self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor]) -> bool:
         """Record an operation after which all units see the same, if it joins all positions.
 
         A sum joins them if one of its terms already has. Otherwise its units may see all of this
@@ -106,7 +106,7 @@ class Joins:
         return Entering(origin.name, both, side)
 
 
-def meant(call: Operation, rule: Rule | None) -> Rule | None:
+def effective_rule(call: Operation, rule: Rule | None) -> Rule | None:
     """Return the rule of an operation: pooling over all positions has that of a mean."""
     if rule not in (pool, adaptive_pool):
         return rule

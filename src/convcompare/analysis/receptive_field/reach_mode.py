@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from convcompare.models.operator_mode import OperatorMode
 
 from .reach import MASKED, TOO_LONG, NotKnown, Reaches, repeated, several, slim
-from .reach_joins import Joins, marked_global, meant
+from .reach_joins import Joins, effective_rule, marked_global
 from .reach_moves import MOVES
 from .reach_products import PRODUCTS
 from .reach_rules import RULES, WITHOUT_DATA, Operation, Rule, pointwise, union
@@ -90,10 +90,10 @@ class ReachMode(OperatorMode):
             call = Operation(plain, func, given, outputs, self.reaches)
             reach = self._reach(call, func)
         if reach is not None:
-            rule, place = meant(call, _RULES.get(plain)), self._named(plain)
+            rule, place = effective_rule(call, _RULES.get(plain)), self._named(plain)
             known = [tensor for tensor in tensors if self.reaches.of(tensor) is not None]
             unpooled = self.joins.unpooled(rule, known, reach)
-            if not several(reach) and self.joins.notes(place, self.number, rule, known):
+            if not several(reach) and self.joins.record(place, self.number, rule, known):
                 reach, unpooled = marked_global(reach), None
             for tensor in outputs:
                 if tensor.shape == reach.shape[1:]:

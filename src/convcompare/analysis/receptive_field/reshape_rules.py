@@ -145,7 +145,7 @@ def expansion(call: Call) -> Field:
     return merge([(call.field, size_of(call.input))], size_of(tensor_of(call.output)))
 
 
-def parts(call: Call) -> list[Field | None]:
+def splitting(call: Call) -> list[Field | None]:
     """Rule of chunk, split, tensor_split: along the channels."""
     dim = call.get(2, "dim", 0) % call.input.ndim
     if call.field.along(dim):
@@ -153,7 +153,7 @@ def parts(call: Call) -> list[Field | None]:
     return [call.field for _ in call.output]
 
 
-def apart(call: Call) -> list[Field | None]:
+def unbinding(call: Call) -> list[Field | None]:
     """Rule of unbind(x, dim): one tensor per channel, head, or part of query, key and value."""
     dim = call.get(1, "dim", 0) % call.input.ndim
     if call.field.along(dim):
@@ -248,11 +248,11 @@ RESHAPES: dict[str, Rule] = {
     ),
     **dict.fromkeys(("transpose", "swapaxes", "swapdims", "t", "T", "mT"), transposition),
     **dict.fromkeys(("expand", "expand_as", "broadcast_to"), expansion),
-    **dict.fromkeys(("chunk", "split", "tensor_split"), parts),
+    **dict.fromkeys(("chunk", "split", "tensor_split"), splitting),
     **dict.fromkeys(("cat", "concat", "concatenate"), concatenation),
     **dict.fromkeys(("flip", "roll"), untouched_places),
     "stack": stacking,
-    "unbind": apart,
+    "unbind": unbinding,
     "permute": permutation,
     "unsqueeze": unsqueezing,
     "squeeze": squeezing,

@@ -121,7 +121,7 @@ def notes(comparison: Comparison) -> list[str]:
     kept = sum(group.reused for group in comparison.groups)
     total = len(comparison.runs)
     found = [
-        Caution(f"{_over(comparison)} · {conditions.test_split}, after {conditions.selected}"),
+        Caution(f"{_basis(comparison)} · {conditions.test_split}, after {conditions.selected}"),
         Caution(time) if _is_mixed(comparison) else time,
     ]
     if conditions.cut:
@@ -136,10 +136,10 @@ def notes(comparison: Comparison) -> list[str]:
     if kept:
         which = "all runs are" if kept == total else f"{kept} of {total} runs are"
         found.append(Caution(f"{which} from earlier calls (`--fresh` trains them again)"))
-    return [*found, _apart(comparison)]
+    return [*found, _excluded_times(comparison)]
 
 
-def _over(comparison: Comparison) -> str:
+def _basis(comparison: Comparison) -> str:
     """Describe what figures are means of, and the source of their intervals."""
     fewest, most = comparison.counted_seeds
     level = f"{100 * LEVEL:.0f} %"
@@ -209,7 +209,7 @@ def _measured(timed: Sequence[Run]) -> str:
     return f"scaled from {many} {plain}steps of {which} timed alone on {' and '.join(places)}"
 
 
-def _apart(comparison: Comparison) -> str:
+def _excluded_times(comparison: Comparison) -> str:
     runs = comparison.runs
     parts = {"loading": comparison.conditions.loading_seconds, **beside_training(runs)}
     together = ", several at a time" if any(run.jobs > 1 for run in runs) else ""

@@ -59,7 +59,7 @@ def _with_figures(table: Table, assessment: Assessment) -> Table:
     columns, cells = list(table.columns), [dict(row) for row in table.rows]
     first = next((verdict.baseline for verdict in assessment.verdicts), "")
     for name in assessment.comparison.verdict_on:
-        added = _apart(_columns(named(name), assessment, first), there)
+        added = _with_unused_keys(_columns(named(name), assessment, first), there)
         new = [column for column, _ in added if column.key not in there]
         place = next(i for i, c in enumerate(columns) if c.exported and c.key in ("macs", "runs"))
         columns[place:place] = new
@@ -77,7 +77,9 @@ def _with_key(table: Table) -> Table:
     return dataclasses.replace(table, notes=(*table.notes, "best of a column in bold"))
 
 
-def _apart(added: list[tuple[Column, Values]], there: set[str]) -> list[tuple[Column, Values]]:
+def _with_unused_keys(
+    added: list[tuple[Column, Values]], there: set[str]
+) -> list[tuple[Column, Values]]:
     """Return the columns, with another key if the table has another figure with that key."""
     return [
         (dataclasses.replace(column, key=_key_of(column.key, there)), values)

@@ -32,7 +32,7 @@ def block_notes(
     found = panel.verdicts
     return [
         *_doubts(in_doubt, assessment),
-        *_missed(found),
+        *_often_missed(found),
         *_equivalent(found),
         *_without_estimate(found),
         *_refused_times(costs),
@@ -94,7 +94,7 @@ def _doubts(in_doubt: Sequence[Verdict], assessment: Assessment) -> Iterator[str
         yield f"{DOUBT} in doubt: {words}"
 
 
-def _missed(found: Sequence[Verdict]) -> Iterator[str]:
+def _often_missed(found: Sequence[Verdict]) -> Iterator[str]:
     """Explain which differences in accuracy the seeds of inconclusive verdicts would often miss."""
     sizes = [
         (one.n, size)
