@@ -1,4 +1,4 @@
-"""What each element of each tensor depends on: the extents of its pixels, beside its value.
+"""The pixels that each element of each tensor depends on, as extents kept beside its value.
 
 The *reach* of a tensor is float32 (8, *shape). Each part is 0 if nothing is seen:
 

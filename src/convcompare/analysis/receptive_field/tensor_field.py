@@ -1,4 +1,4 @@
-"""What tracing records of a tensor: the field of each of its units."""
+"""The field of each unit of a tensor, as recorded by tracing."""
 
 from __future__ import annotations
 
