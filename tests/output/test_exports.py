@@ -149,7 +149,15 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
                         connection.recv(65536)
                         threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
-            threading.Thread(target=loop, daemon=True).start()
+            accepting = threading.Thread(target=loop, daemon=True)
+
+            def stop() -> None:
+                with contextlib.suppress(OSError):
+                    listening.shutdown(socket.SHUT_RDWR)  # wakes `accept`
+                accepting.join(5)  # what it has accepted by then, `stack` closes next
+
+            stack.callback(stop)
+            accepting.start()
             return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
         yield start
