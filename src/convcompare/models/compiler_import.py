@@ -49,7 +49,7 @@ def without_compiler(kind: type[Kind]) -> type[Kind]:
     step = kind.step
     inner = inspect.unwrap(step)
 
-    def alone(self: Optimizer, closure: Any = None) -> Any:
+    def plain_step(self: Optimizer, closure: Any = None) -> Any:
         if _compiler() is not None:
             return step(self, closure)
         before = torch.is_grad_enabled()
@@ -59,7 +59,7 @@ def without_compiler(kind: type[Kind]) -> type[Kind]:
         finally:
             torch.set_grad_enabled(before)
 
-    made = type(kind.__name__, (kind,), {"step": alone, "__doc__": kind.__doc__})
+    made = type(kind.__name__, (kind,), {"step": plain_step, "__doc__": kind.__doc__})
     return cast("type[Kind]", made)
 
 
@@ -70,13 +70,13 @@ def compiling_left_out() -> Iterator[list[Any]]:
     Yields a list that receives these functions and modules. Calls of `torch.jit.script` by torch
     itself are not affected.
     """
-    asked: list[Any] = []
+    skipped: list[Any] = []
     compiling, scripting = torch.compile, torch.jit.script
 
     def leave(model: Any = None, *_: Any, **options: Any) -> Any:
         if model is None:
             return leave
-        asked.append(model)
+        skipped.append(model)
         if inspect.isfunction(model):  # other modules may have the same class
             _left_out.add(inspect.unwrap(model).__code__)
         return model
@@ -88,7 +88,7 @@ def compiling_left_out() -> Iterator[list[Any]]:
     torch.compile = leave
     torch.jit.script = leave_script  # type: ignore[assignment]
     try:
-        yield asked
+        yield skipped
     finally:
         torch.compile, torch.jit.script = compiling, scripting
 

@@ -191,9 +191,9 @@ class Construction:
         """Return whether user code compiles the network or what it calls, which is left out."""
         if self.origin != "file":
             return False
-        with seeded(0), compiling_left_out() as asked, torch.no_grad():
+        with seeded(0), compiling_left_out() as skipped, torch.no_grad():
             model = self._made()
-            return bool(asked) or calls_left_out(lambda: model(self.zeros("cpu")))
+            return bool(skipped) or calls_left_out(lambda: model(self.zeros("cpu")))
 
     def draws_elsewhere(self) -> bool:
         """Return whether building a user's network used numpy's or Python's generator."""

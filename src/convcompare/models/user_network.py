@@ -168,7 +168,7 @@ def _importing(where: str) -> Iterator[None]:
     arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
     sys.argv = [where]
     try:
-        with kept_threads(), compiling_left_out(), _watched():
+        with kept_threads(), compiling_left_out(), _import_warnings():
             yield
     except ModelError:
         raise
@@ -181,7 +181,7 @@ def _importing(where: str) -> Iterator[None]:
             hint = _from_its_root(where, error)
         else:
             hint = (hint_of(error) if isinstance(error, Exception) else None) or _HINT
-        raise ModelError(f"{what} cannot be imported: {_told(error)}", hint) from error
+        raise ModelError(f"{what} cannot be imported: {_with_line(error)}", hint) from error
     finally:
         sys.argv = arguments
         os.chdir(folder)
@@ -205,7 +205,7 @@ def _from_its_root(where: str, error: Exception) -> str | None:
     return f"run it in {quote(root)} as `{module}:NAME`, since it imports from there"
 
 
-def _told(error: BaseException) -> str:
+def _with_line(error: BaseException) -> str:
     """Describe an error with the line of the user's file that caused it."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if is_local(f.filename)]
     line = frames[-1].line if frames and not isinstance(error, SyntaxError) else None
@@ -213,16 +213,16 @@ def _told(error: BaseException) -> str:
 
 
 @contextmanager
-def _watched() -> Iterator[None]:
+def _import_warnings() -> Iterator[None]:
     """Print warnings to stderr about imports that train networks or take long."""
     main, done = threading.get_ident(), threading.Event()
     backward = torch.autograd.backward
-    said: list[_FileLine] = []
+    warned: list[_FileLine] = []
 
-    def telling(*arguments: Any, **named: Any) -> None:
+    def warning_backward(*arguments: Any, **named: Any) -> None:
         line = _line_of(inspect.currentframe())
-        if line and not said:
-            said.append(line)
+        if line and not warned:
+            warned.append(line)
             _warn(f"{line} trains while the file is imported: {_HINT}")
         backward(*arguments, **named)
 
@@ -234,7 +234,7 @@ def _watched() -> Iterator[None]:
                 return
 
     threading.Thread(target=wait, daemon=True).start()
-    torch.autograd.backward = telling
+    torch.autograd.backward = warning_backward
     try:
         yield
     finally:
