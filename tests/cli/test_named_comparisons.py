@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from convcompare.data.dataset import Sources
 from convcompare.data.load import default_cache
 from convcompare.output.report import sections
+from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]
@@ -128,7 +130,47 @@ def test_two_networks_and_two_runs_stand_side_by_side(store: Path, run: Run) -> 
         rows = run("runs", "diff", *names, "-f", "json").json()["differences"]
         differing = {row["what"]: {row["first"], row["second"]} for row in rows}
         assert differing["parameters"] == {"3,190", "3,985"}
+        raw = {row["what"]: [*row["first_values"], *row["second_values"]] for row in rows}
+        assert sorted(raw["parameters"]) == [3190, 3985]
+        assert all(0 < accuracy < 1 for accuracy in raw["test accuracy"])
         assert all(value.endswith(" %") for value in differing["test accuracy"])
+
+
+def test_two_stores_are_compared_run_by_run(made: Path, store: Path, run: Run) -> None:
+    """The store differs in the figures of one run, by less than a table shows."""
+    other = ("--other", str(made))
+    assert run("runs", "diff", "second", *other).out.endswith("do not differ\n")
+    which = _ids(run, "first")[0]
+    found = RunStore(store).run(which)
+    last = dataclasses.replace(found.history[-1], test_loss=found.history[-1].test_loss + 1e-9)
+    changed = dataclasses.replace(found, history=(*found.history[:-1], last))
+    write_record(store / which / "run.json", changed.to_json())
+    merged = run("runs", "merge", str(made))
+    assert "1 run is in both stores with different figures" in merged.err
+    assert f"`convcompare runs diff {which} --other {made}` shows the first" in merged.err
+    for name in (which, "first"):
+        (row,) = run("runs", "diff", name, *other, "-f", "json").json()["differences"]
+        assert row["what"] == f"figures of {found.trial.label}, seed 0, epoch 1"
+        (here,), (there,) = row["first_values"], row["second_values"]
+        assert here["test_loss"] == there["test_loss"] + 1e-9 and row["first"] != row["second"]
+    assert run("runs", "diff", "first").code == 2, "with what?"
+
+
+def test_a_name_that_several_comparisons_have_is_not_taken_in_silence(
+    store: Path, run: Run
+) -> None:
+    """As after `runs merge`. The same command again, or with more seeds, is the same comparison."""
+    opened = RunStore(store)
+    first, second = opened.comparison_records()
+    opened.add_comparison("20990101T000000000000", {**second, "name": "first"})
+    begun = first["created"].removesuffix("+00:00")
+    for command in (("runs", "first"), ("plot", "accuracy", "first", "--terminal")):
+        shown = run(*command)
+        assert "warning: 2 comparisons are called first: this is the newest" in shown.err
+        assert f"(name another by when it was begun: `{begun}`)" in shown.err
+    more = [*second["models"], *first["models"][1:]]
+    opened.add_comparison("20990102T000000000000", {**second, "models": more})
+    assert "are called" not in run("runs", "second").err
 
 
 def test_what_networks_of_two_comparisons_have_is_said_of_each(store: Path, run: Run) -> None:

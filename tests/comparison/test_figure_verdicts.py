@@ -101,11 +101,11 @@ def test_an_undecided_figure_is_told_with_its_interval() -> None:
     [
         (ACCURACY, "higher", 3, "better", "better"),
         (ACCURACY, "higher", 1, "differ", "one seed"),
-        (ACCURACY, "unclear", 5, "none", "no clear difference"),
-        (ACCURACY, "too few", 3, "too few", "inconclusive"),
+        (ACCURACY, "unclear", 5, "no clear difference", "no clear difference"),
+        (ACCURACY, "too few", 3, "inconclusive", "inconclusive"),
         (TEST_LOSS, "higher", 3, "worse", "worse"),
         (TEST_LOSS, "unclear", 5, "inconclusive", "inconclusive"),
-        (TEST_LOSS, "too few", 2, "too few", "inconclusive"),
+        (TEST_LOSS, "too few", 2, "inconclusive", "inconclusive"),
         (TEST_LOSS, "refused", 0, "refused", "not compared"),
     ],
 )

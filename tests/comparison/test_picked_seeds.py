@@ -22,7 +22,9 @@ def test_picked_seeds_are_told(run: Run) -> None:
     picked = compared(run, "--seeds", "1,3")
     assert TOLD in picked.out
     stored = run("runs", "latest", "-f", "json").json()
-    assert stored["picked"] == {"seeds": 4, "used": 2, "removed": 0}
+    assert stored["picked"] == {
+        "seeds": 4, "used": 2, "removed": 0, "unseen": False, "all": "4"
+    }  # fmt: skip
     whole = compared(run, "--seeds", "4")
     assert "picked" not in whole.out
 
@@ -42,3 +44,17 @@ def test_removed_seeds_were_seen_too(run: Run) -> None:
 def test_more_seeds_are_not_picked(run: Run) -> None:
     compared(run, "--seeds", "1")
     assert compared(run, "--seeds", "2", "-f", "json").json()["picked"] is None
+
+
+def test_seeds_chosen_unseen_are_a_new_sample(run: Run) -> None:
+    """Also if the command is repeated or continued; not if it is one of several samples."""
+    compared(run, "--seeds", "2")
+    for count in ("2", "2", "3"):
+        new = compared(run, "--seeds", count, "--seed", "5")
+        assert f"these {count} seeds were chosen unseen, after results of 2 other seeds" in new.out
+        assert "decide nothing" not in new.out
+    assert "(`--seeds 0,1,5,6,7` takes all)" in new.out
+    stored = run("runs", "latest", "-f", "json").json()["picked"]
+    assert (stored["unseen"], stored["all"]) == (True, "0,1,5,6,7")
+    assert "decide nothing" in compared(run, "--seeds", "2").out, "the others have been seen"
+    assert "decide nothing" in compared(run, "--seeds", "2", "--seed", "6").out

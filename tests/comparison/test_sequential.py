@@ -187,4 +187,4 @@ def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
     *_, more = hopeless.split("too large to decide much: ")
     assert more == "`--seeds 5` could show 0.66 points"
     assert "too large to decide much" not in detectable_words(3, 10_000, contrasts=6)
-    assert "can show no difference (" in detectable_words(2, 10_000, 0.03, contrasts=6)
+    assert "cannot show any difference (" in detectable_words(2, 10_000, 0.03, contrasts=6)

@@ -204,6 +204,7 @@ def test_a_warning_on_several_seeds_says_whose_figures_it_has() -> None:
 
     assert told("has 0.1", "has 0.1") == ["a (seeds 0, 1) has 0.1"]
     assert told("has 0.3", "has 0.1") == ["a (seeds 0, 1) has 0.1 with seed 1"]
+    assert told("is: 3", "is: 2", "is: 1") == ["a (seeds 0 to 2) is: with seed 2, 1"]
     for name in ("shared", "stopped"):
         assert told("was", name=name) == ["a (seed 0) was"]
         assert told("was", name=name, timed=False) == []

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from convcompare.core.errors import UsageError
-from convcompare.output.tables.formats import chosen_format
+from convcompare.output.tables.formats import chosen_format, render
+from convcompare.output.tables.table import Column, Table
 from tests.support.latex import typeset
 
 Run = Callable[..., Any]
@@ -115,6 +116,14 @@ def test_a_text_file_has_the_table_of_the_terminal(run: Run, tmp_path: Path) -> 
     run("runs", "latest", "--out", str(tmp_path / "a.txt"))
     text = (tmp_path / "a.txt").read_text()
     assert text.startswith("№  model") and "mean of 2 seeds" in text
+
+
+def test_options_in_notes_are_code_in_every_format() -> None:
+    table = Table((Column("a", "a"),), ({"a": "x--y–z"},), notes=("use `--seeds 4`: a_b ` c",))
+    assert "- use `--seeds 4`: a\\_b \\` c" in render(table, "markdown")
+    latex = render(table, "latex")
+    assert "x-{}-y--z" in latex, "hyphens stay hyphens"
+    assert r"use \texttt{-{}-seeds 4}: a\_b ` c" in latex
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.comparison import Comparison, InterimSchedule
+from convcompare.comparison.unplanned_looks import Picked
 from convcompare.data.dataset import Sources
+from convcompare.output.code_spans import code, one_line, spans
 from convcompare.output.plots import vector
 from convcompare.output.plots.figure import canvas, styled
 from convcompare.output.plots.rendered import RenderedFigure
@@ -38,14 +40,11 @@ from convcompare.output.report.document import (
     Paragraph,
     TableBlock,
     Warnings,
-    code,
-    one_line,
-    spans,
     unique_names,
 )
 from convcompare.output.report.html import png, to_html
 from convcompare.output.report.markdown import to_markdown
-from convcompare.output.report.methods import as_latex, as_text, cited
+from convcompare.output.report.methods import as_latex, as_text, cited, looks
 from convcompare.output.report.sections import Section, select
 from convcompare.output.report.setup import changed_surroundings, conditions, trained_seeds
 from convcompare.output.tables.cell_values import DrawnInterval, Folded, Mark
@@ -448,6 +447,27 @@ def test_a_citation_is_one_only_if_the_work_is_known() -> None:
     for entry in bibtex(WORKS).split("\n\n"):
         assert re.match(r"@[a-z]+\{[a-z0-9]+,\n(  [a-z]+ = \{.*\},?\n)+\}", entry)
         assert entry.count("{") == entry.count("}")
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({}, ""),
+        ({"plan": InterimSchedule((3, 5), 1, 0.005)}, "it was tested after 3 and 5 seeds"),
+        (
+            {"looked": (3,)},
+            "of 3 could be seen, which was not planned: up to 10 %",
+        ),
+        ({"picked": Picked(8, 2)}, "The 2 seeds of a comparison were picked from 8 after their"),
+        (
+            {"picked": Picked(8, 2, unseen=True)},
+            "could be seen, after those of 6 others.",
+        ),
+    ],
+)
+def test_the_methods_say_how_seeds_were_added_or_chosen(how: dict[str, Any], told: str) -> None:
+    said = " ".join(looks(dataclasses.replace(comparison(trained("fcn", 0, 0.9)), **how)))
+    assert told in said and bool(told) == bool(said)
 
 
 def test_conditions_name_the_epoch_whose_figures_are_shown() -> None:

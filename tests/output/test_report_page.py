@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from convcompare import cli
+from convcompare.output.code_spans import code
 from convcompare.output.plots.figure import Drawing, panels
 from convcompare.output.plots.rendered import render
 from convcompare.output.report.document import (
@@ -23,7 +24,6 @@ from convcompare.output.report.document import (
     Paragraph,
     TableBlock,
     Warnings,
-    code,
 )
 from convcompare.output.report.folder import write_report
 from convcompare.output.tables.table import Column, Table

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import completions as c
+from .console import show_warning
 
 if TYPE_CHECKING:
+    from convcompare.comparison.comparison import Comparison
     from convcompare.store.run_store import RunStore
 
 HELP = "Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'."
@@ -27,11 +29,19 @@ def is_comparison(store: RunStore, name: str) -> bool:
     return name == LATEST or name in known_records(store)
 
 
-def trials_of(store: RunStore, comparison: str) -> list[str]:
-    """The ids of the runs of a comparison, those that are not there included."""
+def selected(store: RunStore, names: Sequence[str]) -> Comparison:
+    """Return the comparison that the names select; warn if others have its name."""
     from convcompare.comparison.selection import select
 
-    return trials_in(select(store, [comparison]).record())
+    found = select(store, names)
+    for text, hint in found.name_warnings:
+        show_warning(text, hint)
+    return found
+
+
+def trials_of(store: RunStore, comparison: str) -> list[str]:
+    """The ids of the runs of a comparison, those that are not there included."""
+    return trials_in(selected(store, [comparison]).record())
 
 
 def trials_in(record: Mapping[str, Any]) -> list[str]:

@@ -130,6 +130,8 @@ class Comparison:
     """Names of the figures that verdicts are about; empty for test accuracy alone."""
     name: str = ""
     """Name given by the user; empty if there is none."""
+    namesakes: tuple[str, ...] = ()
+    """Start times of other comparisons of this name that have other runs."""
     rates: tuple[TriedRate, ...] = ()
     """Learning rates of a grid; each network is compared at its chosen rate."""
 
@@ -262,9 +264,18 @@ class Comparison:
             f"there is no comparison in {store.place}", "`convcompare compare` creates one"
         )
 
+    @property
+    def name_warnings(self) -> list[tuple[str, str]]:
+        """Warnings about other comparisons of this name, each with a hint."""
+        if not self.namesakes:
+            return []
+        text = f"{len(self.namesakes) + 1} comparisons are called {self.name}: this is the newest"
+        begun = ", ".join(f"`{begun}`" for begun in self.namesakes[-3:])
+        return [(text, f"name another by when it was begun: {begun}")]
+
     def warnings(self) -> list[tuple[str, str]]:
         """Return warnings about the runs and the design of the comparison, each with a hint."""
-        found = list(self.conditions.data_warnings)
+        found = [*self.conditions.data_warnings, *self.name_warnings]
         for label, run in self.failed:
             seed = f"{label} (seed {run.trial.seed})"
             if run.status == "diverged":

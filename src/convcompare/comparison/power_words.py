@@ -44,9 +44,10 @@ def detectable_words(
     smallest = _detectable_in_plan(seeds, taken, contrasts)
     source = "assuming that they vary" if spread is None else "as they varied in earlier runs"
     several = f" and {contrasts} contrasts" if contrasts > 1 else ""
-    size = f"differences of about {points(smallest)}" if smallest < 1 else "no difference"
+    size = f"differences of about {points(smallest)}"
+    shown = f"can show {size}" if smallest < 1 else "cannot show any difference"
     sentence = (
-        f"{seeds} seeds{several} can show {size} "
+        f"{seeds} seeds{several} {shown} "
         f"(80 % power, {source} by {points(taken)} from seed to seed)"
     )
     if smallest <= HARDLY_EVER:

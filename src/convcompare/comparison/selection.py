@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from convcompare.core.config import recipe_name
@@ -45,13 +45,29 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
         )
     picks = [name for name in names if name not in bases]
     if bases and bases[0] in known:
-        base: Comparison | None = Comparison.load(store, known[bases[0]])
+        record = known[bases[0]]
+        others = namesakes(store, bases[0], _run_ids(record))
+        base: Comparison | None = replace(Comparison.load(store, record), namesakes=others)
     else:
         needed = bool(bases) or not picks
         base = Comparison.latest(store) if needed or store.comparisons() else None
     if base is None or (picks and not all(pick in base.labels for pick in picks)):
         return _from_runs(store, picks, [*known, *(base.labels if base else ())])
     return _restricted(base, picks) if picks else base
+
+
+def namesakes(store: RunStore, name: str, run_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the start times of comparisons of this name with other runs, oldest first."""
+    own = set(run_ids)
+    return tuple(
+        begun
+        for begun, record in dated(store.comparison_records()).items()
+        if name == record.get("name") and not _run_ids(record) <= own
+    )
+
+
+def _run_ids(record: Mapping[str, Any]) -> set[str]:
+    return {run_id for model in record["models"] for run_id in model["trials"]}
 
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
@@ -122,7 +138,7 @@ def _restricted(base: Comparison, labels: Sequence[str]) -> Comparison:
     groups = tuple(group for group in base.groups if group.label in labels)
     unfinished = tuple(one for one in base.unfinished if one[0] in labels)
     missing = tuple(one for one in base.missing if one[0] in labels)
-    return dataclasses.replace(
+    return replace(
         base, groups=groups, unfinished=unfinished, missing=missing, whole=tuple(base.labels)
     )
 

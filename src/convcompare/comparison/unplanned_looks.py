@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from convcompare.core.errors import StoreError
+from convcompare.core.formatting import several
 
 from .stats.estimates import ALPHA
 
@@ -61,11 +62,17 @@ def earlier_looks(
 
 @dataclass(frozen=True)
 class Picked:
-    """Numbers of seeds: those that had ended, those requested, and those removed from the store."""
+    """Numbers of seeds: those that had ended, those requested, and those removed from the store.
+
+    ``unseen`` if the seeds requested had no result when they were chosen: a new sample. ``all`` are
+    the seeds that have run, in the form of ``--seeds``; empty in older records.
+    """
 
     seeds: int
     used: int
     removed: int = 0
+    unseen: bool = False
+    all: str = ""
 
 
 def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> Picked | None:
@@ -78,11 +85,48 @@ def picked_seeds(store: RunStore, trials: Iterable[Trial]) -> Picked | None:
     for trial in trials:
         requested.setdefault(_network(trial), set()).add(trial.seed)
     wanted = set[int]().union(*requested.values())
-    there = _ended(store)
-    common = _common(requested, [*there, *store.removed()])
+    there, gone = _ended(store), store.removed()
+    common = _common(requested, [*there, *gone])
     if len(requested) < 2 or not common - wanted:
         return None
-    return Picked(len(common), len(wanted), len(common - _common(requested, there)))
+    ended = [trial for trial in (*there, *gone) if _network(trial) in requested]
+    return Picked(
+        len(common),
+        len(wanted),
+        len(common - _common(requested, there)),
+        _chosen_unseen(store, ended, wanted, common - wanted),
+        _as_option(common),
+    )
+
+
+def _chosen_unseen(
+    store: RunStore, ended: Sequence[Trial], wanted: set[int], others: set[int]
+) -> bool:
+    """Whether no result of these seeds could be seen when they were first asked for.
+
+    They have none yet, or an earlier comparison asked for those that have: after `others` had run,
+    and before any other seed did.
+    """
+    seen = wanted & _common(dict.fromkeys(map(_network, ended), ()), ended)
+    if not seen:
+        return True
+    seed_of = {trial.id: trial.seed for trial in ended}
+    before: set[int] = set()
+    for record in store.comparison_records():
+        ids = (run_id for model in record["models"] for run_id in model["trials"])
+        seeds = {seed_of[run_id] for run_id in ids if run_id in seed_of}
+        picked = record.get("picked")
+        honest = not picked or Picked(*picked).unseen
+        if honest and others <= before and seen <= seeds <= wanted:
+            return True
+        before |= seeds
+    return False
+
+
+def _as_option(seeds: Collection[int]) -> str:
+    """Return seeds in the form of ``--seeds``: their number if they are the first."""
+    first = sorted(seeds) == [*range(len(seeds))]
+    return str(len(seeds)) if first else ",".join(map(str, sorted(seeds)))
 
 
 def _ended(store: RunStore) -> list[Trial]:
@@ -111,22 +155,30 @@ def _network(trial: Trial) -> str:
 def picked_words(picked: Picked) -> str:
     """Return the note about verdicts on fewer seeds than had ended."""
     gone = f" ({picked.removed} of them removed since)" if picked.removed else ""
+    everything = f"(`--seeds {picked.all or picked.seeds}` takes all)"
+    if picked.unseen:
+        others = several(picked.seeds - picked.used, "other seed")
+        these = "this seed was" if picked.used == 1 else f"these {picked.used} seeds were"
+        return f"{these} chosen unseen, after results of {others}{gone} {everything}"
     return (
         f"{picked.seeds} seeds of these networks have run{gone}, and {picked.used} were picked "
-        "after their results could be seen: these verdicts decide nothing "
-        f"(`--seeds {picked.seeds}` takes all)"
+        f"after their results could be seen: these verdicts decide nothing {everything}"
     )
 
 
 def looks_words(looks: Sequence[int]) -> str:
-    """Return the note about verdicts after unplanned looks.
+    """Return the note about verdicts after unplanned looks."""
+    return (
+        f"seeds were added after results of {' and of '.join(map(str, looks))} could be seen: "
+        f"false verdicts in up to {false_rate(looks)} of such comparisons, not {100 * ALPHA:g} % "
+        "(`--until-clear` keeps it there)"
+    )
+
+
+def false_rate(looks: Sequence[int]) -> str:
+    """Return the maximum share of comparisons with a false verdict.
 
     Each look has a false-positive rate of at most alpha, so that of all looks together is at most
     the sum.
     """
-    percent = f"{min(100, 100 * ALPHA * (1 + len(looks))):g}"
-    return (
-        f"seeds were added after results of {' and of '.join(map(str, looks))} could be seen: "
-        f"false verdicts in up to {percent} % of such comparisons, not {100 * ALPHA:g} % "
-        "(`--until-clear` keeps it there)"
-    )
+    return f"{min(100, 100 * ALPHA * (1 + len(looks))):g} %"

@@ -48,13 +48,13 @@ def decided(verdict: Verdict) -> str:
 
     A difference is ``better`` or ``worse`` if the figure has a better end, else ``higher`` or
     ``lower``; ``differ`` for accuracies of one seed, which do not compare architectures. Without a
-    difference, a verdict on accuracy is ``none`` if the seeds would rarely miss a difference of one
-    point, and ``too few`` if they would often miss it. For other figures no such size is known, and
-    the word is ``inconclusive``.
+    difference, a verdict on accuracy is ``no clear difference`` if the seeds would rarely miss a
+    difference of one point. Every other undecided verdict is ``inconclusive``.
     """
     quantity, relation = verdict.quantity, verdict.relation
-    if relation == "unclear":
-        return "none" if quantity == ACCURACY else "inconclusive"
+    if relation in ("unclear", "too few"):
+        rarely_missed = relation == "unclear" and quantity == ACCURACY
+        return "no clear difference" if rarely_missed else "inconclusive"
     if not verdict.differs:
         return relation
     if verdict.n == 1 and quantity == ACCURACY:

@@ -22,16 +22,6 @@ from convcompare.training.state import from_bytes
 
 from .events import Event
 
-CLOCKS = (
-    "epoch",
-    "train_seconds",
-    "evaluation_seconds",
-    "waited_seconds",
-    "jobs",
-    "stopped_seconds",
-)
-"""What of an epoch is no result of the arithmetic."""
-
 
 @dataclass(frozen=True)
 class Agreement:
@@ -176,8 +166,8 @@ def _metrics(run: Run, again: Run) -> Agreement:
 
 
 def _different(epoch: Epoch, other: Epoch) -> list[str]:
-    then, now = vars(epoch), vars(other)
-    return [name for name in then if name not in CLOCKS and then[name] != now[name]]
+    then, now = epoch.figures, other.figures
+    return [name for name in then if then[name] != now[name]]
 
 
 def _farthest(pairs: list[tuple[Epoch, Epoch]], name: str) -> float:

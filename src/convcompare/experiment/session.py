@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from convcompare.core import formatting
@@ -100,6 +101,7 @@ def run_plan(
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.lr_selection import choose_rates
     from convcompare.comparison.model_runs import group_runs
+    from convcompare.comparison.selection import namesakes
     from convcompare.comparison.unplanned_looks import earlier_looks, picked_seeds
 
     request = plan.request
@@ -125,6 +127,7 @@ def run_plan(
         picked=picked,
         verdict_on=request.verdict_on,
         name=request.name or "",
+        namesakes=namesakes(plan.store, request.name, chain(*ids)) if request.name else (),
     )
     plan.store.add_comparison(name, begun.record())
     known = {} if before is None else before

@@ -30,6 +30,15 @@ OTHER_DRAWS = 3
 """Version for networks that draw from numpy's or Python's generator when they are built: before,
 these generators were not seeded."""
 
+NO_FIGURES = (
+    "epoch",
+    "train_seconds",
+    "evaluation_seconds",
+    "waited_seconds",
+    "jobs",
+    "stopped_seconds",
+)
+"""What of an epoch is no result of the arithmetic."""
 Status = Literal["finished", "diverged", "failed"]
 Settings = tuple[tuple[str, str], ...]
 """Pairs of a setting and its value, as text."""
@@ -111,6 +120,11 @@ class Epoch:
     stopped_seconds: float | None = field(default=None, metadata=OMITTED)
     """Seconds of the training during which the process was stopped; None if not known."""
 
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """Its results by name, bit-equal if it is repeated: no time, no number of the epoch."""
+        return {name: value for name, value in vars(self).items() if name not in NO_FIGURES}
+
 
 @dataclass(frozen=True)
 class TrainEvaluation:
@@ -159,6 +173,11 @@ class Run:
     def id(self) -> str:
         """Id of the trial."""
         return self.trial.id
+
+    def same_figures(self, other: Run) -> bool:
+        """Whether both ended alike, and all figures of all epochs are bit-equal."""
+        pair = [(run.status, [epoch.figures for epoch in run.history]) for run in (self, other)]
+        return pair[0] == pair[1]
 
     @property
     def keeps_weights(self) -> bool:

@@ -18,6 +18,7 @@ from ..arguments import parse_figures
 from ..console import out as results
 from ..console import show_warning, width
 from ..output import emit_drawings, emit_json, emit_text, end
+from ..run_choice import selected
 
 if TYPE_CHECKING:
     from convcompare.core.registry import Entry
@@ -118,13 +119,12 @@ def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str
 def _source(
     store: Path, data_dir: Path | None, names: Sequence[str], figures: tuple[str, ...]
 ) -> Source:
-    from convcompare.comparison.selection import select
     from convcompare.data.load import default_sources
     from convcompare.output.plots.source import Source
     from convcompare.store.run_store import RunStore
 
     opened = RunStore(store)
-    comparison = select(opened, names)
+    comparison = selected(opened, names)
     if figures:
         comparison = dataclasses.replace(comparison, verdict_on=figures)
     return Source(comparison, opened, default_sources(data_dir))

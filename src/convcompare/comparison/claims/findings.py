@@ -206,7 +206,8 @@ class _Examination:
         return found if found.model == assertion.first else turned(found)
 
     def _judge(self, assertion: Assertion, verdict: Verdict) -> Judged:
-        picked = self.assessment.comparison.picked is not None
+        chosen = self.assessment.comparison.picked
+        picked = chosen is not None and not chosen.unseen
         early = self._epochs[0] < self._epochs[1] and named(assertion.statement.figure).grows
         return Judged(assertion, verdict, outcome(assertion.statement, verdict, picked), early)
 

@@ -24,8 +24,6 @@ EQUAL = 1e-12
 FINEST = 5e-4
 """Half-width of an interval below which four decimals are too few."""
 OUTCOMES = {
-    "none": "no clear difference",
-    "too few": "inconclusive",
     "refused": "not compared",
     "differ": "one seed",
 }

@@ -123,6 +123,25 @@ WORKS: Mapping[str, Work] = {
         journal="Communications of the ACM", volume="29", number="3", pages="218--221",
         year="1986", doi="10.1145/5666.5673",
     ),
+    "lan1983": _work(
+        "Lan and DeMets, 1983", "article", author="Lan, K. K. Gordon and DeMets, David L.",
+        title="Discrete Sequential Boundaries for Clinical Trials", journal="Biometrika",
+        volume="70", number="3", pages="659--663", year="1983", doi="10.1093/biomet/70.3.659",
+    ),
+    "armitage1969": _work(
+        "Armitage et al., 1969", "article",
+        author="Armitage, Peter and McPherson, C. K. and Rowe, B. C.",
+        title="Repeated Significance Tests on Accumulating Data",
+        journal="Journal of the Royal Statistical Society. Series A", volume="132", number="2",
+        pages="235--244", year="1969", doi="10.2307/2343787",
+    ),
+    "schuirmann1987": _work(
+        "Schuirmann, 1987", "article", author="Schuirmann, Donald J.",
+        title="A Comparison of the Two One-Sided Tests Procedure and the Power Approach for "
+        "Assessing the Equivalence of Average Bioavailability",
+        journal="Journal of Pharmacokinetics and Biopharmaceutics", volume="15", number="6",
+        pages="657--680", year="1987", doi="10.1007/BF01068419",
+    ),
 }  # fmt: skip
 DATA: Mapping[str, str] = {
     "mnist": "lecun1998",

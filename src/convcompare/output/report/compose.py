@@ -19,6 +19,7 @@ from convcompare.core.registry import register
 from convcompare.core.version import __version__
 from convcompare.store.robustness_record import ROBUSTNESS
 
+from ..code_spans import code
 from ..plots.rendered import RenderedFigure
 from ..tables.robustness_table import robustness_table
 from ..tables.table import Caution
@@ -38,7 +39,6 @@ from .document import (
     Paragraph,
     TableBlock,
     Warnings,
-    code,
     unique_names,
 )
 from .drawn import Outcome, Place, draw_figures

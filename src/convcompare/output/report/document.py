@@ -1,7 +1,7 @@
 """A document as data, which `markdown` and `html` write: its content, without a layout.
 
 Every text is plain except for code spans as in Markdown: ``"`--lr 0.1` lowers it"``. Names from
-outside go into a text through `code`, so that nothing in them is markup, backticks included.
+outside go into a text through `code_spans.code`: nothing in them is markup, backticks included.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from convcompare.core.errors import printable
-
 from ..tables.table import Table
 
 if TYPE_CHECKING:
     from ..plots.rendered import RenderedFigure
 
-_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 _LONGEST_NAME = 60
 
 
@@ -116,36 +113,6 @@ class Document:
     def figures(self) -> Iterator[RenderedFigure]:
         """Its figures, in their order."""
         return (block.figure for block in self.blocks if isinstance(block, FigureBlock))
-
-
-def code(text: str) -> str:
-    """Return a name from outside as a code span, whatever it contains."""
-    shown = one_line(text) or "–"
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
-    fence, space = "`" * (longest + 1), " " if longest else ""
-    return f"{fence}{space}{shown}{space}{fence}"
-
-
-def spans(text: str) -> Iterator[tuple[str, bool]]:
-    """Iterate over the pieces of a text, each with whether it is code."""
-    end = 0
-    for match in _SPAN.finditer(text):
-        yield text[end : match.start()], False
-        inner = match[2]
-        padded = inner[0] == inner[-1] == " " and inner.strip() and len(inner) > 2
-        yield inner[1:-1] if padded else inner, True
-        end = match.end()
-    yield text[end:], False
-
-
-def one_line(text: str) -> str:
-    """Return a text on one line, without control characters and changes of direction."""
-    return visible(" ".join(text.split()))
-
-
-def visible(text: str) -> str:
-    """Return a text with a mark for each character without a shape, except line ends."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:

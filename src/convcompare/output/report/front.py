@@ -11,12 +11,20 @@ from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
+from ..code_spans import code
 from ..plots.forest_rows import ForestPanel, beside, is_firm
 from ..tables.cell_values import DrawnInterval
 from ..tables.table import Column, Table
 from ..tables.verdict_notes import answer, largest, tally
 from .conclusions import counts
-from .document import Block, Bullets, Facts, Heading, Paragraph, TableBlock, code
+from .document import (
+    Block,
+    Bullets,
+    Facts,
+    Heading,
+    Paragraph,
+    TableBlock,
+)
 from .sections import Section
 from .setup import conditions, trained_seeds
 

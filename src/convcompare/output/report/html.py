@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from convcompare.core.formatting import no_break
 
+from ..code_spans import one_line, spans, visible
 from ..plots.rendered import RenderedFigure
 from ..plots.vector import inline
 from ..tables.cell_values import DrawnInterval, Folded, Mark
@@ -36,10 +37,7 @@ from .document import (
     Paragraph,
     TableBlock,
     Warnings,
-    one_line,
-    spans,
     unique_names,
-    visible,
 )
 
 STYLE = Path(__file__).with_name("report.css")

@@ -15,9 +15,9 @@ from typing import Any
 from convcompare.core.formatting import no_break
 
 from ..tables.cell_values import Folded
-from ..tables.formats import escaped, render
+from ..tables.formats import render, with_code
 from ..tables.table import Column, Table
-from .document import TableBlock, spans
+from .document import TableBlock
 
 TEXT, GAP = 74, 2
 """Characters per line of the class ``article`` at ``\\footnotesize``, and between columns."""
@@ -41,11 +41,7 @@ def to_latex(block: TableBlock, number: int) -> str:
     names of the rows repeated. Columns that a page folds are left out.
     """
     table = _unbroken(dataclasses.replace(block.table, columns=_printed(block.table)))
-    caption = "".join(
-        f"\\texttt{{{escaped(part, 'latex')}}}" if is_code else escaped(part, "latex")
-        for part, is_code in spans(block.caption)
-    )
-    head = f"\\caption{{{caption}}}\n\\label{{tab:convcompare-{number}}}"
+    head = f"\\caption{{{with_code(block.caption, 'latex')}}}\n\\label{{tab:convcompare-{number}}}"
     parts = [dataclasses.replace(table, columns=one) for one in _parts(table)]
     rooms = [_rooms(part) for part in parts]
     if len(parts) == 1 and _lines(table, rooms[0]) > PAGE:

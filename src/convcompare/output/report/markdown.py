@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import assert_never
 
+from ..code_spans import code, one_line, spans, visible
 from ..plots.rendered import RenderedFigure
 from ..tables.formats import escaped, render
 from .document import (
@@ -24,10 +25,6 @@ from .document import (
     Paragraph,
     TableBlock,
     Warnings,
-    code,
-    one_line,
-    spans,
-    visible,
 )
 
 

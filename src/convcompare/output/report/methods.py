@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
+from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.score import Score
+from convcompare.comparison.unplanned_looks import false_rate
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 from convcompare.store.run import Run
 
+from ..code_spans import code, spans
 from ..tables.formats import escaped
 from .bibliography import DATA, OPTIMIZERS, WORKS
-from .document import code, spans
 from .sections import Section
 
 _CITED = re.compile(rf"\[(@(?:{'|'.join(WORKS)})(?:; @(?:{'|'.join(WORKS)}))*)\]")
@@ -27,6 +30,7 @@ def methods(sections: Sequence[Section]) -> str:
     if not runs:
         return ""
     sentences = [_data(sections), _training(runs), _seeds(sections), *_tests(sections)]
+    sentences += dict.fromkeys(chain(*(looks(one.comparison) for one in sections)))
     versions = dict.fromkeys(run.environment.torch for run in runs)
     sentences.append(
         f"All networks were trained and compared with convcompare [@convcompare] on PyTorch "
@@ -71,9 +75,10 @@ def _data(sections: Sequence[Section]) -> str:
         )  # fmt: skip
         key = DATA.get(name.partition(":")[0])
         cite = f" [@{key}]" if key else ""
+        images = f"{formatting.count(terms.train_images)} training"
+        trained = f"{terms.trained_on}, for training," if terms.cut else images
         parts.append(
-            f"{code(name)}{cite} ({formatting.count(terms.train_images)} training and "
-            f"{formatting.count(terms.test_images)} test images)"
+            f"{code(name)}{cite} ({trained} and {formatting.count(terms.test_images)} test images)"
         )
     return f"The networks were trained on {formatting.series(parts)}."
 
@@ -130,12 +135,45 @@ def _tests(sections: Sequence[Section]) -> Iterator[str]:
             "All tests of a comparison were adjusted together for a family-wise error of at most "
             "5 % [@holm1979]; each interval has the level at which its difference was tested."
         )
+    margins = sorted({one.margin for one in found if one.margin and one.p_equivalence is not None})
+    if margins:
+        points = formatting.series(f"{100 * one:g}" for one in margins)
+        yield (
+            f"Networks are called equivalent if two one-sided t-tests [@schuirmann1987] reject a "
+            f"difference of {points} percentage points."
+        )
     costs = [one for section in sections for one in section.assessment.costs]
     if any(one.estimate and one.estimate.low is not None for one in costs):
         yield (
             "Training times are compared by the geometric mean of their ratios over seeds "
             "[@fleming1986], with 95 % t intervals that are not adjusted."
         )
+
+
+def looks(comparison: Comparison) -> Iterator[str]:
+    """Iterate over sentences on seeds that were added or chosen after the first results."""
+    if comparison.plan:
+        numbers = formatting.series(map(str, comparison.plan.looks))
+        yield (
+            "Seeds were added by a plan while a difference was undecided: it was tested after "
+            f"{numbers} seeds, at levels that keep the error of all looks together at 5 % "
+            "[@lan1983]."
+        )
+    if comparison.looked:
+        seeds = formatting.series(map(str, comparison.looked))
+        yield (
+            f"Seeds were added after the results of {seeds} could be seen, which was not planned: "
+            f"up to {false_rate(comparison.looked)} of such comparisons have a false verdict "
+            "[@armitage1969]."
+        )
+    if chosen := comparison.picked:
+        others = chosen.seeds - chosen.used
+        how = (
+            f"chosen before any result of theirs could be seen, after those of {others} others"
+            if chosen.unseen
+            else f"picked from {chosen.seeds} after their results could be seen, and decide nothing"
+        )
+        yield f"The {chosen.used} seeds of a comparison were {how}."
 
 
 def _by(verdict: Verdict, method: str) -> bool:

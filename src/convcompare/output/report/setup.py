@@ -9,7 +9,7 @@ from convcompare.core import formatting
 from convcompare.store.cost import Environment
 from convcompare.store.run import Run
 
-from .document import code
+from ..code_spans import code
 
 MACHINE = ("processor", "device", "devices", "most_threads", "platform")
 AUGMENTED = {False: "no", True: "with", "alternating": "alternating flip and shift as"}

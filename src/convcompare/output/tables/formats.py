@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from convcompare.core.errors import UsageError, one_of, printable, quote
 
+from ..code_spans import code, spans
 from .cell_values import Folded
 from .table import Column, Link, Linked, Table
 
@@ -46,7 +47,7 @@ def render(table: Table, kind: Format) -> str:
         colalign=[column.align for column in table.shown] if cells else None,
         disable_numparse=True,
     )
-    notes = [escaped(note, kind) for note in table.notes]
+    notes = [with_code(note, kind) for note in table.notes]
     if kind == "latex":
         lines = "".join(f"\n\n\\noindent {{\\footnotesize {note}}}" for note in notes)
     else:
@@ -113,10 +114,27 @@ def _markdown_link(part: str | Link) -> str:
 def escaped(text: str, kind: Format) -> str:
     """Escape text from outside for Markdown or LaTeX; unprintable characters become ``�``."""
     special = _LATEX if kind == "latex" else _MARKDOWN
-    return "".join(special.get(c, c if c.isprintable() else "�") for c in text)
+    parts = _HYPHENS.split(text) if kind == "latex" else [text]
+    return "{}".join(
+        "".join(special.get(c, c if c.isprintable() else "�") for c in part) for part in parts
+    )
+
+
+def with_code(text: str, kind: Format) -> str:
+    """Return the same, with code spans in the syntax of the format."""
+    return "".join(
+        escaped(part, kind)
+        if not is_code
+        else f"\\texttt{{{escaped(part, kind)}}}"
+        if kind == "latex"
+        else code(part)
+        for part, is_code in spans(text)
+    )
 
 
 _SIGNED_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
+_HYPHENS = re.compile("(?<=-)(?=-)")
+"""Between two hyphens, which LaTeX would join to a dash."""
 _MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
 _LATEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},

@@ -12,6 +12,7 @@ from ... import options as o
 from ...console import out as results
 from ...console import show_warning, talk
 from ...output import end
+from ...run_choice import selected
 
 PLACES = {
     "csv": "convcompare-export",
@@ -51,13 +52,12 @@ def export(
     Exporting again replaces what was exported and creates no duplicates.
     """
     from convcompare.comparison.assessment import Assessment
-    from convcompare.comparison.selection import select
     from convcompare.core.registry import register
     from convcompare.store.run_store import RunStore
 
     write = register.export[to].function
     opened = RunStore(store)
-    comparison = select(opened, names or [])
+    comparison = selected(opened, names or [])
     for line in dict.fromkeys(write(Assessment(comparison, opened), out or PLACES[to])):
         results().print(line, soft_wrap=True, highlight=False)
     for label, run_id in comparison.unfinished:

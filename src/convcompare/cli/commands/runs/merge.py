@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import StoreError, UsageError, quote
+from convcompare.core.errors import StoreError, UsageError, quote, shell_word
 
 from ... import options as o
-from ...console import out, show_error
+from ...console import out, show_error, show_warning
 from ...output import end
 
 if TYPE_CHECKING:
@@ -52,7 +53,23 @@ def merge(
     runs, also = formatting.several(copied, "run"), formatting.several(len(names), "comparison")
     left = f"{formatting.several(old, 'run')} {'was' if old == 1 else 'were'} here already"
     out().print(f"copied {runs} and {also}; {left}")
+    if others := _other_figures(there, here, set(ids) - set(new)):
+        are = "is" if len(others) == 1 else "are"
+        show_warning(
+            f"{formatting.several(len(others), 'run')} {are} in both stores with different figures",
+            f"`convcompare runs diff {others[0]} --other {shell_word(other)}` shows the first",
+        )
     end(there)
+
+
+def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[str]:
+    """Return the ids of the runs whose figures differ between the stores."""
+    found = []
+    for run_id in sorted(ids):
+        with there.skipping_damage():
+            if not there.run(run_id).same_figures(here.run(run_id)):
+                found.append(run_id)
+    return found
 
 
 def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
