@@ -1,4 +1,4 @@
-"""Arguments of a Python call held against its annotations; errors say what is expected."""
+"""Checks the arguments of a Python call against the annotations of the function."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ WORDS: Mapping[Any, str] = {
 def check_arguments(
     function: Callable[..., Any], positional: Sequence[Any], named: Mapping[str, Any]
 ) -> None:
-    """Raise UsageError if a call has an argument that `function` does not take.
+    """Raise UsageError if a call has an argument that `function` does not accept.
 
-    Texts, numbers, truth values, paths, mappings and sequences of these are held against the
-    annotations of the function; an argument with another annotation is not.
+    Strings, numbers, booleans, paths, mappings and sequences of these are checked against the
+    annotations; arguments with other annotations are not.
     """
     parameters = inspect.signature(function).parameters
     for name in named:
@@ -72,7 +72,7 @@ def _fits(value: Any, hint: Any) -> bool:
 
 
 def _words(hint: Any) -> str:
-    """What a hint allows, in words; empty if it is of another kind than is checked."""
+    """Return a description of the values that a hint allows; empty if it is not checked."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         parts = [_words(one) for one in get_args(hint)]

@@ -42,15 +42,22 @@ from convcompare.training.trainer import Trainer
 from .events import CompileDecided, EpochFinished, Event, Started
 
 SHOWN_IMAGES = 4
-"""Test images whose features are kept as pictures."""
+"""Number of test images whose features are stored as pictures."""
 EFFECTIVE_IMAGES = 32
-"""Test images over which the effective receptive field is averaged."""
+"""Number of test images over which the effective receptive field is averaged."""
 
 
 class Attempt:
-    """The state of a trial while it runs; everything that must survive is in the store.
+    """State of a running trial; everything that must survive the process is in the store.
 
-    ``steps`` says when they are compiled, ``keep_weights`` whether the final weights are kept.
+    Args:
+        trial: The trial.
+        builder: Builds its network.
+        trainer: Trains the network; a new one.
+        store: Store of the run.
+        environment: Machine and versions that are recorded with the run.
+        steps: Whether the training steps are compiled.
+        keep_weights: Whether the final weights are stored.
     """
 
     def __init__(
@@ -75,7 +82,7 @@ class Attempt:
         self.recorder = GradientRecorder(*fixed_images(trainer.train_batches))
 
     def resume(self, checkpoint: Checkpoint | None, damage: str) -> None:
-        """Go on from a checkpoint if there is one; `damage` says what of it was damaged."""
+        """Continue from a checkpoint if there is one; `damage` describes damage to its files."""
         self.damage = damage
         if checkpoint is None:
             return
@@ -101,7 +108,7 @@ class Attempt:
         self.recorder.resume(record, moments=len(self.history) + 1)
 
     def epochs(self) -> Iterator[Event]:
-        """Train from where it stands to the last epoch."""
+        """Yield the events of training from the current epoch to the last."""
         yield Started(self.trial, tuple(self.history), self.trainer.progress, self.damage)
         with self._clock("setup_seconds"):
             seconds = step_seconds(self.trainer)
@@ -124,7 +131,7 @@ class Attempt:
             yield EpochFinished(self.trial, epoch)
 
     def _choose(self, seconds: float) -> Choice:
-        """Whether steps of so many seconds are compiled: as for other seeds, if any has tried."""
+        """Decide whether steps that take `seconds` are compiled; all seeds of a network agree."""
         if self.steps.when != "auto":
             return choose(self.trainer, self.steps, seconds)
         place = self.environment
@@ -137,7 +144,10 @@ class Attempt:
         return choice
 
     def diverge(self, message: str) -> Run:
-        """The record that it diverged, committed, with the weights after its last sound epoch."""
+        """Commit and return the record of a diverged run.
+
+        The weights after its last sound epoch are kept.
+        """
         weights = None
         checkpoint, _ = self.store.checkpoint(self.trial.id)
         if checkpoint:
@@ -146,13 +156,19 @@ class Attempt:
         return self.store.finish(self._run("diverged", message), weights, None)
 
     def fail(self, error: BaseException) -> Run:
-        """The record that it failed, and where; it can be tried again."""
+        """Commit and return the record of a failed run with the place of the error.
+
+        The trial can be retried.
+        """
         run = self._run("failed", f"{reason(error)}{self._place()}")
         self.store.note_failure(run)
         return run
 
     def _place(self) -> str:
-        """Where the training is, and what is kept of it, in words; empty before and after it."""
+        """Return the epoch and step of the training and the last saved state, for a message.
+
+        After the last epoch there is no step.
+        """
         progress, epoch = self.trainer.progress, len(self.history) + 1
         kept = f"; the state after epoch {epoch - 1} is kept" if self.history else ""
         if epoch > self.trial.config.epochs:
@@ -162,7 +178,7 @@ class Attempt:
         return f" after the steps of epoch {epoch}{kept}"
 
     def finish(self) -> Run:
-        """The record that it finished, committed with all that is measured of the network."""
+        """Commit and return the record of a finished run, with all measurements of the network."""
         logits = self.trainer.finish().numpy()
         weights = to_bytes(self.trainer.model.state_dict()) if self.keep_weights else None
         tta_accuracy = self._augmented_at_test_time()
@@ -197,7 +213,10 @@ class Attempt:
         )
 
     def _augmented_at_test_time(self) -> float | None:
-        """Beside the plain test accuracy, never in its place; None where it is not asked for."""
+        """Return the accuracy with test-time augmentation; None if it is not requested.
+
+        It is recorded beside the plain test accuracy and never replaces it.
+        """
         accuracy = None
         if self.trial.config.tta:
             with self._analysis("accuracy with test-time augmentation"):
@@ -205,9 +224,9 @@ class Attempt:
         return accuracy
 
     def _on_training_images(self) -> TrainEvaluation | None:
-        """How well it knows its training images; after the weights are kept, as it looks at more.
+        """Evaluate the network on its training images; None if the loss is not finite.
 
-        None where it has no finite loss.
+        Runs after the final weights are taken.
         """
         found = None
         with self._analysis("evaluation on training images"):
@@ -215,7 +234,7 @@ class Attempt:
         return found if found and math.isfinite(found.loss) else None
 
     def _on_held_out_images(self) -> None:
-        """Keep its logits of the training images held out, to which a temperature is fitted."""
+        """Save the logits of the held-out images, to which a temperature can be fitted."""
         with self._analysis("logits of held-out images"):
             logits, held_out = self.trainer.held_out_logits(), self.trainer.val_batches
             if logits is not None and held_out is not None:
@@ -223,13 +242,16 @@ class Attempt:
                 self.store.save_analysis(self.trial.id, HELD_OUT, arrays)
 
     def _on_layers(self) -> None:
-        """Which images its layers find alike; after the weights are kept, too."""
+        """Save the similarity of the layers' representations.
+
+        Runs after the final weights are taken.
+        """
         with self._analysis(SIMILARITY):
             found = similarity(self.trainer.model, *self._evenly(IMAGES))
             self.store.save_analysis(self.trial.id, SIMILARITY, found.to_arrays())
 
     def _analyse(self) -> None:
-        """What is recorded of the trained network."""
+        """Record features, receptive fields and inference time of the trained network."""
         model, trial = self.trainer.model, self.trial.id
         images, rows = self._test_images()
         with self._analysis(FEATURES):
@@ -242,7 +264,10 @@ class Attempt:
             self.spent = replace(self.spent, inference=latencies(self.trainer))
 
     def _test_images(self) -> tuple[Tensor, npt.NDArray[np.int64]]:
-        """The same test images for every network: one of each of some classes, then all over."""
+        """Return fixed test images and their row numbers, the same for every network.
+
+        First one image each of some classes, then images spread over the split.
+        """
         test = self.trainer.test_batches
         _, first = np.unique(test.labels.cpu().numpy(), return_index=True)
         all_over = fixed_batch(len(test))
@@ -250,13 +275,13 @@ class Attempt:
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
 
     def _evenly(self, most: int) -> tuple[Tensor, npt.NDArray[np.int64]]:
-        """Test images evenly over the split, at most so many, and their numbers."""
+        """Return at most `most` test images, evenly spaced over the split, and their rows."""
         test = self.trainer.test_batches
         rows = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(np.int64)
         return test.take(torch.from_numpy(rows).to(test.device))[0], rows
 
     def _measure(self) -> None:
-        """Record the gradients of this moment; written before the epoch that they belong to."""
+        """Record the current gradients; they are saved before the epoch that they belong to."""
         with self._analysis(GRADIENTS):
             self.recorder.measure(self.trainer.model)
             arrays = self.recorder.record.to_arrays()
@@ -264,7 +289,7 @@ class Attempt:
 
     @contextmanager
     def _analysis(self, name: str) -> Iterator[None]:
-        """What cannot be analysed of a network is noted, and does not stop its training."""
+        """Note an analysis that fails instead of stopping the training."""
         with self._clock("analysis_seconds"):
             try:
                 yield
@@ -283,12 +308,12 @@ class Attempt:
 
 
 def latencies(trainer: Trainer) -> tuple[Latency, ...]:
-    """The times of forward passes of the trainer's network over its first test images."""
+    """Return the times of forward passes of the trainer's network over the first test images."""
     test = trainer.test_batches
     count = torch.arange(min(max(BATCHES), len(test)), device=test.device)
     return inference(trainer.model, test.take(count)[0], trainer.autocast())
 
 
 def now() -> str:
-    """The time of day, UTC, as ISO 8601."""
+    """Return the current time, UTC, as ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

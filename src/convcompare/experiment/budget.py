@@ -1,4 +1,4 @@
-"""What the training of each network may cost, as it is asked for."""
+"""Compute budgets of networks, as requested."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from convcompare.core.errors import UsageError, quote
 
 Unit = Literal["macs", "time"]
 MATCHES: Mapping[str, Unit] = {"training-macs": "macs", "time": "time"}
-"""What ``--match`` can make equal of a training, with the unit of its budget."""
+"""Values of ``--match`` that equalise training, with the unit of the budget."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The multiply-accumulates, or the seconds, that the training of each network may take."""
+    """Multiply-accumulates or seconds that the training of each network may take."""
 
     unit: Unit
     amount: float
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """``macs=1e15`` or ``time=2m``; UsageError for anything else."""
+        """Parse ``macs=1e15`` or ``time=2m``.
+
+        Raises:
+            UsageError: for anything else.
+        """
         unit, _, amount = text.partition("=")
         if unit == "macs" and (macs := _number(amount)):
             return cls("macs", macs)
@@ -35,7 +39,7 @@ class Budget:
 
     @property
     def words(self) -> str:
-        """What each training may cost, for the line above a table."""
+        """The budget as shown above a table."""
         if self.unit == "time":
             return f"{formatting.seconds(self.amount)} of training each"
         return f"{formatting.large(self.amount)} MACs of training each"

@@ -1,4 +1,4 @@
-"""The command that asks for what a request asks for, to be typed again."""
+"""Command line that is equivalent to a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .until_clear import UntilClear
 
 
 def command_words(request: Request) -> tuple[str, ...]:
-    """The arguments of ``convcompare`` that ask for the same, for a reader to type again."""
+    """Return the arguments of ``convcompare`` that make the same request."""
     networks = (one.spec for one in request.models)
     return request.command or ("compare", *networks, *_options(request))
 
@@ -46,12 +46,12 @@ def _seed_words(seeds: Sequence[int]) -> list[str]:
     return [*words, *(["--seed", str(first)] if first else [])]
 
 
-def _until_clear_words(asked: UntilClear) -> list[str]:
+def _until_clear_words(until_clear: UntilClear) -> list[str]:
     words: list[Any] = ["--until-clear"]
-    if asked.most_seeds != UntilClear.most_seeds:
-        words += ["--max-seeds", asked.most_seeds]
-    if asked.most_seconds != UntilClear.most_seconds:
-        words += ["--max-time", f"{asked.most_seconds:g}s"]
-    if asked.margin != UntilClear.margin:
-        words += ["--margin", f"{100 * asked.margin:g}"]
+    if until_clear.most_seeds != UntilClear.most_seeds:
+        words += ["--max-seeds", until_clear.most_seeds]
+    if until_clear.most_seconds != UntilClear.most_seconds:
+        words += ["--max-time", f"{until_clear.most_seconds:g}s"]
+    if until_clear.margin != UntilClear.margin:
+        words += ["--margin", f"{100 * until_clear.margin:g}"]
     return [str(word) for word in words]

@@ -1,8 +1,8 @@
 """Equal compute: each network is trained for as many steps as a budget pays for.
 
-A budget is of multiply-accumulates, 3 × MACs × images (a forward pass and two for the gradients),
-or of seconds of training. Seconds are counted in steps that are timed alone before the first run.
-What was measured is kept in the store, so that the same command makes the same trials.
+A budget is a number of multiply-accumulates, 3 × MACs × images (a forward pass and two for the
+gradients), or of seconds of training. Seconds are converted to steps by timing steps alone before
+the first run. The measured times are stored, so that the same command makes the same trials.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ _ROUNDING = 1 + 1e-9
 
 @dataclass(frozen=True)
 class Price:
-    """What the training of a network costs, in the unit of a budget.
+    """Training cost of a network, in the unit of a budget.
 
-    ``images`` are those of an epoch, in batches of ``batch``; ``each`` is the cost of a training
-    step for an image (multiply-accumulates), ``step`` that of a whole step (seconds).
+    Attributes:
+        images: Images per epoch.
+        batch: Images per step.
+        each: Multiply-accumulates of a training step per image; 0 for a budget of time.
+        step: Seconds of a whole step; 0 for a budget of multiply-accumulates.
     """
 
     images: int
@@ -50,17 +53,17 @@ class Price:
 
     @property
     def steps_of_epoch(self) -> int:
-        """Steps of an epoch; the last batch may be smaller than the others."""
+        """Steps per epoch; the last batch may be smaller than the others."""
         return -(-self.images // self.batch)
 
     def of(self, steps: int) -> float:
-        """The cost of so many steps."""
+        """Return the cost of a number of steps."""
         whole, rest = divmod(steps, self.steps_of_epoch)
         seen = whole * self.images + min(rest * self.batch, self.images)
         return self.each * seen + self.step * steps
 
     def steps(self, amount: float) -> int:
-        """The most steps that cost no more than `amount`."""
+        """Return the maximum number of steps that cost at most `amount`."""
         if self.step:
             return int(amount * _ROUNDING / self.step)
         whole, rest = divmod(int(amount) // self.each, self.images)
@@ -68,23 +71,24 @@ class Price:
 
 
 def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPlan:
-    """The plan with the training of each network as long as the budget that was asked for.
+    """Return the plan with the training length of each network set by the requested budget.
 
-    Raises UsageError where a budget pays for no step, or the MACs of a network are not known.
+    Raises:
+        UsageError: if a budget does not pay for one step, or the MACs of a network are unknown.
     """
     request = plan.request
-    asked = None if request.budget is None else Budget.parse(request.budget)
-    unit = asked.unit if asked else MATCHES.get(request.match or "")
+    requested = None if request.budget is None else Budget.parse(request.budget)
+    unit = requested.unit if requested else MATCHES.get(request.match or "")
     if unit is None:
         return plan
     prices = [_price(one, unit, plan, reporter) for one in plan.candidates]
-    budget = asked or _of_baseline(plan, prices, unit)
+    budget = requested or _of_baseline(plan, prices, unit)
     candidates = [
         replace(one, config=_paid(one, price, budget))
         for one, price in zip(plan.candidates, prices, strict=True)
     ]
     configs = [one.config for one in candidates]
-    told = replace(
+    conditions = replace(
         plan.conditions,
         epochs=max(config.epochs for config in configs),
         budget=budget.words,
@@ -93,11 +97,11 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         score=str(choose(request.score or LAST, configs)),
     )
     trials = grid(candidates, plan.dataset, request.seeds, plan.reusable)
-    return replace(plan, candidates=candidates, trials=trials, conditions=told)
+    return replace(plan, candidates=candidates, trials=trials, conditions=conditions)
 
 
 def _of_baseline(plan: ExperimentPlan, prices: Sequence[Price], unit: Unit) -> Budget:
-    """What the training of the baseline costs, by the prices of the candidates."""
+    """Return the training cost of the baseline as a budget, from the candidates' prices."""
     ((base, price),) = (
         (one, price)
         for one, price in zip(plan.candidates, prices, strict=True)
@@ -113,7 +117,7 @@ _COUNTED = {
 
 
 def passes(config: TrainConfig, images: int) -> float:
-    """Epochs of a training on so many images, the last as far as its steps go."""
+    """Return the epochs of a training on `images` images; fractional if steps end it."""
     if config.steps is None:
         return config.epochs
     price = Price(images, config.batch_size, each=1)
@@ -121,7 +125,7 @@ def passes(config: TrainConfig, images: int) -> float:
 
 
 def with_epochs_of(config: TrainConfig, labels: npt.NDArray[np.int64]) -> TrainConfig:
-    """The training with the epochs that its steps take, where it has a number of steps."""
+    """Return the configuration with the number of epochs that its steps take, if it sets steps."""
     if config.steps is None:
         return config
     images, _ = image_numbers(config, labels)
@@ -129,13 +133,16 @@ def with_epochs_of(config: TrainConfig, labels: npt.NDArray[np.int64]) -> TrainC
 
 
 def _of_length(config: TrainConfig, steps: int, price: Price) -> TrainConfig:
-    """So many steps; whole epochs are no number of steps, so that their trials are the same."""
+    """Return the configuration for a number of steps.
+
+    Whole epochs set no number of steps, so their trials equal those of a request in epochs.
+    """
     epochs, rest = -(-steps // price.steps_of_epoch), steps % price.steps_of_epoch
     return replace(config, epochs=epochs, steps=steps if rest else None)
 
 
 def _paid(candidate: Candidate, price: Price, budget: Budget) -> TrainConfig:
-    """How a network is trained with the steps that a budget pays for."""
+    """Return the configuration of a network with the steps that a budget pays for."""
     steps = price.steps(budget.amount)
     if not steps:
         least = Budget(budget.unit, price.of(1)).words
@@ -161,7 +168,7 @@ def _price(candidate: Candidate, unit: Unit, plan: ExperimentPlan, reporter: Rep
 
 
 def _step_seconds(candidate: Candidate, plan: ExperimentPlan, reporter: Reporter) -> float:
-    """The time of a step, as it is kept in the store, or measured now and kept there."""
+    """Return the stored time of a step; measure and store it if there is none."""
     runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
     trial = candidate.trial(plan.dataset, plan.request.seeds[0])
     key = _key(trial, runner.environment)
@@ -180,6 +187,6 @@ def _step_seconds(candidate: Candidate, plan: ExperimentPlan, reporter: Reporter
 
 
 def _key(trial: Trial, place: Environment) -> str:
-    """Names what the time of a step depends on: the training but its length, and the machine."""
+    """Return the key of a step time: the training apart from its length, and the machine."""
     config = replace(trial.config, epochs=1, steps=None, lr=1.0, evaluate="every")
     return place.speed_id(replace(trial, seed=0, config=config, label="").id)

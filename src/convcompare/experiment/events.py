@@ -1,4 +1,4 @@
-"""What happens while trials run, as an executor passes it on."""
+"""Events of running trials, as executors yield them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from convcompare.training.progress import StepProgress
 
 @dataclass(frozen=True)
 class Started:
-    """A trial has begun, or goes on after the epochs of `history`."""
+    """A trial has started, or resumes after the epochs of `history`."""
 
     trial: Trial
     history: tuple[Epoch, ...]
     progress: StepProgress
     damage: str = ""
-    """What of its state was damaged, and what is done about it, in words."""
+    """Which parts of its saved state were damaged, and how that is handled."""
 
 
 @dataclass(frozen=True)
 class CompileDecided:
-    """How the steps of a trial are made was chosen by a measurement, or as it was before."""
+    """Whether the trial's steps are compiled was decided, by a measurement or an earlier one."""
 
     trial: Trial
     why: str
-    """What was chosen and why, in words."""
+    """The decision and its reason."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class EpochFinished:
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial has ended, well or not; `reused` where it had ended before."""
+    """A trial has ended, successfully or not; `reused` if it had ended before this command."""
 
     run: Run
     reused: bool
@@ -46,7 +46,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """The process of a trial died; the trial will be tried again, for the `attempt`-th time."""
+    """The process of a trial died; the trial will be tried again, as attempt number `attempt`."""
 
     trial: Trial
     message: str
@@ -55,11 +55,11 @@ class WorkerDied:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another process works on a trial: what it makes of it is waited for."""
+    """Another process runs a trial, and this one waits for its result."""
 
     trial: Trial
     holder: str
-    """Which process, in words."""
+    """Description of that process."""
 
 
 Event = Started | CompileDecided | EpochFinished | WorkerDied | Waiting | Ended

@@ -1,11 +1,11 @@
-"""Foreign code runs in processes of its own, one for each file, package or library it is from.
+"""Runs foreign code in separate processes, one per file, package or library.
 
-What such code does to its process (modules of a common name, default dtype, threads, patched
-functions, prints, exits, crashes) reaches no other network, not this process, and not what it
-prints. Networks of the zoo and of plugins are built in this process.
+Side effects of such code (modules with common names, default dtype, threads, patched functions,
+prints, exits, crashes) affect neither other networks nor this process and its output. Networks
+of the zoo and of plugins are built in this process.
 
-    network = resolve("net.py:Net", shape)      # what there is to know of it, as data
-    call("net.py:Net", layer_table, ...)        # a function run where the network's code may be
+    network = resolve("net.py:Net", shape)      # a description, as data
+    call("net.py:Net", layer_table, ...)        # a function call in the process with the code
 
 A process lives until `close`, at the end of the command.
 """
@@ -33,18 +33,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_IDLE = 4
-"""Processes without work that are kept: each holds torch and a data set."""
+MAX_IDLE = 4
+"""Maximum number of idle processes that are kept; each holds torch and a data set."""
 
 
 @dataclass(frozen=True)
 class ForeignNetwork:
-    """What there is to know of a network whose code this process must not run.
+    """Description of a network whose code this process must not run.
 
-    The fields are those of `Builder`: its spec with every option resolved, the shape that it was
-    made to fit, where it comes from, the SHA-256 of its code, its counts, whether it draws random
-    numbers when it sets itself up by training images, whether it can be trained on a batch of one
-    image, and the regular expression of the parameters that do not train.
+    The fields are those of `Builder`.
+
+    Attributes:
+        spec: Spec with every option resolved.
+        shape: Shape that the network was built for.
+        origin: Where the network comes from.
+        code: SHA-256 of its code.
+        description: Parameter and MAC counts.
+        random_setup: Whether its set-up from training images draws random numbers.
+        takes_one_image: Whether it can be trained on a batch of one image.
+        freeze: Regular expression of the parameters that are not trained.
     """
 
     spec: str
@@ -58,11 +65,11 @@ class ForeignNetwork:
 
 
 Network: TypeAlias = "Builder | ForeignNetwork"
-"""A network that is to be trained, wherever it is built."""
+"""A network to train, in whichever process it is built."""
 
 
 def source_of(text: str) -> str | None:
-    """The file, package or library that the network of a spec is from; None where it runs here."""
+    """Return the file, package or library of a spec's network; None if it runs in this process."""
     from convcompare.models.build import origin_of
     from convcompare.models.given_network import is_given
 
@@ -77,21 +84,25 @@ def source_of(text: str) -> str | None:
 
 
 def resolve(text: str, shape: Shape, freeze: str | None = None) -> Network:
-    """The network of a spec, examined; ModelError where it cannot be built or does not fit."""
+    """Return the network of a spec after an examination.
+
+    Raises:
+        ModelError: if it cannot be built or does not fit the shape.
+    """
     if source_of(text) is None:
         return _builder(text, shape, freeze)
     try:
         return call(text, examine, text, shape, freeze)
-    except ProcessDied:  # of the tries perhaps: then its trials fail, and those of others go on
+    except ProcessDied:  # perhaps in the examination: its trials will fail, others still run
         return call(text, examine, text, shape, freeze, False)
 
 
 def examine(
     text: str, shape: Shape, freeze: str | None = None, examined: bool = True
 ) -> ForeignNetwork:
-    """All that `ForeignNetwork` tells, worked out in the process that has the code.
+    """Return the description of a network; runs in the process that has the code.
 
-    Without `examined` the network is built and counted alone.
+    If `examined` is false, the network is only built and counted.
     """
     builder = replace(_builder(text, shape, freeze), examined=examined)
     if examined:
@@ -109,17 +120,19 @@ def examine(
 
 
 def _builder(text: str, shape: Shape, freeze: str | None) -> Builder:
-    """The network, in this process; one of the user's own that was examined here is known."""
+    """Build the network in this process, or return the builder of an earlier examination."""
     from convcompare.models import build
 
     return _known.get((text, shape, freeze)) or build.resolve(text, shape, freeze)
 
 
 def call(text: str, function: Callable[..., T], *arguments: Any) -> T:
-    """What a function returns where the code of a spec may run: here, or in a process of its own.
+    """Call a function in the process that may run the code of a spec, and return its result.
 
-    There the function, the arguments and what it returns travel pickled. Raises ProcessDied where
-    that process dies.
+    If that is another process, function, arguments and result are pickled.
+
+    Raises:
+        ProcessDied: if that process dies.
     """
     source = source_of(text)
     if source is None:
@@ -132,14 +145,14 @@ def call(text: str, function: Callable[..., T], *arguments: Any) -> T:
 
 
 def start(texts: list[str]) -> None:
-    """Start the processes of all specs, so that they get ready at the same time."""
+    """Start the processes of all specs, which then prepare themselves in parallel."""
     for source in dict.fromkeys(map(source_of, texts)):
         if source is not None:
             give_back(borrow(source))
 
 
 def borrow(source: str) -> WorkerProcess:
-    """The idle process of a source, or a new one; it is the borrower's until it is given back."""
+    """Return an idle process of a source or a new one, for exclusive use until `give_back`."""
     from .workers.worker_process import WorkerProcess
 
     for worker in _idle:
@@ -154,9 +167,12 @@ def borrow(source: str) -> WorkerProcess:
 
 
 def give(builder: Callable[..., Any]) -> GivenNetwork:
-    """Make a network of an object of this program; whoever resolves its spec sends it along.
+    """Register an object of this program as a network.
 
-    Raises ModelError where it cannot travel to another process.
+    It is sent to the process that resolves its spec.
+
+    Raises:
+        ModelError: if it cannot be sent to another process.
     """
     from convcompare.models.given_network import give
 
@@ -166,7 +182,7 @@ def give(builder: Callable[..., Any]) -> GivenNetwork:
 
 
 def receive(network: GivenNetwork, path: list[str]) -> None:
-    """Take in an object, in its process, with the path on which its program finds modules."""
+    """Register an object in its process, with the module search path of its program."""
     from convcompare.models.given_network import receive
 
     sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
@@ -174,31 +190,31 @@ def receive(network: GivenNetwork, path: list[str]) -> None:
 
 
 def give_back(worker: WorkerProcess) -> None:
-    """Keep a process for later, unless it has died; of many, those that were used last."""
+    """Keep a process for later use unless it has died; the most recently used ones are kept."""
     if worker.process.poll() is not None:
         worker.stop()
         return
     _idle.append(worker)
-    while len(_idle) > MOST_IDLE:
+    while len(_idle) > MAX_IDLE:
         _idle.pop(0).stop()
 
 
 def close() -> None:
-    """End all processes that wait for work."""
+    """Stop all idle processes."""
     while _idle:
         _idle.pop().stop()
 
 
 def run_here() -> None:
-    """Let this process run the code itself: it was started for that alone."""
+    """Let this process run foreign code itself, which is its only purpose."""
     global _runs_here
     _runs_here = True
 
 
 _idle: list[WorkerProcess] = []
 _given: dict[str, GivenNetwork] = {}
-"""Objects of this program, by their specs."""
+"""Objects of this program by spec."""
 _known: dict[tuple[str, Shape, str | None], Builder] = {}
-"""Networks of this process's source that were examined: by spec, shape and what is frozen."""
+"""Examined networks of this process by spec, shape and `freeze`."""
 _runs_here = False
 atexit.register(close)

@@ -1,4 +1,4 @@
-"""``--match``: the networks that were asked for, at the width that costs what the baseline does."""
+"""``--match``: scales the width of networks to the cost of the baseline."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from .request import ModelRequest
 
 
-def find_baseline(models: Sequence[ModelRequest], asked: str | None) -> ModelRequest:
-    """The network that the others are held against: the first, where none is named."""
-    if asked is None:
+def find_baseline(models: Sequence[ModelRequest], requested: str | None) -> ModelRequest:
+    """Return the reference network, by default the first."""
+    if requested is None:
         return models[0]
     for one in models:
-        if asked in (one.label, one.spec):
+        if requested in (one.label, one.spec):
             return one
     labels = [one.label for one in models]
     raise UsageError(
-        f"the baseline {quote(asked)} is not among the networks",
-        did_you_mean(asked, labels) or f"one of {', '.join(quote(label) for label in labels)}",
+        f"the baseline {quote(requested)} is not among the networks",
+        did_you_mean(requested, labels) or f"one of {', '.join(quote(label) for label in labels)}",
     )
 
 
 def matched(
-    models: Sequence[ModelRequest], baseline: ModelRequest, asked: str, shape: Shape
+    models: Sequence[ModelRequest], baseline: ModelRequest, requested: str, shape: Shape
 ) -> tuple[list[ModelRequest], list[str]]:
-    """Every other network at its matched width, and a sentence on each for under the table."""
+    """Return the networks at their matched widths, and a sentence on each for the table's notes."""
     from convcompare.models.width_matching import WORDS, check_cost, cost_of, match
 
-    cost = check_cost(asked)
+    cost = check_cost(requested)
     target = call(baseline.spec, cost_of, baseline.spec, shape, cost)
     found, notes = [], []
     for one in models:

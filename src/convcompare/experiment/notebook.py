@@ -1,4 +1,4 @@
-"""How a notebook shows an experiment: one line that is updated, and a line if it is interrupted."""
+"""Progress of an experiment in a notebook: one line that is updated."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 AGAIN = "run the same cell again to resume"
 LEAST_SECONDS = 0.1
-"""Between two updates of the line."""
+"""Minimum interval between two updates of the line."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """The interruption of a cell; a notebook shows its text in place of a traceback."""
+    """Interruption of a cell; a notebook shows its text in place of a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -35,7 +35,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def interruptible(reporter: Reporter) -> Iterator[None]:
-    """Around a comparison in a notebook: an interruption is one line, wherever it comes."""
+    """Convert an interruption anywhere in a comparison in a notebook to `Interrupted`."""
     try:
         yield
     except Interrupted:
@@ -47,7 +47,7 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
 
 
 def suitable_reporter() -> Reporter:
-    """A `NotebookReporter` in a notebook, else one that shows nothing."""
+    """Return a `NotebookReporter` in a notebook, otherwise a reporter that shows nothing."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return NotebookReporter() if getattr(shell, "kernel", None) is not None else QuietReporter()
 
@@ -60,7 +60,7 @@ class NotebookReporter(QuietReporter):
 
     @contextmanager
     def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
-        """Count the trials in the line; an interruption says there what is saved."""
+        """Show the number of finished trials; an interruption shows what is saved."""
         tracker, last = Tracker(plan.trials, {}), ""
 
         def words() -> str:
@@ -88,17 +88,17 @@ class NotebookReporter(QuietReporter):
         self.line.show(f"{tracker.done} of {len(tracker.rows)} trials in {tracker.spent}{earlier}")
 
     def timing_alone(self, runs: int) -> None:
-        """Say what takes a while now."""
+        """Show that runs are being timed."""
         each = ", each" if runs > 1 else ""
         self.line.show(f"timing {formatting.several(runs, 'run')}{each} alone, by a few steps")
 
     def measuring_robustness(self, runs: int) -> None:
-        """Say what takes a while now."""
+        """Show that runs are being measured on damaged images."""
         self.line.show(f"measuring {formatting.several(runs, 'run')} on damaged images")
 
 
 def _progress(event: Event) -> str:
-    """Up to which epoch an event says that its trial is; empty if it says nothing of it."""
+    """Return the latest epoch of an event's trial; empty if the event has none."""
     match event:
         case Started(trial=trial, history=history):
             epochs, accuracy = len(history), None
@@ -119,7 +119,7 @@ class Line:
         self.shown = 0.0
 
     def update(self, text: str) -> None:
-        """Replace the text, unless it has just been replaced."""
+        """Replace the text, unless it was replaced within `LEAST_SECONDS`."""
         if time.monotonic() - self.shown > LEAST_SECONDS:
             self.show(text)
 

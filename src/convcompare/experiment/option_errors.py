@@ -1,4 +1,4 @@
-"""How options are spelt in a shell, and the errors of their values."""
+"""Spelling of options in a shell, and errors of their values."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from convcompare.core.errors import UsageError, quote
 
 
 def option_name(name: str) -> str:
-    """An option as a shell spells it."""
+    """Return an option, given by its name in Python, as spelt in a shell."""
     return "--set" if name == "settings" else "--" + name.replace("_", "-")
 
 
 def invalid(name: str, value: object, hint: str) -> UsageError:
-    """The error of an option, by its name in Python, that cannot have a value."""
+    """Return the error for an invalid value of an option, given by its name in Python."""
     return UsageError(f"invalid value for `{option_name(name)}`: {quote(value)}", hint)
 
 
 def no_network() -> UsageError:
-    """The error of a command that needs a network, and none was given."""
+    """Return the error for a command that needs a network and was given none."""
     return UsageError("no network given", "`convcompare models` lists them")

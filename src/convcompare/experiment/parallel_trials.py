@@ -1,8 +1,8 @@
-"""How many trials of a comparison run at a time on a CPU, with how many threads each.
+"""Number of trials that run at a time on a CPU, and their threads.
 
-The choice follows from the sizes of the networks, the number of trials and the cores alone, by a
-model of the time that they take. Its constants come from ``benchmarks/parallel_trials.py``; nothing
-is measured here, so that the same command on the same machine computes the same bits.
+The choice depends only on the sizes of the networks, the number of trials and the cores, through a
+model of the training time. Its constants come from ``benchmarks/parallel_trials.py``. Nothing is
+measured here, so that the same command on the same machine computes the same bits.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ if TYPE_CHECKING:
     from .trial_grid import Candidate
 
 MACS_A_SECOND = 31e9
-"""Multiply-accumulates of a training step that one core does in a second."""
+"""Multiply-accumulates of a training step per second on one core."""
 STEP_SECONDS = 2e-3
-"""What a training step takes whatever its size."""
+"""Constant overhead of a training step."""
 SERIAL = 0.25
-"""The part of a step's arithmetic that does not gain from a second thread."""
+"""Share of a step's arithmetic that additional threads do not accelerate."""
 TRIAL_SECONDS = 1.0
-"""What a trial takes beside its steps."""
+"""Constant overhead of a trial."""
 START_SECONDS = 5.0
-"""Until a process of its own has begun with its first trial."""
+"""Time until a worker process starts its first trial."""
 TIMING_SECONDS = 2.0
-"""To measure the time of a run alone afterwards."""
+"""Time to measure a run alone afterwards."""
 BESIDE = 1.03
-"""How many times as long trials take that run beside others: they share caches and memory."""
+"""Slowdown of trials that run at the same time: they share caches and memory bandwidth."""
 LEAST_GAIN = 1.1
-"""How many times as fast several at a time must be than one by one."""
+"""Minimum speed-up for running trials in parallel."""
 MEMORY = 2**30
-"""Bytes of a process with a trial, beside the images."""
+"""Bytes of a process with a trial, in addition to the images."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a trial computes: so many steps of so many multiply-accumulates each."""
+    """Computation of a trial: its steps, and the multiply-accumulates of each."""
 
     steps: int
     macs: int
 
     def seconds(self, threads: int) -> float:
-        """Seconds with the machine to itself, on the processor of the model."""
+        """Return the predicted seconds of the trial if it runs alone."""
         used = max(1, min(threads, math.ceil(self.macs / MACS_A_THREAD)))
         arithmetic = self.macs / MACS_A_SECOND * (SERIAL + (1 - SERIAL) / used)
         return TRIAL_SECONDS + self.steps * (STEP_SECONDS + arithmetic)
 
 
 def seconds(loads: Sequence[Load], jobs: int, threads: int) -> float:
-    """Seconds of trials, the longest first, so many at a time with so many threads each."""
+    """Return the predicted seconds of all trials, longest first, `jobs` at a time."""
     each = sorted((load.seconds(threads) for load in loads), reverse=True)
     if jobs == 1:
         return sum(each)
@@ -72,9 +72,9 @@ def seconds(loads: Sequence[Load], jobs: int, threads: int) -> float:
 
 
 def fastest(loads: Sequence[Load], cores: int, threads: int | None = None) -> int:
-    """How many trials at a time are the fastest on so many cores.
+    """Return the fastest number of parallel trials on `cores` cores.
 
-    They divide the cores among them, or have so many `threads` each.
+    Each trial has `threads` threads; by default the cores are divided among the trials.
     """
     most = min(len(loads), max(1, cores // (threads or 1)))
     taken = {jobs: seconds(loads, jobs, threads or cores // jobs) for jobs in range(1, most + 1)}
@@ -83,14 +83,14 @@ def fastest(loads: Sequence[Load], cores: int, threads: int | None = None) -> in
 
 
 def with_parallel_trials(plan: ExperimentPlan) -> ExperimentPlan:
-    """The plan with as many trials at a time as are the fastest, where that was left open."""
+    """Return the plan with the fastest number of parallel trials, unless the request sets it."""
     request, runtime = plan.request, plan.runtime
     open_ = request.jobs is None and request.executor in (None, "processes")
     if not open_ or runtime.device != "cpu" or runtime.devices > 1 or runtime.commands > 1:
         return plan
     loads = [_load(candidate, plan) for candidate in plan.candidates]
-    asked = request.until_clear
-    seeds = asked.looks[0] if asked else len(request.seeds)
+    until_clear = request.until_clear
+    seeds = until_clear.looks[0] if until_clear else len(request.seeds)
     if any(load is None for load in loads) or len(loads) * seeds == 1:
         return plan
     usable = cores() if request.threads else min(cores(), runtime.threads)
@@ -110,9 +110,9 @@ def with_parallel_trials(plan: ExperimentPlan) -> ExperimentPlan:
 
 
 def longest_first(plan: ExperimentPlan) -> list[Trial]:
-    """The trials of a plan, those that compute most before the others where several run at a time.
+    """Return the trials of a plan, sorted by computation if several run at a time.
 
-    The last of them then ends soon after the others.
+    The longest start first, so that all cores finish at about the same time.
     """
     if plan.runtime.jobs == 1:
         return list(plan.trials)
@@ -122,7 +122,7 @@ def longest_first(plan: ExperimentPlan) -> list[Trial]:
 
 
 def _load(candidate: Candidate, plan: ExperimentPlan) -> Load | None:
-    """What a trial of a network computes; None where its MACs are not known."""
+    """Return the computation of a trial of a network; None if its MACs are unknown."""
     config, macs = candidate.config, candidate.network.description.macs
     if macs is None:
         return None

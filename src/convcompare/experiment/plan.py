@@ -1,4 +1,4 @@
-"""What is to be run: a request with everything it names found and checked."""
+"""A resolved and checked request."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExperimentPlan:
-    """A request whose every part was found and checked, before anything runs.
+    """A request with everything it names resolved and checked, before anything runs.
 
-    ``jobs_reason`` says why so many trials run at a time, where the command left that open;
-    ``rate_labels`` has, by the label of a network that is trained at several learning rates, the
-    labels of its candidates.
+    Attributes:
+        jobs_reason: Why this number of trials runs at a time, if the command did not set it.
+        rate_labels: Labels of the candidates of each network that is trained at several learning
+            rates, by its label.
     """
 
     request: Request
@@ -42,7 +43,7 @@ class ExperimentPlan:
     rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:
-        """The same with other seeds."""
+        """Return the plan with other seeds."""
         from .trial_grid import grid
 
         return replace(self, trials=grid(self.candidates, self.dataset, seeds, self.reusable))
@@ -53,18 +54,18 @@ class ExperimentPlan:
         return None if self.request.fresh else self.store
 
     def with_seeds_of(self, seeds: Mapping[str, Sequence[int]]) -> ExperimentPlan:
-        """The same with these seeds of each network, by its label."""
+        """Return the plan with these seeds of each network, by its label."""
         every = self.with_seeds(list(dict.fromkeys(one for each in seeds.values() for one in each)))
         kept = tuple(trial for trial in every.trials if trial.seed in seeds[trial.label])
         return replace(every, trials=kept)
 
     def runner(self) -> TrialRunner:
-        """What runs the trials of this plan, and measures with the machine to itself."""
+        """Return the runner of this plan's trials, which also takes measurements."""
         from .trial_runner import TrialRunner
 
         networks = [candidate.network for candidate in self.candidates]
         return TrialRunner(self.store, self.runtime, self.dataset, self.sources, networks=networks)
 
     def of(self, candidate: Candidate) -> list[Trial]:
-        """The trials of one network."""
+        """Return the trials of one network."""
         return [trial for trial in self.trials if trial.label == candidate.label]

@@ -1,4 +1,4 @@
-"""From a request to its trials: everything is checked before any of them runs."""
+"""Resolves a request into a plan; everything is checked before any trial runs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
 
 def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
-    """Check everything that can be wrong, so that nothing fails after an hour.
+    """Resolve and check a request, so that nothing avoidable fails after an hour of training.
 
-    Raises ConvcompareError for whatever of the request does not exist or does not fit.
+    Raises:
+        ConvcompareError: if something in the request does not exist or does not fit.
     """
     baseline = find_baseline(request.models, request.baseline)
     base = recipe(request.recipe)
@@ -60,8 +61,8 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         store.require_folder()
     runtime = _runtime(request, max(config.devices for config in configs))
     executor = _executor(request.executor, runtime, reporter)
-    asked = request.settings.get("precision", request.precision)
-    precision, reason = choose_precision(asked, runtime.device)
+    requested = request.settings.get("precision", request.precision)
+    precision, reason = choose_precision(requested, runtime.device)
     configs = [config.replace({"precision": precision}) for config in configs]
     _check_zoo([one.spec for one in request.models])
     foreign_code.start([one.spec for one in request.models])
@@ -94,10 +95,12 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
 
 @dataclass(frozen=True)
 class _Variants:
-    """The networks that are trained, several of each if a setting has several values.
+    """The networks to train, several variants of each if a setting has several values.
 
-    ``notes`` say how widths were matched, ``rate_labels`` and ``sizes`` which networks are one at
-    several learning rates or on several numbers of images.
+    Attributes:
+        notes: How widths were matched.
+        rate_labels: Labels of the variants of each network at several learning rates.
+        sizes: Variants of the networks on several numbers of training images.
     """
 
     models: Sequence[ModelRequest]
@@ -108,7 +111,7 @@ class _Variants:
 
 
 def _loaded(request: Request, sources: Sources, reporter: Reporter) -> tuple[Dataset, float]:
-    """The data set, with its warnings shown, and the seconds that it took."""
+    """Load the data set, show its warnings, and return it with the loading time in seconds."""
     from convcompare.data.channels import spec_with_channels
     from convcompare.data.load import load_dataset
 
@@ -123,9 +126,9 @@ def _loaded(request: Request, sources: Sources, reporter: Reporter) -> tuple[Dat
 def _variants(
     request: Request, configs: Sequence[TrainConfig], dataset: Dataset, baseline: ModelRequest
 ) -> _Variants:
-    """The networks of a request at the matched width, at each learning rate and number of images.
+    """Return the networks at their matched width, at each learning rate and number of images.
 
-    `configs` are those of its networks.
+    `configs` are the configurations of the request's networks.
     """
     from .equal_compute import with_epochs_of
     from .shapes import shape_of
@@ -142,7 +145,7 @@ def _variants(
 
 
 def _check_zoo(texts: Sequence[str]) -> None:
-    """UsageError for a network or an option that the zoo lacks, before data are fetched."""
+    """Raise UsageError for a network or option that the zoo lacks, before data are downloaded."""
     from convcompare.models import build
 
     for spec in map(Spec.parse, texts):
@@ -151,9 +154,9 @@ def _check_zoo(texts: Sequence[str]) -> None:
 
 
 def _check_evaluated(request: Request, configs: Sequence[TrainConfig]) -> None:
-    """UsageError for figures of every epoch if not every epoch is evaluated."""
-    asked = (*request.columns, *request.verdict_on)
-    named = next((name for name in asked if name.partition("=")[0] in OF_EVERY_EPOCH), None)
+    """Raise UsageError for figures that need every epoch evaluated if not every epoch is."""
+    requested = (*request.columns, *request.verdict_on)
+    named = next((name for name in requested if name.partition("=")[0] in OF_EVERY_EPOCH), None)
     if named and any(config.evaluate == "last" for config in configs):
         raise UsageError(
             f"`--evaluate last` and {quote(named)} cannot be combined",
@@ -162,12 +165,12 @@ def _check_evaluated(request: Request, configs: Sequence[TrainConfig]) -> None:
 
 
 def _uncut_if_whole(config: TrainConfig, images: int) -> TrainConfig:
-    """A cut to all images is none, so that it makes the trials of the whole split."""
+    """Return the configuration without a cut to all images, which would change the trial's id."""
     return replace(config, train_images=None) if config.train_images == images else config
 
 
 def _runtime(request: Request, devices: int) -> Runtime:
-    """Where trials run and on how many threads; a cluster is looked at later."""
+    """Return device and threads for the trials; a cluster is resolved later."""
     from convcompare.training.hardware import choose_runtime, share, spread
 
     runtime = choose_runtime(request.device, request.threads)
@@ -187,10 +190,14 @@ def _runtime(request: Request, devices: int) -> Runtime:
     return replace(runtime, commands=_commands(request), weights=request.weights)
 
 
-def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
-    """The executor for so many trials at a time; UsageError for one that cannot do that."""
+def _executor(requested: str | None, runtime: Runtime, reporter: Reporter) -> str:
+    """Return the name of the executor for a runtime.
+
+    Raises:
+        UsageError: if the requested executor does not support the runtime.
+    """
     several = "torchrun" if runtime.devices > 1 else "processes" if runtime.jobs > 1 else None
-    name = asked or several or "local"
+    name = requested or several or "local"
     _ = register.executor[name]
     if runtime.devices > 1 and name != several:
         raise UsageError(
@@ -222,9 +229,9 @@ def _executor(asked: str | None, runtime: Runtime, reporter: Reporter) -> str:
 
 
 def _commands(request: Request) -> int:
-    """The commands that may run trials on this machine at a time, this one among them.
+    """Return how many commands may run trials on this machine at a time, including this one.
 
-    How many workers there are is not known: two stand for several.
+    The number of workers is unknown; 2 stands for several.
     """
     return 2 if request.worker else request.shard.of if request.shard else 1
 
@@ -235,7 +242,7 @@ def _candidates(
     dataset: Dataset,
     reporter: Reporter,
 ) -> list[Candidate]:
-    """Each network resolved and built once: what fails, fails before all runs."""
+    """Resolve and build each network once, so that errors occur before all runs."""
     from .foreign_code import resolve
     from .shapes import check_fit, shape_of
     from .trial_grid import Candidate, check_last_batch
@@ -296,7 +303,7 @@ def _conditions(
 
 
 def _data_warnings(dataset: Dataset) -> tuple[tuple[str, str], ...]:
-    """What whoever trains on the images must know, each with what to do about it."""
+    """Return what users of the images must know, each with its hint."""
     listing = f"`convcompare datasets {dataset.name}` shows all"
     return tuple(
         (note.line(), "; ".join(filter(None, (note.hint, listing)))) for note in dataset.warnings

@@ -1,4 +1,4 @@
-"""What happens while an experiment is planned and run, for whoever wants to show it."""
+"""Interface for showing the stages of an experiment."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ if TYPE_CHECKING:
     from .trial_runner import TrialRunner
 
 Observer = Callable[["Event"], None]
-"""Called with each event of the trials, as it happens."""
+"""Called with each event of the trials as it arises."""
 
 
 class Reporter(Protocol):
-    """Told of each stage; the command line draws it, the library does not."""
+    """Receives a call at each stage; the command line draws them, the library shows nothing."""
 
     quiet: bool
-    """Whether nothing but warnings is shown: downloads show no progress either."""
+    """Whether only warnings are shown; downloads then show no progress either."""
 
     def preparing(self) -> None:
-        """The options are sound; torch is imported next, which takes seconds."""
+        """Called when the options are valid, before torch is imported, which takes seconds."""
 
     def planned(self, plan: ExperimentPlan) -> None:
-        """Everything is checked, and the trials begin next."""
+        """Called when everything is checked, before the first trial starts."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Something that a reader of the results must know, and what helps."""
+        """Show something that a reader of the results must know, and how to fix it."""
 
     def running(
         self, plan: ExperimentPlan, runner: TrialRunner
     ) -> AbstractContextManager[Observer]:
-        """Around the trials of a plan; what it gives is called with each event."""
+        """Return a context manager around the trials of a plan, whose value receives each event."""
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
-        """After so many seeds these pairs of networks are not decided; seeds are added."""
+        """Called when these pairs of networks are undecided after `seeds` seeds; more are added."""
 
     def timing_alone(self, runs: int) -> None:
-        """The times of so many runs are measured next, each alone."""
+        """Called before the times of `runs` runs are measured, each alone on the machine."""
 
     def measuring_robustness(self, runs: int) -> None:
-        """What so many runs answer to damaged images is measured next."""
+        """Called before the robustness of `runs` runs to damaged images is measured."""
 
 
 class QuietReporter:
-    """Shows nothing; a warning becomes one of Python's (`UserWarning`)."""
+    """Shows nothing; a warning becomes a `UserWarning` of Python."""
 
     quiet = True
 
     def preparing(self) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
 
     def planned(self, plan: ExperimentPlan) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
 
     def warn(self, text: str, hint: str | None = None) -> None:
-        """Warn as Python does."""
+        """Issue a Python warning."""
         warnings.warn(f"{text} ({hint})" if hint else text, UserWarning, stacklevel=2)
 
     @contextmanager
     def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
-        """Nothing is shown."""
+        """Show nothing."""
         yield lambda event: None
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
 
     def timing_alone(self, runs: int) -> None:
-        """Nothing is shown."""
+        """Show nothing."""
 
     def measuring_robustness(self, runs: int) -> None:
-        """Nothing is shown."""
+        """Show nothing."""

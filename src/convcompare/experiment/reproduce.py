@@ -1,4 +1,4 @@
-"""A run trained again from its record, in a store of its own, and how far the two agree."""
+"""Trains a stored run again in a separate store and compares the two."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .events import Event
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a part of two runs agrees; `detail` says where and how much it differs."""
+    """Whether a part of two runs agrees; `detail` describes the differences."""
 
     part: str
     equal: bool
@@ -34,7 +34,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A run as it is stored, and as it came out again."""
+    """A stored run and its repetition."""
 
     stored: RunReader
     run: Run
@@ -43,12 +43,12 @@ class Repetition:
 
     @property
     def equal(self) -> bool:
-        """Whether every part is bit-equal."""
+        """Whether every part is bit-identical."""
         return all(part.equal for part in self.agreements)
 
     @cached_property
     def agreements(self) -> list[Agreement]:
-        """Of how it ended, its metrics, its logits and its weights."""
+        """Agreement of the end, metrics, logits or classes, and weights."""
         then, now = _end(self.run), _end(self.again)
         ended = Agreement("end", then == now, "" if then == now else f"{then} / {now}")
         parts = [ended, _metrics(self.run, self.again)]
@@ -58,12 +58,12 @@ class Repetition:
         return parts
 
     def environment(self) -> list[tuple[str, Any, Any]]:
-        """What differs of where they were made: its name, then, now."""
+        """Differences between the environments: name, original value, new value."""
         then, now = vars(self.run.environment), vars(self.again.environment)
         return [(name, then[name], now[name]) for name in then if then[name] != now[name]]
 
     def _classes(self) -> Agreement:
-        """Of a run whose logits were left out of its pack."""
+        """Compare the predicted classes of a run whose logits were left out of its pack."""
         if LOGITS not in self.again.sha256:
             return Agreement("classes", False, "there are none now")
         then = self.stored.predicted_classes(self.run).predicted
@@ -106,11 +106,13 @@ class Repetition:
 def repeat(
     run: Run, folder: Path, sources: Sources, environment: Environment
 ) -> Generator[Event, None, None]:
-    """Train the trial of a run into the store at `folder`, on the device and threads that are asked
-    for by an environment: that of the run itself repeats it.
+    """Train the trial of a run into the store at `folder`, with the device and threads given.
 
-    Raises UsageError where there is no such device, where the network has changed or where its
-    arithmetic has, DataError where the images have changed.
+    With the run's own `environment` it repeats the run.
+
+    Raises:
+        UsageError: if the device is missing, or the network or its arithmetic has changed.
+        DataError: if the images have changed.
     """
     from convcompare.data.load import load_recorded
     from convcompare.models.devices import accelerator
@@ -133,7 +135,11 @@ def repeat(
 
 
 def check_repeatable(store: RunReader, run_id: str) -> Run:
-    """The run, where it has ended; UsageError for one that has no end to be compared with."""
+    """Return a run that has ended.
+
+    Raises:
+        UsageError: if it has not ended, so there is no result to compare with.
+    """
     if not store.finished(run_id):
         raise UsageError(
             f"run {run_id} has not ended, so there is nothing to compare with",
@@ -149,7 +155,7 @@ def _end(run: Run) -> str:
 
 
 def _metrics(run: Run, again: Run) -> Agreement:
-    """Every figure of every epoch, and the accuracy with test-time augmentation."""
+    """Compare every figure of every epoch, and the accuracy with test-time augmentation."""
     if len(run.history) != len(again.history):
         epochs = several(len(run.history), "epoch")
         return Agreement("metrics", False, f"{epochs} / {len(again.history)}")

@@ -1,8 +1,8 @@
-"""A comparison as it is asked for: every option with its default, its check and what it does.
+"""A comparison as requested: every option with its default, check and description.
 
-The command line and `convcompare.compare` both build a `Request`, so that both take the same
-options and make the same trials. An error names an option as a shell spells it; `api.py` writes it
-as Python does.
+The command line and `convcompare.compare` both build a `Request`, so that both accept the same
+options and make the same trials. Errors name options as spelt in a shell; `api.py` converts them to
+Python's spelling.
 """
 
 from __future__ import annotations
@@ -91,12 +91,12 @@ HELP: Mapping[str, str] = {
     "receptive-field, gradients, memory, gaps, tta, robustness, published, epochs, "
     "epochs-to=0.98, metrics such as log-loss, or all.",
 }
-"""What each option does, by its name in Python."""
+"""Description of each option, by its name in Python."""
 
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """A network that is asked for: what tables call it, its spec, settings of its own."""
+    """A requested network: its label in tables, its spec, and its own settings."""
 
     label: str
     spec: str
@@ -104,16 +104,18 @@ class ModelRequest:
 
 
 def model_requests(specs: Iterable[str]) -> tuple[ModelRequest, ...]:
-    """Networks that tables call by their specs."""
+    """Return networks that are labelled by their specs."""
     return tuple(ModelRequest(spec, spec) for spec in specs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A comparison as it is asked for; `HELP` says what each option does.
+    """A comparison as requested; `HELP` describes each option.
 
-    Raises UsageError if an option has a value that it cannot have, or two cannot be combined.
-    Whether there are such networks, data sets and devices is found when it is planned.
+    Whether the networks, data sets and devices exist is checked by `planning.prepare`.
+
+    Raises:
+        UsageError: if an option has an invalid value, or two options cannot be combined.
     """
 
     models: tuple[ModelRequest, ...]
@@ -122,7 +124,7 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     recipe: str = "report"
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the training (`TrainConfig`) by name, as text."""
+    """Training settings (`TrainConfig`) by name, as text."""
     name: str | None = None
     baseline: str | None = None
     match: str | None = None
@@ -130,41 +132,41 @@ class Request:
     all_pairs: bool = False
     score: str | None = None
     verdict_on: tuple[str, ...] = ()
-    """Figures that verdicts are about, by name; none for accuracy alone."""
+    """Names of the figures that verdicts are about; empty for accuracy alone."""
     lr_grid: tuple[str, ...] = ()
-    """Learning rates as labels show them; they are tried in increasing order."""
+    """Learning rates as shown in labels; they are tried in increasing order."""
     until_clear: UntilClear | None = None
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     compile: Compile = "auto"
     jobs: int | None = None
-    """Parallel trials; None for as many as there is room for."""
+    """Parallel trials; None chooses their number."""
     executor: str | None = None
     ray_address: str | None = None
     gpu_share: float = 1.0
     weights: bool = True
     shard: Shard | None = None
     worker: bool = False
-    """Whether it runs what no other worker does, and prints no table."""
+    """Whether it runs the trials that no other worker runs, and prints no table."""
     store: Path = Path("runs")
     data_dir: Path | None = None
     fresh: bool = False
     dry_run: bool = False
     columns: tuple[str, ...] = ()
     study: str | None = None
-    """The study that the networks are of; None for a comparison of one's own."""
+    """Name of the study that the networks belong to; None for any other comparison."""
     command: tuple[str, ...] = ()
-    """The arguments as they were typed in a shell; empty if nobody typed any."""
+    """Arguments as typed in a shell; empty for a call from Python."""
 
     @property
     def is_part(self) -> bool:
-        """Whether others run the rest of the trials."""
+        """Whether other commands run the rest of the trials."""
         return self.worker or self.shard is not None
 
     @property
     def sizes(self) -> tuple[str, ...]:
-        """Numbers of training images, increasing, where several are asked for; else none."""
+        """Numbers of training images in increasing order if there are several; otherwise empty."""
         found = self.settings.get("train_images", "").split(",")
         return tuple(sorted(map(str.strip, found), key=_whole)) if len(found) > 1 else ()
 
@@ -196,7 +198,7 @@ class Request:
             )
 
     def _check_once(self) -> None:
-        """A setting of the training has one place: what another one says would not count."""
+        """Check that no training setting is given in two places, of which one would be ignored."""
         if self.lr_grid and "lr" in self.settings:
             raise UsageError("`--lr-grid` and `--lr` cannot be combined", "leave one out")
         if self.precision not in ("auto", self.settings.get("precision", self.precision)):
@@ -256,14 +258,14 @@ class Request:
             text = self.settings["train_images"]
             raise invalid("train_images", text, "numbers with commas, each once: 100,1000,10000")
         together = {"--lr-grid": self.lr_grid, "--until-clear": self.until_clear}
-        for option in (name for name, asked in together.items() if asked):
+        for option in (name for name, given in together.items() if given):
             raise UsageError(
                 f"several numbers of `--train-images` and `{option}` cannot be combined",
                 "one number of images at a time",
             )
 
     def _check_part(self) -> None:
-        """A part cannot be asked for together with what needs the whole."""
+        """Check that a part of the trials is not combined with options that need all of them."""
         if not self.is_part:
             return
         part = "`convcompare worker`" if self.worker else "`--shard`"
@@ -281,7 +283,11 @@ class Request:
 
 
 def seed_list(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
-    """`seeds` seeds from `first` on, or those of a list. Raises UsageError for fewer than one."""
+    """Return `seeds` consecutive seeds from `first`, or the seeds of a list.
+
+    Raises:
+        UsageError: if there is no seed.
+    """
     if not isinstance(seeds, int):
         if max(seeds, default=0) > LARGEST_SEED:
             raise invalid("seeds", ",".join(map(str, seeds)), SEEDS_HINT)
@@ -303,7 +309,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
 
 
 def _check_name(name: str | None) -> None:
-    """A name must be told from a run, a study and ``latest``."""
+    """Check that a name cannot be confused with a run, a study or ``latest``."""
     if name is None:
         return
     if not _NAME.fullmatch(name) or name == "latest":
@@ -313,7 +319,7 @@ def _check_name(name: str | None) -> None:
 
 
 def parse_jobs(text: str | None) -> int | None:
-    """The parallel trials; None for ``auto``, which is the default."""
+    """Return the number of parallel trials; None for ``auto``, the default."""
     if text is None or text == "auto":
         return None
     if not (text.isascii() and text.isdigit()):
@@ -322,7 +328,7 @@ def parse_jobs(text: str | None) -> int | None:
 
 
 def _whole(text: str) -> int:
-    """A whole number; 0 for a text that is none."""
+    """Return the whole number in a text; 0 if it has none."""
     return int(text) if text.isascii() and text.isdigit() else 0
 
 

@@ -1,4 +1,4 @@
-"""How often a trial is tried again when what runs it dies: the same for every executor."""
+"""Number of attempts at a trial whose process dies; the same for every executor."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from .trial_runner import TrialRunner
 
 ATTEMPTS = 3
-"""Processes that may die of one trial."""
+"""Number of processes that may die in one trial."""
 
 
 class RetryCounter:
-    """Counts the processes that each trial has cost.
+    """Counts the processes that died in each trial.
 
-    Only deaths count. A network that raises, runs out of memory in a way that can be told, or
-    diverges would do the same again, and is not tried again by whoever runs it.
+    Only deaths count. A network that raises an exception, runs out of memory detectably or diverges
+    would do so again, and executors do not repeat it.
     """
 
     def __init__(self, runner: TrialRunner) -> None:
@@ -28,9 +28,12 @@ class RetryCounter:
         self.counts: collections.Counter[str] = collections.Counter()
 
     def another(self, trial: Trial, how: str, guess: str = "") -> WorkerDied | Ended:
-        """What follows from one more death: the trial is to be tried again, or it has failed.
+        """Count one more death and return whether the trial is repeated or has failed.
 
-        `how` says what died and of what, `guess` why, as far as can be told when it is given up.
+        Args:
+            trial: The trial whose process died.
+            how: What died and how, for the message.
+            guess: Prefix of the final message with the likely cause.
         """
         self.counts[trial.id] += 1
         deaths = self.counts[trial.id]

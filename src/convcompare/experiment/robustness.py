@@ -1,7 +1,7 @@
-"""After the trainings: what the trained networks answer to damaged test images.
+"""Measures the predictions of trained networks on damaged test images.
 
-The networks are rebuilt from the stored weights, and answer as they did in their evaluation. What
-is measured is kept with the runs, and not measured again.
+The networks are rebuilt from the stored weights and evaluated as after training. The results are
+stored with the runs and reused.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from .trial_runner import TrialRunner
 
 AGREEING = 0.98
-"""The share of the undamaged images, at least, for which a network that was rebuilt must answer as
-its run did: other devices and versions round otherwise."""
+"""Minimum share of the undamaged images on which a rebuilt network must predict what its run did;
+other devices and versions round differently."""
 KEPT = 1 << 29
-"""Bytes of damaged images that are kept for the next network."""
+"""Maximum bytes of damaged images that are cached for the next network."""
 
 
 def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
-    """The finished runs of which something is not measured, each network's first seed first."""
+    """Return the finished runs that lack a measurement, the first seed of each network first."""
     kinds, runs = corruptions(), seed_by_seed(comparison.finished)
     records = ((run, record_of(run, store)) for run in runs)
     return [run for run, record in records if not all(measured(record, kind) for kind in kinds)]
@@ -55,17 +55,17 @@ def lacking(comparison: Comparison, store: RunStore) -> list[Run]:
 def measure(
     runs: Sequence[Run], runner: TrialRunner, reporter: Reporter, fresh: bool = False
 ) -> None:
-    """Measure runs that have ended and keep what is found.
+    """Measure finished runs and store the results.
 
-    A run whose network cannot be had again is reported, and left out. With `fresh`, what is there
-    is measured again.
+    A run whose network cannot be rebuilt is reported and skipped. With `fresh`, stored results are
+    measured again.
     """
     if runs:
         reporter.measuring_robustness(len(runs))
     for run in runs:
         try:
             arrays = with_runner(run.trial, runner, WorkerContext.of, _measured, fresh)
-        except Exception as error:  # of the user's network perhaps
+        except Exception as error:  # perhaps raised by the user's network
             where = f"{quote(run.trial.name)} (seed {run.trial.seed})"
             hint = error.hint if isinstance(error, UsageError) else None
             reporter.warn(f"no robustness of {where}: {reason(error)}", hint)
@@ -82,18 +82,18 @@ def measure_stored(
     reporter: Reporter,
     fresh: bool,
 ) -> None:
-    """Measure what is missing of the finished runs of a comparison.
+    """Measure what the finished runs of a comparison lack.
 
     Args:
-        comparison: runs on one data set.
-        store: where they are.
-        sources: where the data set may come from.
-        machine: the device, as ``--device`` takes it, and the threads; None for as many as suit.
-        reporter: told what is measured, and what cannot be.
-        fresh: whether what is there is measured again.
+        comparison: Runs on one data set.
+        store: Store of the runs.
+        sources: Where the data set may be read and downloaded from.
+        machine: Device as for ``--device``, and number of threads; None chooses it.
+        reporter: Shows what is measured and what cannot be.
+        fresh: Whether stored results are measured again.
 
     Raises:
-        DataError: The images are not those that the networks were trained and tested with.
+        DataError: if the images are not those that the networks were trained and tested with.
     """
     runs = comparison.finished if fresh else lacking(comparison, store)
     if not runs:
@@ -110,7 +110,7 @@ def measure_stored(
 
 
 def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.NDArray[Any]]:
-    """The record of a run as arrays, with what it lacks measured now."""
+    """Return the record of a run as arrays, after measuring what it lacks."""
     run, kinds = runner.store.run(trial.id), corruptions()
     known = None if fresh else record_of(run, runner.store)
     trainer = runner.trainer_of(run)
@@ -134,9 +134,9 @@ def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.N
 
 
 class DamagedTestImages:
-    """The images of a data set that networks are measured on, damaged when they are asked for.
+    """Test images for measuring robustness, damaged on request.
 
-    Those that fit into `KEPT` bytes are kept, for the next network.
+    Up to `KEPT` bytes of damaged images are cached for the next network.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -147,7 +147,7 @@ class DamagedTestImages:
         self._kept: dict[tuple[str, int], Images] = {}
 
     def of(self, kind: Corruption, severity: int) -> Images:
-        """The images with a kind of damage at a severity."""
+        """Return the images with a kind of damage at a severity."""
         key = (kind.definition + kind.name, severity)
         if key in self._kept:
             return self._kept[key]
@@ -157,18 +157,18 @@ class DamagedTestImages:
         return found
 
     def pair(self) -> tuple[Images, Images]:
-        """The images under two shifts each."""
+        """Return the images under two shifts each."""
         return shifted_pair(self.undamaged)
 
 
 class NetworkAnswers:
-    """What a trained network answers to images, as in its evaluation."""
+    """Predictions of a trained network, computed as in its evaluation."""
 
     def __init__(self, trainer: Trainer, dataset: Dataset, images: DamagedTestImages) -> None:
         self.trainer, self.dataset, self.labels = trainer, dataset, images.labels
 
     def of(self, images: Images) -> Predictions1D:
-        """The class of each image, `NO_PREDICTION` if its logits are not finite."""
+        """Return the class of each image; `NO_PREDICTION` if its logits are not finite."""
         trainer = self.trainer
         batches = Batches(Split(images, self.labels), self.dataset, trainer.device)
         logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
@@ -180,7 +180,7 @@ class NetworkAnswers:
 
 
 def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predictions1D) -> None:
-    """ModelError unless the network that was rebuilt is the one that was trained."""
+    """Raise ModelError if the rebuilt network does not predict as the trained one did."""
     then = store.predicted_classes(run).predicted[images.rows]
     agreeing = float(np.mean(then == found))
     if agreeing < AGREEING:
@@ -199,4 +199,4 @@ def _damaged_images(dataset: Dataset) -> DamagedTestImages:
 
 
 _last: DamagedTestImages | None = None
-"""The images of the last data set, for the next network on it."""
+"""The images of the most recent data set, for the next network on it."""

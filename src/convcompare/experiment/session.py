@@ -1,4 +1,4 @@
-"""A plan is run: what is missing is trained, the comparison is recorded and assessed."""
+"""Runs a plan: trains missing trials, records the comparison and assesses it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 def run(plan: ExperimentPlan, reporter: Reporter) -> Assessment:
-    """Run the comparison of a plan, and assess it by the rules of today.
+    """Run the comparison of a plan and assess it by the current rules.
 
-    A trial that fails or diverges raises nothing: it is in the result.
+    A trial that fails or diverges raises nothing; its record is part of the result.
     """
     from convcompare.comparison.assessment import Assessment
 
@@ -43,36 +43,35 @@ def run(plan: ExperimentPlan, reporter: Reporter) -> Assessment:
 
 
 def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
-    """Look after 3, 5, 8 … seeds whether every contrast is decided or hopeless, and stop if so.
+    """Add seeds until every contrast is decided or hopeless, with looks after 3, 5, 8 … seeds.
 
-    Only the networks of contrasts that are still open get more seeds.
-    The seeds so far and the looks at them are part of the record, so that the verdict can be had
-    again from the runs.
+    Only networks with open contrasts get more seeds. The seeds and the looks so far are part of the
+    record, so that the verdict can be recomputed from the runs.
     """
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.comparison import InterimSchedule
 
     request = plan.request
-    asked = request.until_clear
-    assert asked is not None
+    until_clear = request.until_clear
+    assert until_clear is not None
     first, started = request.seeds[0], time.monotonic()
-    schedule = asked.looks
+    schedule = until_clear.looks
     if request.fresh:
-        forget(plan.with_seeds(range(first, first + asked.most_seeds)))
+        forget(plan.with_seeds(range(first, first + until_clear.most_seeds)))
     seeds_of = dict.fromkeys((one.label for one in plan.candidates), 0)
     open_pairs: Sequence[tuple[str, str]] = ()
     ended: dict[str, bool] = {}
     for done, seeds in enumerate(schedule, start=1):
         growing = {label for names in open_pairs for label in names} if open_pairs else seeds_of
         seeds_of |= dict.fromkeys(growing, seeds)
-        interim = InterimSchedule(schedule, done, asked.margin)
+        interim = InterimSchedule(schedule, done, until_clear.margin)
         part = plan.with_seeds_of(
             {label: range(first, first + number) for label, number in seeds_of.items()}
         )
         comparison = run_plan(part, reporter, interim, ended)
         assessment = Assessment(comparison, plan.store, request.all_pairs)
         open_pairs = [(c.model, c.baseline) for c in assessment.contrasts if c.open]
-        out_of_time = time.monotonic() - started > asked.most_seconds
+        out_of_time = time.monotonic() - started > until_clear.most_seconds
         if not open_pairs or done == len(schedule) or out_of_time:
             break
         reporter.undecided(seeds, open_pairs)
@@ -80,7 +79,7 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
 
 
 def forget(plan: ExperimentPlan) -> None:
-    """Start all trials of a plan over."""
+    """Delete the state of all trials of a plan, so that they start again."""
     for trial in plan.trials:
         plan.store.forget(trial.id)
     compile_choices.forget(plan.store, plan.trials)
@@ -92,11 +91,16 @@ def run_plan(
     schedule: InterimSchedule | None = None,
     before: dict[str, bool] | None = None,
 ) -> Comparison:
-    """Run what is missing of a plan, and keep a record of the comparison.
+    """Run the missing trials of a plan and record the comparison.
 
-    ``before`` are the trials that have ended in this call by their ids, and whether each had ended
-    earlier than that; those of the plan are added. The record is there from the beginning, so that
-    what has ended can be looked at meanwhile.
+    The record exists from the start, so that results can be viewed while trials run.
+
+    Args:
+        plan: The plan.
+        reporter: Shows the stages and the events.
+        schedule: The looks of ``--until-clear``.
+        before: Ids of the trials that have ended during this call, each with whether it had ended
+            before the call; the plan's trials are added.
     """
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.lr_selection import choose_rates
@@ -114,7 +118,7 @@ def run_plan(
     name = now.strftime("%Y%m%dT%H%M%S%f")
     runner = plan.runner()
     loading = plan.conditions.loading_seconds + runner.loading_seconds
-    begun = Comparison(
+    initial = Comparison(
         replace(plan.conditions, loading_seconds=loading),
         (),
         now.isoformat(timespec="seconds"),
@@ -129,7 +133,7 @@ def run_plan(
         name=request.name or "",
         namesakes=namesakes(plan.store, request.name, chain(*ids)) if request.name else (),
     )
-    plan.store.add_comparison(name, begun.record())
+    plan.store.add_comparison(name, initial.record())
     known = {} if before is None else before
     ended = {one: (plan.store.run(one), reused) for one, reused in known.items()}
     waiting = [trial for trial in plan.trials if trial.id not in ended]
@@ -137,7 +141,7 @@ def run_plan(
     known |= {one: reused for one, (run, reused) in ended.items() if run.status != "failed"}
     runs, reused = zip(*(ended[trial.id] for trial in plan.trials), strict=True)
     groups = group_runs([trial.label for trial in plan.trials], runs, reused)
-    comparison = replace(begun, groups=tuple(groups), unfinished=())
+    comparison = replace(initial, groups=tuple(groups), unfinished=())
     if plan.rate_labels:
         comparison = choose_rates(comparison, plan.rate_labels)
     plan.store.add_comparison(name, comparison.record())
@@ -152,7 +156,7 @@ def run_plan(
 def _run_trials(
     plan: ExperimentPlan, runner: TrialRunner, reporter: Reporter
 ) -> dict[str, tuple[Run, bool]]:
-    """Run the trials; by id how each ended, and whether it had ended before."""
+    """Run the trials; return for each id its run and whether that had ended before."""
     from .events import Ended, Started
     from .parallel_trials import longest_first
     from .trial_runner import execute
@@ -173,11 +177,11 @@ def _run_trials(
     finally:
         for text in damage:
             reporter.warn(text)
-    _tell_other_counts(plan, [run for run, reused in ended.values() if reused], reporter)
+    _warn_of_other_counts(plan, [run for run, reused in ended.values() if reused], reporter)
     return ended
 
 
-def _tell_other_counts(plan: ExperimentPlan, reused: Sequence[Run], reporter: Reporter) -> None:
+def _warn_of_other_counts(plan: ExperimentPlan, reused: Sequence[Run], reporter: Reporter) -> None:
     """Warn of runs of an older version that have other MACs than are counted today."""
     today = {one.label: one.network.description.macs for one in plan.candidates}
     by_label = {run.trial.label: run for run in reused}
@@ -195,19 +199,25 @@ def _tell_other_counts(plan: ExperimentPlan, reused: Sequence[Run], reporter: Re
 
 
 def expected_epoch_seconds(plan: ExperimentPlan, runner: TrialRunner) -> Mapping[str, float]:
-    """Seconds per epoch, by label, from one step of each network that has trials to run."""
+    """Return seconds per epoch by label, from one step of each network with missing trials."""
     missing = [trial for trial in plan.trials if not plan.store.finished(trial.id)]
     first = {trial.label: trial for trial in reversed(missing)}
     expected = {}
     for label, trial in first.items():
-        with suppress(Exception):  # the trial itself will fail of it, and say so
+        with suppress(Exception):  # the trial itself will fail with it and report it
             expected[label] = epoch_seconds(trial, runner, steps=1)
     return expected
 
 
 @dataclass(frozen=True)
 class PartOutcome:
-    """What became of a part of a plan: its trials, how many ran now, how many did not finish."""
+    """Outcome of a part of a plan.
+
+    Attributes:
+        trials: Number of its trials.
+        ran: Number of trials that ran now.
+        failed: Number of trials that did not finish.
+    """
 
     trials: int
     ran: int
@@ -215,10 +225,10 @@ class PartOutcome:
 
 
 def part_of(plan: ExperimentPlan) -> ExperimentPlan:
-    """The plan with the trials of its part alone.
+    """Return the plan with only the trials of its part.
 
-    A worker has them all, in an order of its own: of many that start at a time each begins with
-    another one.
+    A worker has all trials in a random order, so that workers that start at the same time each
+    begin with a different one.
     """
     if plan.request.shard:
         return replace(plan, trials=plan.request.shard.pick(plan.trials))
@@ -226,7 +236,7 @@ def part_of(plan: ExperimentPlan) -> ExperimentPlan:
 
 
 def run_part(plan: ExperimentPlan, reporter: Reporter) -> PartOutcome:
-    """Run the part of a plan that was asked for; nothing but runs is written."""
+    """Run the requested part of a plan; only runs are written."""
     reporter.planned(plan)
     part = part_of(plan)
     if plan.request.fresh:

@@ -1,4 +1,4 @@
-"""What a network must fit to be trained on a data set."""
+"""Input and output shape of networks for a data set."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def shape_of(dataset: Dataset, config: TrainConfig | None = None) -> Shape:
-    """What a network must fit to take a data set, resized if the configuration says so."""
+    """Return the shape that a data set requires, resized if the configuration says so."""
     side = (config.image_size if config else None) or dataset.image_size
     return Shape(dataset.channels, side, len(dataset.classes))
 
 
 def shape_for(name: str, image_size: int | None = None, channels: int | None = None) -> Shape:
-    """The same by the name of a data set; only a folder of images has to be opened.
+    """Return the shape that a data set requires, by its name; only a folder of images is opened.
 
-    `image_size` replaces the side of its images, in pixels, `channels` their channels.
+    Args:
+        name: Spec of the data set.
+        image_size: Side in pixels to use instead of that of the images.
+        channels: Channels to use instead of those of the images.
     """
     from convcompare.data.channels import spec_with_channels
 
@@ -51,10 +54,10 @@ def shape_for_network(
     channels: int | None = None,
     otherwise: str = "cifar10",
 ) -> Shape:
-    """The images that a network is looked at with: those of the data set, if one is named.
+    """Return the shape for inspecting a network: that of the data set, if one is named.
 
-    Without one a network of a library gets its own (``torchvision:vit_b_16``: 224×224), and every
-    other those of the data set `otherwise`.
+    Without one, a library network has its own (``torchvision:vit_b_16``: 224×224), and every other
+    network that of the data set `otherwise`.
     """
     from convcompare.models.library_network import default_shape
 
@@ -67,7 +70,7 @@ def shape_for_network(
 
 
 def check_fit(config: TrainConfig, dataset: Dataset) -> None:
-    """Raise UsageError for a configuration that the data set cannot be trained with."""
+    """Raise UsageError if the configuration cannot train on the data set."""
     from convcompare.data.training_cut import check_cut
 
     check_cut(config, dataset.train.labels, dataset.classes)

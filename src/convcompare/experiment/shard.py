@@ -1,4 +1,4 @@
-"""A part of the trials, run by one of several commands that write into one store."""
+"""Part of the trials, for one of several commands that write to one store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """``3/8``: the third of eight. Raises UsageError for anything else."""
+        """Parse ``3/8``, the third of eight parts.
+
+        Raises:
+            UsageError: for anything else.
+        """
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= shard.number <= shard.of <= MOST_SHARDS:
@@ -38,10 +42,10 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     def pick(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The trials of this part, in their order; each trial is in one part, in every call.
+        """Return the trials of this part in their order.
 
-        By the order of their ids, which have nothing to do with what a trial costs: so no part
-        gets all seeds of the largest network.
+        Parts are disjoint and the same in every call. Trials are dealt out by their ids, which do
+        not depend on their cost, so no part gets all seeds of the largest network.
         """
         dealt = sorted(trials, key=lambda trial: trial.id)[self.number - 1 :: self.of]
         mine = {trial.id for trial in dealt}

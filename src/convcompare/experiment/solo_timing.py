@@ -1,4 +1,4 @@
-"""After the trainings: times for the runs that had not the device to themselves."""
+"""Measures times, after training, of runs that shared the device."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 
 
 def time_alone(comparison: Comparison, runner: TrialRunner, reporter: Reporter) -> Comparison:
-    """The comparison with a time for every run that was trained beside others.
+    """Return the comparison with a time for every run that was trained beside others.
 
-    One after another in this process, every network with its first seed, then with its second, as
-    they are trained: so the times of a network are as many measurements as it has seeds. What is
-    measured is kept with the runs.
+    The runs are timed one after another in this process, seeds interleaved as in training, so a
+    network has as many measurements as seeds. The results are stored with the runs.
     """
     runs = seed_by_seed([run for run in comparison.finished if _untimed(run)])
     if not runs:
@@ -37,27 +36,30 @@ def time_alone(comparison: Comparison, runner: TrialRunner, reporter: Reporter) 
 
 
 def timing_of(trial: Trial, runner: TrialRunner) -> Timing:
-    """As `TrialRunner.timing`, in the process where the trial's network may run."""
+    """Call `TrialRunner.timing` in the process that may run the trial's network."""
     from .trial_runner import TrialRunner
 
     return with_runner(trial, runner, WorkerContext.alone, TrialRunner.timing)
 
 
 def epoch_seconds(trial: Trial, runner: TrialRunner, steps: int = 5) -> float:
-    """As `TrialRunner.epoch_seconds`, in the process where the trial's network may run."""
+    """Call `TrialRunner.epoch_seconds` in the process that may run the trial's network."""
     from .trial_runner import TrialRunner
 
     return with_runner(trial, runner, WorkerContext.of, TrialRunner.epoch_seconds, steps)
 
 
 def _untimed(run: Run) -> bool:
-    """Whether there is no time of it, or one that was measured beside other programs or stopped."""
+    """Return whether a run lacks a valid time.
+
+    A time is invalid if other programs used the machine or the process was stopped meanwhile.
+    """
     sound = run.timing and not disturbed(run) and not was_stopped(run)
     return run.jobs > 1 and not sound
 
 
 def _timed(run: Run, runner: TrialRunner, reporter: Reporter) -> Run:
-    """The run with its timing; without if its network fails now, which is reported."""
+    """Return the run with its timing; without, after a warning, if its network fails now."""
     try:
         timing = timing_of(run.trial, runner)
     except ConvcompareError:

@@ -1,4 +1,4 @@
-"""The networks that take part, and their trials: every network with every seed."""
+"""Candidates of a comparison and their trials: every network with every seed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that takes part, with how it is trained; `label` is what tables call it."""
+    """A network in a comparison with its training configuration; `label` is its name in tables."""
 
     label: str
     network: Network
     config: TrainConfig
 
     def trial(self, dataset: Dataset, seed: int) -> Trial:
-        """The trial of this network with one seed."""
+        """Return the trial of this network with a seed."""
         return Trial(
             model=self.network.spec,
             dataset=dataset.name,
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def numerics_of(network: Network) -> int:
-    """The version of the arithmetic that trains a network today."""
+    """Return the current version of the arithmetic that trains a network."""
     if network.description.other_draws:
         return OTHER_DRAWS
     return RANDOM_SETUP if network.random_setup else NUMERICS
@@ -53,17 +53,18 @@ def grid(
     seeds: Iterable[int],
     reusable: RunStore | None,
 ) -> list[Trial]:
-    """Every network with every seed, round-robin: drift of the machine hits all of them alike.
+    """Return the trials of every network with every seed.
 
-    A run of `reusable` that evaluated every epoch answers a trial that evaluates the last
-    ones; None if trials are run anew.
+    Seeds are interleaved, so that drift of the machine affects all networks equally. A run in
+    `reusable` that evaluated every epoch also serves a trial that evaluates the last ones;
+    `reusable` is None if every trial is run again.
     """
     trials = [candidate.trial(dataset, seed) for seed in seeds for candidate in candidates]
-    return trials if reusable is None else [_answered(trial, reusable) for trial in trials]
+    return trials if reusable is None else [_reusable_trial(trial, reusable) for trial in trials]
 
 
-def _answered(trial: Trial, store: RunStore) -> Trial:
-    """The trial, or the same one with every epoch evaluated if that alone has ended."""
+def _reusable_trial(trial: Trial, store: RunStore) -> Trial:
+    """Return the trial, or the one with every epoch evaluated if only that has ended."""
     if trial.config.evaluate == "every":
         return trial
     whole = replace(trial, config=replace(trial.config, evaluate="every"))
@@ -73,7 +74,7 @@ def _answered(trial: Trial, store: RunStore) -> Trial:
 
 
 def check_last_batch(candidate: Candidate, dataset: Dataset) -> None:
-    """UsageError where the last batch of an epoch is one image, and the network needs two."""
+    """Raise UsageError if the last batch of an epoch is one image and the network needs two."""
     config = candidate.config
     images, _ = image_numbers(config, dataset.train.labels)
     if images % config.batch_size != 1 or candidate.network.takes_one_image:

@@ -1,4 +1,4 @@
-"""Trials become events: skip what is done, go on with what is half-done, commit each epoch."""
+"""Runs trials and yields their events: skips ended ones, resumes interrupted ones."""
 
 from __future__ import annotations
 
@@ -46,27 +46,33 @@ CHANGES = {
     "from its own now",
     OTHER_DRAWS: "no seed set what it drew from numpy's or Python's generator then",
 }
-"""What another arithmetic was, by the version that mended it."""
+"""How the arithmetic differed before, by the version that changed it."""
 
 
 def execute(
     trials: Sequence[Trial], runner: TrialRunner, executor: str = "local"
 ) -> Generator[Event, None, None]:
-    """Run what is missing of `trials` and pass their events on, those of reused runs first.
+    """Run the missing trials and yield the events of all, those of reused runs first.
 
-    Closing it stops what still runs.
+    Closing the generator stops the trials that are still running.
     """
     missing_last = sorted(trials, key=lambda trial: runner.store.finished(trial.id), reverse=True)
     yield from register.executor[executor].function(runner, missing_last)
 
 
 class TrialRunner:
-    """Runs single trials on one data set; a trial in, events out, everything else in the store.
+    """Runs single trials on one data set; called with a trial, it yields events.
 
-    ``sources`` are where the data set came from, for executors that load it in other processes.
-    Where several ``devices`` train together this is the first of them, the only one that writes;
-    the others `follow`. A trial whose network is not among the ``networks`` has its spec resolved.
-    Trials of somebody's own code are run by the runner of the process that has it.
+    A trial of foreign code runs in the runner of the process that has the code.
+
+    Args:
+        store: Store of the runs.
+        runtime: Device, threads and precision.
+        dataset: Training and test images.
+        sources: Where the data set came from, for executors that load it in other processes.
+        devices: This process's place among several devices that train together. Only the first
+            writes; the others call `follow`.
+        networks: Resolved networks; the spec of any other trial's network is resolved.
     """
 
     def __init__(
@@ -91,12 +97,12 @@ class TrialRunner:
         self.loading_seconds = time.perf_counter() - started
 
     def __call__(self, trial: Trial) -> Iterator[Event]:
-        """Run a trial, or wait for the process that does: how it ends is the same."""
+        """Run a trial, or wait for the process that runs it; the final event is the same."""
         lease = yield from self._claimed(trial)
         yield from self._with(lease, trial)
 
     def at_once(self, trial: Trial) -> Iterator[Event] | None:
-        """The same without waiting: None where another process works on the trial."""
+        """Run a trial without waiting; return None if another process runs it."""
         lease = None
         if not self.store.finished(trial.id):
             lease = self.store.claim(trial.id)
@@ -105,7 +111,7 @@ class TrialRunner:
         return self._with(lease, trial)
 
     def _with(self, lease: Lease | None, trial: Trial) -> Iterator[Event]:
-        """Run a trial that this process has the lease of; None for one that has ended."""
+        """Run a trial with its lease; `lease` is None for a trial that has ended."""
         while lease:
             try:
                 with lease:
@@ -121,29 +127,29 @@ class TrialRunner:
         yield Ended(run, reused=True)
 
     def saved_epochs(self, trial: Trial) -> int:
-        """How many epochs of a half-done trial the store holds; 0 where its state is damaged."""
+        """Return the number of saved epochs of an interrupted trial; 0 if its state is damaged."""
         checkpoint, _ = self.store.checkpoint(trial.id)
         return len(checkpoint.history) if checkpoint else 0
 
     def waiting(self, trial: Trial) -> Waiting:
-        """That another process works on a trial, and who."""
+        """Return the event that another process runs a trial."""
         return Waiting(trial, self.store.holder(trial.id) or "another process")
 
     def _claimed(self, trial: Trial) -> Generator[Event, None, Lease | None]:
-        """The lease of a trial, as soon as it is to be had; None where the trial ends meanwhile."""
-        began, said = time.monotonic(), False
+        """Return the lease of a trial as soon as it is free; None if the trial ends meanwhile."""
+        started, reported = time.monotonic(), False
         while not self.store.finished(trial.id):
             lease = self.store.claim(trial.id)
             if lease:
                 return lease
-            if not said and time.monotonic() - began > 1:
+            if not reported and time.monotonic() - started > 1:
                 yield self.waiting(trial)
-                said = True
+                reported = True
             time.sleep(POLL_SECONDS)
         return None
 
     def follow(self, trial: Trial) -> None:
-        """Train along with the first device, from where it goes on; nothing is recorded here."""
+        """Train together with the first device, from the same epoch, and record nothing."""
         trainer = self.trainer(trial)
         if self.devices.of_first(0) and (checkpoint := self.store.checkpoint(trial.id)[0]):
             trainer.restore(len(checkpoint.history), from_bytes(checkpoint.data))
@@ -151,7 +157,7 @@ class TrialRunner:
             for _ in trainer:
                 pass
             trainer.finish()
-            with suppress(Exception):  # the first device notes it, and goes on
+            with suppress(Exception):  # the first device records it and continues
                 if trial.config.tta:
                     trainer.tta_accuracy()
             with suppress(Exception):
@@ -159,30 +165,32 @@ class TrialRunner:
             with suppress(Exception):
                 trainer.held_out_logits()
 
-    def _settle(self, trial: Trial, begun: Environment | None = None) -> Environment:
-        """Give this process the threads that suit a trial; where it then runs.
+    def _settle(self, trial: Trial, resumed: Environment | None = None) -> Environment:
+        """Set the threads of this process for a trial and return the environment.
 
-        One that has `begun` goes on with the threads it has had, since its bits depend on them.
+        A trial that resumes keeps the threads of `resumed`, its earlier environment, since its bits
+        depend on them.
         """
         passes = TRAINING_PASSES * trial.config.batch_size
         macs = self._network(trial).description.macs
         threads = fitting_threads(self.runtime, None if macs is None else passes * macs)
-        if begun and self.runtime.fitted and begun.threads <= cores():
-            threads = begun.threads
+        if resumed and self.runtime.fitted and resumed.threads <= cores():
+            threads = resumed.threads
         torch.set_num_threads(threads)
         offered = self.runtime.threads if threads < self.runtime.threads else None
         return replace(self.environment, threads=threads, threads_offered=offered)
 
     def trainer(self, trial: Trial) -> Trainer:
-        """A trainer at the beginning of `trial`."""
+        """Return a trainer at the start of a trial."""
         model = self._builder(trial).build(trial.seed)
         augmentation = self.dataset.augmentation
         return Trainer(model, self.train, self.test, trial.config, trial.seed, augmentation)
 
     def trainer_of(self, run: Run) -> Trainer:
-        """A trainer whose network has the final weights of a run.
+        """Return a trainer whose network has the final weights of a run.
 
-        Raises ModelError if it has none, or none that fit.
+        Raises:
+            ModelError: if the run has no weights, or they do not fit the network.
         """
         if not run.keeps_weights:
             raise ModelError(
@@ -204,9 +212,10 @@ class TrialRunner:
         return network
 
     def _network(self, trial: Trial) -> Network:
-        """The network of a trial: one for all its seeds.
+        """Return the network of a trial, which all its seeds share.
 
-        Raises UsageError where its file is no longer the one that the trial was made from.
+        Raises:
+            UsageError: if its file has changed since the trial was planned.
         """
         shape = shape_of(self.dataset, trial.config)
         key = (trial.model, shape, trial.config.freeze)
@@ -220,7 +229,7 @@ class TrialRunner:
         return self._networks[key]
 
     def _check_numerics(self, trial: Trial) -> None:
-        """UsageError for a trial of an older arithmetic, whose bits this version cannot give."""
+        """Raise UsageError for a trial of older arithmetic, which this version cannot reproduce."""
         today = numerics_of(self._network(trial))
         if trial.numerics < today:
             raise UsageError(
@@ -229,16 +238,16 @@ class TrialRunner:
             )
 
     def epoch_seconds(self, trial: Trial, steps: int = 5) -> float:
-        """Seconds that training for an epoch takes on this machine, from the median of `steps`."""
+        """Return the seconds per training epoch on this machine, from the median of `steps`."""
         self._settle(trial)
         trainer = self.trainer(trial)
         return step_seconds(trainer, steps) * trainer.steps
 
     def timing(self, trial: Trial) -> Timing:
-        """What training and an answer take in this process now; nothing is trained or stored.
+        """Measure the times of training steps and inference in this process; nothing is stored.
 
-        Times do not depend on what the weights are: those of the beginning are measured, and plain
-        steps, whether or not training compiled its own.
+        Times do not depend on the values of the weights, so the initial ones are used. The steps
+        are plain ones, even if training compiled them.
         """
         place = self._settle(trial)
         trainer = self.trainer(trial)
@@ -259,7 +268,7 @@ class TrialRunner:
         )
 
     def fail(self, trial: Trial, message: str) -> Run:
-        """Record that a trial failed without a word of its own; it can be tried again."""
+        """Record that a trial failed without recording that itself; it can be retried."""
         with self.store.lock(trial.id):
             self.store.begin(trial, self.environment)
             return self._fail(trial, message)
@@ -301,7 +310,7 @@ class TrialRunner:
         except ConvcompareError:
             raise
         except (Exception, SystemExit) as error:
-            if self.devices.size > 1:  # perhaps only the echo of what happened to another one
+            if self.devices.size > 1:  # perhaps only a consequence of another device's error
                 raise
             run = attempt.fail(error) if attempt else self._fail(trial, reason(error))
         if run.status == "failed":

@@ -1,4 +1,4 @@
-"""Which trial of a running comparison is where, and how long the rest will take."""
+"""State of each trial of a running comparison, and the remaining time."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrialRow:
-    """What is known of one trial so far."""
+    """Current state of one trial."""
 
     trial: Trial
     epochs: list[Epoch] = field(default_factory=list)
     state: str = "waiting"
     progress: StepProgress | None = None
     waits_for: str = ""
-    """The process that works on it instead, in words."""
+    """Description of the process that runs it instead."""
     began: float = 0.0
-    """When its epoch began, by the monotonic clock."""
+    """Start of its current epoch, by the monotonic clock."""
 
     @property
     def label(self) -> str:
-        """What tables call the network."""
+        """Label of the network."""
         return self.trial.label
 
     @property
@@ -45,12 +45,17 @@ class TrialRow:
 
 
 class Tracker:
-    """Follows the events of a job: which trial is where, and how long the rest will take."""
+    """Follows the events of a plan and estimates the remaining time.
+
+    Args:
+        trials: All trials.
+        expected: Seconds per epoch by label, for networks that have not finished an epoch.
+        jobs: Parallel trials.
+    """
 
     def __init__(
         self, trials: Sequence[Trial], expected: Mapping[str, float], jobs: int = 1
     ) -> None:
-        """`expected` has seconds an epoch by label, for models of which none has run yet."""
         self.rows = {trial.id: TrialRow(trial) for trial in trials}
         self.by_label: dict[str, list[TrialRow]] = {}
         for row in self.rows.values():
@@ -60,7 +65,7 @@ class Tracker:
         self.started = time.monotonic()
 
     def update(self, event: Event) -> None:
-        """Note what an event says of its trial."""
+        """Apply an event to the state of its trial."""
         if isinstance(event, Ended):
             row = self.rows[event.run.id]
             row.waits_for = ""
@@ -81,26 +86,26 @@ class Tracker:
 
     @property
     def running(self) -> list[TrialRow]:
-        """The trials under way."""
+        """Trials that are running."""
         return [row for row in self.rows.values() if row.state == "running"]
 
     @property
     def done(self) -> int:
-        """Trials that have ended."""
+        """Number of trials that have ended."""
         return sum(row.state not in ("waiting", "running") for row in self.rows.values())
 
     @property
     def spent(self) -> str:
-        """How long it has taken so far, in words."""
+        """Elapsed time, formatted."""
         return formatting.about_seconds(time.monotonic() - self.started)
 
     @property
     def finished(self) -> str:
-        """How many trials have ended, in words."""
+        """Number of ended trials, as a phrase."""
         return f"{self.done} of {formatting.several(len(self.rows), 'trial')} finished"
 
     def saved(self, saved_epochs: Callable[[Trial], int]) -> str:
-        """The same, with the epochs of those under way that the store holds."""
+        """Return `finished` with the saved epochs of running trials."""
         epochs = [
             f", epoch {saved} of {quote(row.label)} (seed {row.trial.seed}) is saved"
             for row in self.running
@@ -110,21 +115,21 @@ class Tracker:
 
     @property
     def labels(self) -> list[str]:
-        """The networks, in the order of their first trials."""
+        """Labels of the networks, in the order of their first trials."""
         return list(self.by_label)
 
     def of(self, label: str) -> list[TrialRow]:
-        """The trials of a network."""
+        """Return the trials of a network."""
         return self.by_label[label]
 
     def epoch_seconds(self, label: str) -> float | None:
-        """Seconds an epoch of a model takes here, evaluation included; None before one is over."""
+        """Return the seconds per epoch of a network with evaluation; None if it has no epoch."""
         rows = [row for row in self.of(label) if row.state != "reused"]
         spent = [e.train_seconds + e.evaluation_seconds for row in rows for e in row.epochs]
         return sum(spent) / len(spent) if spent else None
 
     def remaining(self) -> float | None:
-        """Seconds until the end, from the epochs so far; None where nothing is known of a model."""
+        """Return the seconds until the end; None if nothing is known about a network."""
         left = [0.0]
         known = {label: self.epoch_seconds(label) for label in self.labels}
         for row in self.rows.values():
@@ -139,7 +144,7 @@ class Tracker:
         return max(sum(left) / self.jobs, *left)
 
     def progress(self) -> float:
-        """The share of the job that is behind, by time."""
+        """Return the completed share of the work, by time."""
         rest = self.remaining()
         if rest is None or self.done == len(self.rows):
             return self.done / len(self.rows)
@@ -147,7 +152,7 @@ class Tracker:
         return spent / (spent + rest) if spent + rest else 0.0
 
     def _running_epoch(self, row: TrialRow) -> float | None:
-        """Seconds the epoch under way will take, from its steps."""
+        """Return the seconds that the current epoch will take; None if it is too early."""
         progress = row.progress
         if row.state != "running" or not progress or progress.step < progress.steps / 20:
             return None

@@ -1,4 +1,4 @@
-"""``--until-clear``: seeds are added until every contrast is decided."""
+"""``--until-clear``: adds seeds until every contrast is decided."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from .option_errors import invalid, option_name
 
 @dataclass(frozen=True)
 class UntilClear:
-    """Add seeds until every contrast is decided.
+    """Settings of ``--until-clear``.
 
-    ``most_seeds`` bounds the seeds, ``most_seconds`` when the last round begins. ``margin`` is the
-    difference in accuracy, a fraction, below which two networks are equivalent.
+    Attributes:
+        most_seeds: Maximum number of seeds.
+        most_seconds: No round starts later than this.
+        margin: Difference in accuracy, as a fraction, below which two networks are equivalent.
     """
 
     most_seeds: int = 20
@@ -24,13 +26,13 @@ class UntilClear:
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """The numbers of seeds at which the answer is looked for."""
+        """Numbers of seeds at which the contrasts are examined."""
         from convcompare.comparison.stats.sequential import looks
 
         return looks(min(3, self.most_seeds), self.most_seeds)
 
     def check(self) -> None:
-        """UsageError for a bound or a margin that cannot be."""
+        """Raise UsageError for an invalid bound or margin."""
         if self.most_seeds < 2:
             raise invalid("max_seeds", self.most_seeds, "a whole number, at least 2")
         if not self.most_seconds > 0:
@@ -43,16 +45,16 @@ class UntilClear:
 def asked_until_clear(
     wanted: bool, max_seeds: int | None, max_time: float | None, margin: float | None
 ) -> UntilClear | None:
-    """What the options ask for; None where it is not `wanted`.
+    """Return the settings of ``--until-clear`` from its options; None if it is not `wanted`.
 
     Args:
-        wanted: Whether seeds are to be added.
-        max_seeds: Their largest number [default: 20].
-        max_time: Seconds after which no round begins [default: no bound].
+        wanted: Whether seeds are added.
+        max_seeds: Maximum number of seeds [default: 20].
+        max_time: Seconds after which no round starts [default: no limit].
         margin: Percentage points [default: 0.5].
 
     Raises:
-        UsageError: Options of it are given without it.
+        UsageError: if one of its options is given without it.
     """
     named = {"max_seeds": max_seeds, "max_time": max_time, "margin": margin}
     given = [option_name(name) for name, value in named.items() if value is not None]
@@ -71,7 +73,7 @@ def asked_until_clear(
 
 
 def not_with_until_clear(name: str) -> UsageError:
-    """The error of an option, by its name in Python, that ``--until-clear`` decides itself."""
+    """Return the error for an option, named as in Python, that excludes ``--until-clear``."""
     return UsageError(
         f"`{option_name(name)}` and `--until-clear` cannot be combined",
         "`--max-seeds N` bounds the seeds that are added",

@@ -1,4 +1,4 @@
-"""One network as several: at each learning rate of a grid, or on each number of images."""
+"""Variants of a network: at each learning rate of a grid, or on each number of images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from .request import ModelRequest
 def at_each_rate(
     models: Sequence[ModelRequest], configs: Sequence[TrainConfig], rates: Sequence[str]
 ) -> tuple[list[ModelRequest], list[TrainConfig], dict[str, list[str]]]:
-    """Every network at every learning rate of the grid; the labels of those of each network.
+    """Return every network at every learning rate, and the labels of each network's variants.
 
-    Raises UsageError where nothing is held out that could choose between them.
+    Raises:
+        UsageError: if no images are held out to choose between the rates.
     """
     if not rates:
         return [*models], [*configs], {}
@@ -35,7 +36,7 @@ def at_each_rate(
 def at_each_size(
     models: Sequence[ModelRequest], configs: Sequence[TrainConfig], sizes: Sequence[str]
 ) -> tuple[list[ModelRequest], list[TrainConfig], tuple[SizedNetwork, ...]]:
-    """Every network on each of these numbers of training images, the smallest first."""
+    """Return every network on each number of training images, in the order of `sizes`."""
     if not sizes:
         return [*models], [*configs], ()
     found: list[SizedNetwork] = []

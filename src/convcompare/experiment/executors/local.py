@@ -1,4 +1,4 @@
-"""One trial after another."""
+"""Executor that runs one trial after another."""
 
 from __future__ import annotations
 
@@ -19,20 +19,18 @@ if TYPE_CHECKING:
 
 
 ROUND_SECONDS = 1.0
-"""Between two looks at trials that are all with other processes."""
+"""Interval between checks of trials that other processes run."""
 
 
 @register.executor("local")
 def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """One trial after another: each has the machine to itself.
 
-    Those of networks of the user's own run in the process that has their code, all others in this.
-
-    Those that other processes work on come last: of several that are given the same trials, each
-    does what the others do not.
+    Networks of the user run in the process that has their code, all others in this one. Trials that
+    other processes run come last, so several commands with the same trials share the work.
     """
     left = collections.deque(trials)
-    told = set[str]()
+    reported = set[str]()
     refused = 0
     while left:
         trial = left.popleft()
@@ -44,15 +42,15 @@ def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
         left.append(trial)
         refused += 1
         if refused >= len(left):
-            if trial.id not in told:
-                told.add(trial.id)
+            if trial.id not in reported:
+                reported.add(trial.id)
                 yield runner.waiting(trial)
             refused = 0
             time.sleep(ROUND_SECONDS)
 
 
 def _at_once(runner: TrialRunner, trial: Trial) -> Iterator[Event] | None:
-    """The events of a trial; None where another command works on it."""
+    """Return the events of a trial; None if another command runs it."""
     store = runner.store
     if foreign_code.source_of(trial.model) is None or store.finished(trial.id):
         return runner.at_once(trial)

@@ -1,4 +1,4 @@
-"""Several trials at a time, each in a process of its own."""
+"""Executor that runs several trials at a time, each in its own process."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 _CRASHES = ("SIGSEGV", "SIGABRT", "SIGFPE", "SIGILL", "SIGBUS")
 
 CRASHES = {getattr(signal, name) for name in _CRASHES if hasattr(signal, name)}
-"""Signals of a process that somebody's code has brought down: it would do the same again."""
+"""Signals of a process that user code has crashed; another attempt would crash as well."""
 
 
 @register.executor("processes")
 def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """Several trials at a time, each in a process of its own: the next goes to who is free.
 
-    A process that dies is replaced, and its trial goes on where it was saved; the third time it
-    has failed. One that has run somebody's code runs nothing else. Whatever ends this, ends the
-    processes.
+    A process that dies is replaced, and its trial resumes from its saved state; after the third
+    death it has failed. A process that has run user code runs nothing else. All processes end with
+    this generator.
     """
     pool = WorkerPool(runner, trials)
     try:
@@ -45,32 +45,32 @@ def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
 
 
 class WorkerPool:
-    """The workers of a job, which `command` starts, and what is left for them to do."""
+    """Workers of a plan, which `command` starts, and the trials that are left."""
 
     def __init__(
         self, runner: TrialRunner, trials: Sequence[Trial], command: Sequence[str] = COMMAND
     ) -> None:
         self.runner, self.left = runner, collections.deque(trials)
         self.command = command
-        self.said: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
+        self.messages: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
         self.workers: list[WorkerProcess] = []
         self.retries, self.oom_kills = RetryCounter(runner), OomKillDetector()
 
     def work(self) -> Iterator[Event]:
-        """The events of all trials, as they happen."""
+        """Yield the events of all trials as they arise."""
         yield from self._assign()
         while any(worker.trial for worker in self.workers):
-            worker, said = self.said.get()
-            if said is None:
+            worker, message = self.messages.get()
+            if message is None:
                 yield from self._handle_death(worker)
-            elif "progress" in said:
-                worker.progress.step, worker.progress.loss = said["progress"]
-            elif "error" in said:
-                raise error_from_json(said)
-            elif "failed" in said:
-                yield from self._note_failure(worker, said["failed"])
+            elif "progress" in message:
+                worker.progress.step, worker.progress.loss = message["progress"]
+            elif "error" in message:
+                raise error_from_json(message)
+            elif "failed" in message:
+                yield from self._note_failure(worker, message["failed"])
             else:
-                event = event_from_json(said)
+                event = event_from_json(message)
                 if isinstance(event, Started):
                     worker.progress = event.progress
                 elif isinstance(event, Ended):
@@ -79,31 +79,31 @@ class WorkerPool:
             yield from self._assign()
 
     def stop(self) -> None:
-        """End all workers now: what they have saved is whole, whenever they are stopped.
+        """Stop all workers now; their saved state is complete at any time.
 
-        Processes of somebody's code that have nothing to do are kept for what comes after.
+        Idle processes with user code are kept for later calls.
         """
         while self.workers:
-            self._dismiss(self.workers.pop())
+            self._release_worker(self.workers.pop())
 
     def _assign(self) -> Iterator[Event]:
-        """Give every free worker the next trial; more workers are started up to what was asked."""
+        """Give each idle worker the next trial, and start workers up to the number of jobs."""
         while self.left:
             trial = self.left[0]
             if self.runner.store.finished(trial.id):
                 self.left.popleft()
                 yield from self.runner(trial)
                 continue
-            self._put_last_what_others_do()
+            self._skip_held_trials()
             worker = self._free_worker()
             if worker is None:
                 return
             trial = next(one for one in self.left if self._source(one) == worker.source)
             self.left.remove(trial)
-            worker.give(trial)
+            worker.send_trial(trial)
 
     def _free_worker(self) -> WorkerProcess | None:
-        """One that has nothing to do and may run some trial that is left; None where all work."""
+        """Return an idle worker for one of the trials that are left; None if all are busy."""
         wanted = {self._source(trial) for trial in self.left}
         idle = [worker for worker in self.workers if not worker.trial]
         for worker in idle:
@@ -113,36 +113,36 @@ class WorkerPool:
             if not idle:
                 return None
             self.workers.remove(idle[0])
-            self._dismiss(idle[0])
-        return self._engage(self._source(self.left[0]))
+            self._release_worker(idle[0])
+        return self._start_worker(self._source(self.left[0]))
 
     def _source(self, trial: Trial) -> str | None:
-        """Whose code a trial runs, where a worker is for the code of one source alone."""
+        """Return the source of the trial's user code; None if this pool's workers run any trial."""
         return foreign_code.source_of(trial.model) if self.command == COMMAND else None
 
-    def _engage(self, source: str | None) -> WorkerProcess:
+    def _start_worker(self, source: str | None) -> WorkerProcess:
         worker = foreign_code.borrow(source) if source else WorkerProcess(self.command)
-        worker.said = self.said
-        worker.tell({"context": to_record(WorkerContext.of(self.runner))})
+        worker.messages = self.messages
+        worker.send({"context": to_record(WorkerContext.of(self.runner))})
         self.workers.append(worker)
         return worker
 
-    def _dismiss(self, worker: WorkerProcess) -> None:
+    def _release_worker(self, worker: WorkerProcess) -> None:
         if worker.trial or worker.source is None:
             worker.stop()
         else:
-            worker.said = queue.Queue()
+            worker.messages = queue.Queue()
             foreign_code.give_back(worker)
 
-    def _put_last_what_others_do(self) -> None:
-        """Begin with a trial that no other command works on, where there is one."""
+    def _skip_held_trials(self) -> None:
+        """Rotate the queue to the first trial that no other command runs, if there is one."""
         for _ in range(len(self.left)):
             if not self.runner.store.held(self.left[0].id):
                 return
             self.left.rotate(-1)
 
     def _handle_death(self, worker: WorkerProcess) -> Iterator[Event]:
-        """A worker died: its trial is tried again, or has failed."""
+        """Try the trial of a dead worker again, or record that it failed."""
         if worker not in self.workers:
             return
         worker.await_end()
@@ -168,7 +168,7 @@ class WorkerPool:
         return f"; the state after epoch {epochs} is kept" if epochs else ""
 
     def _note_failure(self, worker: WorkerProcess, message: str) -> Iterator[Event]:
-        """The trial of a worker has failed, and the worker cannot record it."""
+        """Record the failure of a worker's trial, which the worker could not record."""
         assert worker.trial
         trial, worker.trial = worker.trial, None
         yield Ended(self.runner.fail(trial, message), reused=False)

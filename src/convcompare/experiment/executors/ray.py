@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster, each as one task."""
+"""Executor that runs trials on a Ray cluster, one task per trial."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 0.5
 COUNT_SECONDS = 1.0
-"""How often the nodes are counted."""
+"""Interval between counts of the nodes."""
 EMPTY_SECONDS = 60.0
-"""How long the cluster may be without a node for a trial."""
+"""Maximum time without a node that is large enough for a trial."""
 
 
 @register.executor("ray")
 def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """On a Ray cluster, each trial as one task: the next goes to whichever node has room.
 
-    What comes back is committed here, epoch by epoch. A task whose process or node dies is sent
-    again and goes on from its last epoch; the third time its trial has failed.
+    Results are committed on this machine, epoch by epoch. A task whose process or node dies is sent
+    again and resumes from its last epoch; after the third death its trial has failed.
     """
     driver = RayDriver(runner, trials)
     try:
@@ -52,7 +52,7 @@ def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
 
 @dataclass
 class Task:
-    """A trial on its way: what it has committed, and where it runs."""
+    """A trial that was sent: its committed epochs and its node."""
 
     trial: Trial
     lease: Lease
@@ -62,12 +62,12 @@ class Task:
 
     @property
     def place(self) -> str:
-        """Where the task runs, in words."""
+        """Description of the task's process for messages."""
         return f"its process on {self.node}" if self.node else "its process"
 
 
 class RayDriver:
-    """The tasks of a job on the cluster, and what is left to send."""
+    """The running tasks of a plan on the cluster, and the trials that are left."""
 
     def __init__(self, runner: TrialRunner, trials: Sequence[Trial]) -> None:
         dataset, runtime = runner.dataset, runner.runtime
@@ -86,14 +86,14 @@ class RayDriver:
         }
         self.attempt: Any = ray.remote(**how)(ray_task.attempt_of)
         self.foreign_attempt: Any = ray.remote(**how, max_calls=1)(ray_task.attempt_of)
-        """Of somebody's own code: its process runs nothing else afterwards."""
+        """For user code: its process runs nothing else afterwards."""
         self.tasks: dict[Any, Task] = {}
         self.retries = RetryCounter(runner)
         self.counted = self.had_room = time.monotonic()
         self.room = ray_cluster.room(self.share)
 
     def work(self) -> Iterator[Event]:
-        """The events of all trials, as they come in."""
+        """Yield the events of all trials as they arrive."""
         while self.left or self.tasks:
             yield from self._send()
             if self.tasks:
@@ -105,16 +105,16 @@ class RayDriver:
             self._count()
 
     def stop(self) -> None:
-        """End all tasks now: what has come in is committed."""
+        """Cancel all tasks now; everything that has arrived is committed."""
         for stream, task in self.tasks.items():
             self.ray.cancel(stream, force=True)
             task.lease.release()
         self.tasks.clear()
 
     def _send(self) -> Iterator[Event]:
-        """Send as many trials as there is room for, and no more than were asked for at a time.
+        """Send trials as long as the cluster has room and fewer than `jobs` are running.
 
-        Those that other processes work on come last.
+        Trials that other processes run are sent last.
         """
         store, runtime = self.runner.store, self.runner.runtime
         for _ in range(len(self.left)):
@@ -130,17 +130,21 @@ class RayDriver:
                 continue
             state = ray_task.pack_state(store, trial.id)
             here = replace(runtime.of_a_job(), address=None)
-            order = ray_task.RayTaskSpec(trial, here, self.runner.dataset.sha256, str(Path.cwd()))
+            task_spec = ray_task.RayTaskSpec(
+                trial, here, self.runner.dataset.sha256, str(Path.cwd())
+            )
             history = [from_record(Epoch, epoch) for epoch in state["history"]] if state else []
             foreign = foreign_code.source_of(trial.model) is not None
             attempt = self.foreign_attempt if foreign else self.attempt
             stream = attempt.remote(
-                json.dumps(to_record(order)), [self.images], [self.ray.put(state)] if state else []
+                json.dumps(to_record(task_spec)),
+                [self.images],
+                [self.ray.put(state)] if state else [],
             )
             self.tasks[stream] = Task(trial, lease, history)
 
     def _receive(self, stream: Any) -> Iterator[Event]:
-        """One thing that a task says, or that it says nothing more."""
+        """Handle the next message of a task, or its end."""
         task = self.tasks.pop(stream)
         errors = self.ray.exceptions
         try:
@@ -169,7 +173,7 @@ class RayDriver:
     def _take_in(
         self, stream: Any, record: dict[str, Any], files: dict[str, Any]
     ) -> Iterator[Event]:
-        """What a task has said, committed; a task whose trial is over or lost is forgotten."""
+        """Commit a message of a task; forget the task if its trial has ended or lost its lease."""
         task = self.tasks[stream]
         if "error" in record:
             raise error_from_json(record)
@@ -188,7 +192,7 @@ class RayDriver:
         yield event
 
     def _commit(self, task: Task, event: Event, node: str, files: dict[str, Any]) -> Event:
-        """Put into the store what belongs to an event, before anybody sees it."""
+        """Write the files of an event to the store before the event is yielded."""
         store, trial = self.runner.store, task.trial
         if isinstance(event, Started):
             task.node, task.progress = node, event.progress
@@ -205,7 +209,11 @@ class RayDriver:
         return event
 
     def _count(self) -> None:
-        """Count the nodes now and then; TrialError where there has been none for too long."""
+        """Count the nodes every `COUNT_SECONDS`.
+
+        Raises:
+            TrialError: if none was large enough for `EMPTY_SECONDS`.
+        """
         now = time.monotonic()
         if now - self.counted < COUNT_SECONDS:
             return

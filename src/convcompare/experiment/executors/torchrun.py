@@ -1,4 +1,4 @@
-"""One trial after another, each by several devices together."""
+"""Executor that runs one trial after another, each on several devices."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LAUNCHER = "convcompare.experiment.workers.torchrun_launcher"
 def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
     """One trial after another, each by several devices together, a process each.
 
-    Where one of the processes dies all are started again, and the trial continues after its last
-    epoch; the third time it has failed. Whatever ends this, ends the processes.
+    If one of the processes dies, all are started again, and the trial resumes from its last epoch;
+    after the third death it has failed. All processes end with this generator.
     """
     with tempfile.TemporaryDirectory(prefix="convcompare-", ignore_cleanup_errors=True) as folder:
         command = [*python_command(LAUNCHER), folder]

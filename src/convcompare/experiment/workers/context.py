@@ -1,4 +1,4 @@
-"""What a process must know to run trials of a job: names, paths and numbers, as JSON."""
+"""Everything that a worker process needs to run the trials of a plan, serializable as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Where the runs go, which data set it is by spec and SHA-256, and how a trial is run."""
+    """Store, data set and runtime of a worker.
+
+    Attributes:
+        store: Absolute path of the store.
+        dataset: Spec of the data set.
+        data: SHA-256 of the data set.
+        sources: Where the data set may be read and downloaded from.
+        runtime: Device, precision, threads and other settings of this machine.
+    """
 
     store: Path
     dataset: str
@@ -35,12 +43,12 @@ class WorkerContext:
 
     @classmethod
     def of(cls, runner: TrialRunner) -> WorkerContext:
-        """The workplace of each of the processes that run the trials of `runner`."""
+        """Return the context for each of several processes that run the trials of `runner`."""
         return cls._with(runner, runner.runtime.of_a_job())
 
     @classmethod
     def alone(cls, runner: TrialRunner) -> WorkerContext:
-        """That of a process that has the machine to itself, as `runner` then has it."""
+        """Return the context for a process that has the machine to itself."""
         return cls._with(runner, replace(runner.runtime, jobs=1, job_threads=None))
 
     @classmethod
@@ -51,9 +59,10 @@ class WorkerContext:
         return cls(runner.store.root.resolve(), dataset.name, dataset.sha256, quiet, runtime)
 
     def runner(self, devices: SingleDevice | None = None) -> TrialRunner:
-        """The same in this process, which is alone or one of several `devices`.
+        """Return a runner for this process, which is alone or one of several `devices`.
 
-        DataError where the data set is no longer what it was.
+        Raises:
+            DataError: if the SHA-256 of the data set has changed.
         """
         from convcompare.data.load import load_dataset
         from convcompare.store.run_store import RunStore
@@ -73,9 +82,9 @@ class WorkerContext:
 
 
 @lru_cache(maxsize=1)
-def runner_of(place: WorkerContext) -> TrialRunner:
-    """The runner of a context in this process; that of the last one is kept, with its images."""
-    return place.runner()
+def runner_of(context: WorkerContext) -> TrialRunner:
+    """Return the runner of a context; the latest one is cached with its images."""
+    return context.runner()
 
 
 def with_runner(
@@ -85,9 +94,9 @@ def with_runner(
     function: Callable[..., T],
     *arguments: Any,
 ) -> T:
-    """`function(runner, trial, *arguments)`, in the process where the trial's network may run.
+    """Call `function(runner, trial, *arguments)` in the process that may run the trial's network.
 
-    If that is another one, it makes its runner from `context`.
+    Another process creates its own runner from `context(runner)`.
     """
     if source_of(trial.model) is None:
         return function(runner, trial, *arguments)
@@ -95,5 +104,5 @@ def with_runner(
     return found
 
 
-def _with_own_runner(function: Callable[..., T], place: WorkerContext, *arguments: Any) -> T:
-    return function(runner_of(place), *arguments)
+def _with_own_runner(function: Callable[..., T], context: WorkerContext, *arguments: Any) -> T:
+    return function(runner_of(context), *arguments)

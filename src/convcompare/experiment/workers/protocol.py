@@ -1,8 +1,9 @@
-"""What a worker says to the process that started it: one JSON object a line.
+"""Messages from a worker to its parent process: one JSON object per line.
 
-``{"event": name, "fields": {…}}`` for an event, ``{"progress": [step, loss]}`` several times a
-second, ``{"failed": message}`` where the trial has failed and could not be recorded, and
-``{"error": [kind, message, hint]}`` where it can do nothing more.
+- ``{"event": name, "fields": {…}}``: an event of a trial.
+- ``{"progress": [step, loss]}``: the progress of training, several times per second.
+- ``{"failed": message}``: the trial failed and its failure could not be recorded.
+- ``{"error": [kind, message, hint]}``: an error that ends the worker.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ _EVENTS: Mapping[str, type[Event]] = {event.__name__: event for event in get_arg
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
-    """The name of the event's class, and its fields."""
+    """Return the class name and the fields of an event."""
     return {"event": type(event).__name__, "fields": to_record(event)}
 
 
 def event_from_json(record: Mapping[str, Any]) -> Event:
-    """The event; one that begins a trial has a progress of its own, which its owner moves."""
+    """Return the event of a message.
+
+    `Started` gets a new `StepProgress`, which the receiver updates.
+    """
     return from_record(_EVENTS[record["event"]], record["fields"])
 
 
 def error_to_json(error: Exception) -> dict[str, Any]:
-    """An error, as a worker tells it to who started it."""
+    """Return the message that reports an error."""
     if is_out_of_memory(error):
         error = TrialError(in_words(error), HINT)
     if isinstance(error, ConvcompareError):
@@ -40,7 +44,7 @@ def error_to_json(error: Exception) -> dict[str, Any]:
 
 
 def error_from_json(record: Mapping[str, Any]) -> Exception:
-    """The error as it was raised; RuntimeError for one that was not raised on purpose."""
+    """Return the error of a message; RuntimeError unless it is a `ConvcompareError`."""
     kind, message, hint = record["error"]
     known = getattr(errors, kind, None) if kind else None
     if isinstance(known, type) and issubclass(known, ConvcompareError):

@@ -1,4 +1,4 @@
-"""The connection to a Ray cluster, what the cluster offers, and what can be wrong with either."""
+"""Connecting to a Ray cluster, its resources, and its errors."""
 
 from __future__ import annotations
 
@@ -22,38 +22,40 @@ if TYPE_CHECKING:
     from convcompare.experiment.request import Request
 
 SECONDS = 10.0
-"""How long a cluster may take to answer."""
+"""Maximum time for a cluster to answer."""
 SETTINGS = b"\x04"
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + SETTINGS + b"\0\0\0\0\0"
-"""How a client of HTTP/2 (RFC 9113, section 3.4), on which Ray is built, begins to talk; a server
-answers with its settings, the kind of a frame being its fourth byte."""
+"""First bytes from a client of HTTP/2 (RFC 9113, section 3.4), on which Ray is built; a server
+answers with its settings, and the fourth byte of a frame is its type."""
 STORE_BYTES = 256 << 20
-"""Shared memory of a cluster of our own, beside that of the images: for results under way."""
+"""Shared memory for results in transit on a cluster that this process starts; that for the images
+is added to it."""
 LOCAL = {
     "RAY_AUTH_MODE": "token",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # everywhere: its name for "listen on loopback only"
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: listen on loopback only
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # its helpers end with it at once
+    "RAY_enable_pipe_based_agent_to_parent_health_check": "1",  # its agents end with it at once
 }
-"""What a cluster of our own is started with, where the user has not said otherwise."""
+"""Environment of a cluster that this process starts; variables that the user has set take
+precedence."""
 QUIET = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_NUM_REDIS_GET_RETRIES": f"{SECONDS:.0f}"}
-"""Ray tells its errors to who called it, and tries for no longer than this to connect."""
+"""Ray reports errors to its caller only, and gives up connecting after `SECONDS`."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one trial asks a node for."""
+    """CPUs and GPUs that one trial occupies on a node."""
 
     cpus: int
     gpus: float = 0.0
 
     @classmethod
     def of(cls, runtime: Runtime, threads: int) -> Share:
-        """The share that each trial of a runtime takes."""
+        """Return the share of each trial of a runtime."""
         return cls(threads, runtime.gpu_share if runtime.device == "cuda" else 0.0)
 
     def fits(self, offered: dict[str, float]) -> int:
-        """How many of these a node with such resources has room for."""
+        """Return how many shares fit on a node with the resources `offered`."""
         rooms = [offered.get("CPU", 0.0) / self.cpus]
         if self.gpus:
             rooms.append(offered.get("GPU", 0.0) / self.gpus)
@@ -65,10 +67,16 @@ class Share:
 
 
 def connect(address: str | None, image_bytes: int) -> None:
-    """Connect this process to the cluster at `address`, or to one of its own on this machine.
+    """Connect this process to the cluster at `address`, or to a new one on this machine.
 
-    Once a process; what was started ends with it. Raises UsageError where Ray is not installed,
-    does not answer, or is another version there.
+    Does nothing if this process is already connected. A new cluster ends with this process.
+
+    Args:
+        address: ``HOST:PORT`` or ``auto``; None starts a cluster on this machine.
+        image_bytes: Size of the data set, for which a new cluster reserves shared memory.
+
+    Raises:
+        UsageError: if Ray is not installed, does not answer, or has another version on the cluster.
     """
     if address is None:
         _set(LOCAL)
@@ -78,7 +86,7 @@ def connect(address: str | None, image_bytes: int) -> None:
     ray = _import()
     if ray.is_initialized():
         return
-    with _quiet_and_in_our_words(address):
+    with _plain_errors(address):
         if address is None:
             memory = STORE_BYTES + 2 * image_bytes
             ray.init("local", num_cpus=cores(), object_store_memory=memory, **_options())
@@ -93,12 +101,12 @@ def _set(variables: Mapping[str, str]) -> None:
 
 
 def room(share: Share) -> int:
-    """How many trials the nodes that are alive have room for at a time."""
+    """Return how many trials fit at a time on the nodes that are alive."""
     return sum(share.fits(offered) for offered in _nodes())
 
 
 def check_offered(share: Share) -> None:
-    """UsageError where no node is large enough for one trial: it would wait for ever."""
+    """Raise UsageError if no node is large enough for one trial, which would then wait forever."""
     nodes = _nodes()
     if any(share.fits(offered) for offered in nodes):
         return
@@ -137,7 +145,7 @@ def _import() -> Any:
 
 
 def _check_answers(address: str) -> None:
-    """Find out within seconds what Ray itself would wait a minute for."""
+    """Check within seconds that a cluster answers; Ray itself would wait for a minute."""
     if address == "auto":
         return
     if "://" in address:
@@ -156,12 +164,12 @@ def _check_answers(address: str) -> None:
             line.sendall(GREETING)
             frame = line.recv(4)
     except OSError as error:
-        raise _silent(address, error.strerror or str(error)) from None
+        raise _no_answer(address, error.strerror or str(error)) from None
     if frame[3:] != SETTINGS:
-        raise _silent(address, "something else does")
+        raise _no_answer(address, "something else does")
 
 
-def _silent(address: str, why: str) -> UsageError:
+def _no_answer(address: str, why: str) -> UsageError:
     return UsageError(
         f"no Ray cluster answers at {quote(address)}: {why}",
         "`ray status --address HOST:PORT` asks it; without `--ray-address` one is started here",
@@ -169,25 +177,28 @@ def _silent(address: str, why: str) -> UsageError:
 
 
 @contextmanager
-def _quiet_and_in_our_words(address: str | None) -> Iterator[None]:
-    """What Ray raises as one line; its own handler of SIGTERM is not left behind."""
+def _plain_errors(address: str | None) -> Iterator[None]:
+    """Convert errors of Ray to a UsageError of one line.
+
+    Also restores the SIGTERM handler, which Ray replaces.
+    """
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
     except ConvcompareError:
         raise
     except Exception as error:
-        raise _in_our_words(error, address) from error
+        raise _usage_error(error, address) from error
     finally:
         signal.signal(signal.SIGTERM, handler)
 
 
-def _in_our_words(error: Exception, address: str | None) -> UsageError:
+def _usage_error(error: Exception, address: str | None) -> UsageError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
     if text.startswith("Version mismatch"):
-        told = [line for line in lines if line.startswith(("Ray:", "Python:"))]
-        theirs, ours = ", ".join(told[:2]), ", ".join(told[2:])
+        versions = [line for line in lines if line.startswith(("Ray:", "Python:"))]
+        theirs, ours = ", ".join(versions[:2]), ", ".join(versions[2:])
         return UsageError(
             f"the cluster has other versions ({theirs}) than this command ({ours})",
             "install the same Ray and Python here and on every node",
@@ -202,11 +213,13 @@ def _in_our_words(error: Exception, address: str | None) -> UsageError:
 
 
 def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
-    """The runtime on the cluster that was asked for: so many trials at a time, or all there is
-    room for, one thread each unless `--threads` says more.
+    """Return the runtime for trials on the requested cluster.
 
-    The cluster is connected to, unless nothing is to be run; UsageError where it does not answer,
-    or has no node for such a trial.
+    It has `--jobs` trials at a time, by default as many as the cluster has room for, with one
+    thread each unless `--threads` is given. Connects to the cluster except in a dry run.
+
+    Raises:
+        UsageError: if the cluster does not answer or has no node that is large enough.
     """
     if runtime.device not in ("cpu", "cuda"):
         raise UsageError(
@@ -218,7 +231,7 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
         runtime,
         job_threads=threads,
         fitted=False,
-        compile="on" if runtime.compile == "on" else "off",  # what pays differs between nodes
+        compile="on" if runtime.compile == "on" else "off",  # the faster choice differs by node
         address=request.ray_address,
         gpu_share=request.gpu_share,
         jobs=request.jobs or 1,

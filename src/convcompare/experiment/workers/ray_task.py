@@ -1,9 +1,8 @@
-"""A trial on another machine: what travels there, the function that runs it, what comes back.
+"""A trial as a Ray task: its arguments, the function that runs it, and its messages.
 
-What travels is JSON (`RayTaskSpec`), the arrays of the data set, and the state of a half-done
-trial; what comes back is the same JSON as from a worker of this machine (`protocol.py`), with the
-files of an epoch or of the end beside it. The trial runs in a store of its own, which is gone when
-it ends.
+The arguments are a JSON text (`RayTaskSpec`), the arrays of the data set, and the state of an
+interrupted trial. The messages are those of a local worker (`protocol.py`), each with the files of
+its epoch or of the end. The trial runs in a temporary store, which is deleted when it ends.
 """
 
 from __future__ import annotations
@@ -42,12 +41,15 @@ if TYPE_CHECKING:
 
 FOLDER = "convcompare-trial-"
 Message = tuple[dict[str, Any], dict[str, Any]]
-"""A record as of `protocol.py`, and what does not go into JSON: bytes and arrays by name."""
+"""A record of `protocol.py`, and the bytes and arrays that belong to it, by name."""
+
+Item = tuple[Event | Exception | None, dict[str, Any]]
+"""An event with its binary part, an error, or None at the end of the thread that trains."""
 
 
 @dataclass(frozen=True)
 class RayTaskSpec:
-    """What to run and how, on which images by their SHA-256, and from which folder."""
+    """A trial, its runtime, the SHA-256 of its images, and the working directory of the driver."""
 
     trial: Trial
     runtime: Runtime
@@ -57,14 +59,18 @@ class RayTaskSpec:
 
 
 def pack_dataset(dataset: Dataset) -> dict[str, Any]:
-    """A data set as plain values and arrays."""
+    """Return a data set as plain values and arrays."""
     splits = {"train": dataset.train, "test": dataset.test}
     arrays = {name: dict(vars(split)) for name, split in splits.items()}
     return {**vars(dataset), **arrays, "notes": ()}
 
 
 def unpack_dataset(packed: Mapping[str, Any], sha256: str) -> Dataset:
-    """The data set; DataError where its arrays are not those that were sent."""
+    """Return the data set of `pack_dataset`.
+
+    Raises:
+        DataError: if its SHA-256 is not `sha256`.
+    """
     splits = {name: Split(**packed[name]) for name in ("train", "test")}
     known = {name: packed[name] for name in Dataset.__dataclass_fields__}
     dataset = Dataset(**{**known, **splits})
@@ -74,7 +80,7 @@ def unpack_dataset(packed: Mapping[str, Any], sha256: str) -> Dataset:
 
 
 def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
-    """Where a half-done trial stands: epochs, tensors, gradients; None where it has not begun."""
+    """Return epochs, tensors and gradients of an interrupted trial; None if no epoch is saved."""
     checkpoint, _ = store.checkpoint(run_id)
     if checkpoint is None:
         return None
@@ -86,86 +92,85 @@ def pack_state(store: RunStore, run_id: str) -> dict[str, Any] | None:
 
 
 def unpack_state(store: RunStore, trial: Trial, state: Mapping[str, Any]) -> None:
-    """Put it into another store, so that the trial goes on there."""
+    """Save the state from `pack_state` in another store, from which the trial resumes."""
     if state["gradients"] is not None:
         store.save_analysis(trial.id, GRADIENTS, state["gradients"])
     history = [from_record(Epoch, epoch) for epoch in state["history"]]
     store.save_epoch(trial, history, state["tensors"])
 
 
-def attempt_of(order: str, images: Sequence[Any], state: Sequence[Any]) -> Iterator[Message]:
-    """`attempt`, with the images and the state fetched from the object store of Ray by this task.
+def attempt_of(task: str, images: Sequence[Any], state: Sequence[Any]) -> Iterator[Message]:
+    """Call `attempt` with images and state that this task fetches from Ray's object store.
 
-    They come in lists. An argument that Ray fetches itself is pinned on the node, and stays pinned
-    for ever where the command is killed meanwhile: after some times no task of anybody would start.
+    The references are passed in lists: Ray pins on the node what it fetches as an argument itself,
+    and never unpins it if the command is killed meanwhile. After several kills no task of any user
+    could start.
     """
     import ray
 
-    yield from attempt(order, ray.get(images[0]), ray.get(state[0]) if state else None)
+    yield from attempt(task, ray.get(images[0]), ray.get(state[0]) if state else None)
 
 
 def attempt(
-    order: str, images: Mapping[str, Any], state: Mapping[str, Any] | None
+    task: str, images: Mapping[str, Any], state: Mapping[str, Any] | None
 ) -> Iterator[Message]:
-    """Run a trial here and tell what happens, as it happens.
+    """Run a trial on this node and yield its messages as they arise.
 
-    It trains in a thread, so that this one can say several times a second where it is. What goes
-    wrong outside of the network is told as an error, and nothing is raised.
+    A thread trains, so that this one can report progress several times per second. Errors outside
+    the network are yielded as messages; nothing is raised.
     """
-    said: queue.SimpleQueue[tuple[Event | Exception | None, dict[str, Any]]] = queue.SimpleQueue()
-    thread = threading.Thread(target=_work, args=(order, images, state, said.put), daemon=True)
+    messages: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    thread = threading.Thread(target=_work, args=(task, images, state, messages.put), daemon=True)
     thread.start()
-    progress, told = StepProgress(), (0, 0.0)
+    progress, last_progress = StepProgress(), (0, 0.0)
     while True:
         try:
-            what, files = said.get(timeout=PROGRESS_SECONDS)
+            item, files = messages.get(timeout=PROGRESS_SECONDS)
         except queue.Empty:
             now = (progress.step, progress.loss)
-            if now != told:
+            if now != last_progress:
                 yield {"progress": now}, {}
-            told = now
+            last_progress = now
             continue
-        if what is None:
+        if item is None:
             return
-        if isinstance(what, Exception):
-            yield error_to_json(what), {}
+        if isinstance(item, Exception):
+            yield error_to_json(item), {}
             continue
-        progress = what.progress if isinstance(what, Started) else progress
-        yield {**event_to_json(what), "node": socket.gethostname()}, files
+        progress = item.progress if isinstance(item, Started) else progress
+        yield {**event_to_json(item), "node": socket.gethostname()}, files
 
 
 def _work(
     text: str,
     images: Mapping[str, Any],
     state: Mapping[str, Any] | None,
-    tell: Callable[[tuple[Event | Exception | None, dict[str, Any]]], None],
+    send: Callable[[Item], None],
 ) -> None:
     try:
-        order = from_record(RayTaskSpec, json.loads(text))
-        _check_version(order)
-        if foreign_code.source_of(order.trial.model):
+        task = from_record(RayTaskSpec, json.loads(text))
+        _check_version(task)
+        if foreign_code.source_of(task.trial.model):
             foreign_code.run_here()
-        with suppress(
-            OSError
-        ):  # where the folder is shared, a network of the user's is found in it
-            os.chdir(order.folder)
+        with suppress(OSError):  # a user's network is found there if the nodes share the folder
+            os.chdir(task.folder)
         with _folder() as folder:
             store = RunStore(folder)
-            runner = _runner(order, images)
+            runner = _runner(task, images)
             runner.store = store
             if state is not None:
-                store.begin(order.trial, runner.environment)
-                unpack_state(store, order.trial, state)
-            for event in runner(order.trial):
-                tell((event, _beside(event, runner)))
+                store.begin(task.trial, runner.environment)
+                unpack_state(store, task.trial, state)
+            for event in runner(task.trial):
+                send((event, _beside(event, runner)))
     except Exception as error:
-        tell((error, {}))
+        send((error, {}))
     finally:
-        tell((None, {}))
+        send((None, {}))
 
 
 def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
-    """What belongs to an event and is not JSON: the state of an epoch, the files of an end."""
+    """Return the binary part of an event: the state after an epoch, or the files of the run."""
     if isinstance(event, EpochFinished):
         return pack_state(runner.store, event.trial.id) or {}
     if isinstance(event, Ended) and event.run.status != "failed":
@@ -175,36 +180,36 @@ def _beside(event: Event, runner: TrialRunner) -> dict[str, Any]:
     return {}
 
 
-def _check_version(order: RayTaskSpec) -> None:
-    if order.version != __version__:
+def _check_version(task: RayTaskSpec) -> None:
+    if task.version != __version__:
         raise UsageError(
             f"node {quote(socket.gethostname())} has convcompare {__version__}, and this is "
-            f"{order.version}",
+            f"{task.version}",
             "install one version on every node",
         )
 
 
 _runners: dict[tuple[str, Runtime], TrialRunner] = {}
-"""The runner of the last trial: the next one of this process mostly wants the same images."""
+"""The runner of the last trial; the next trial in this process usually has the same images."""
 
 
-def _runner(order: RayTaskSpec, images: Mapping[str, Any]) -> TrialRunner:
+def _runner(task: RayTaskSpec, images: Mapping[str, Any]) -> TrialRunner:
     from convcompare.training.hardware import prepare
 
     from ..trial_runner import TrialRunner
 
-    key = (order.data, order.runtime)
+    key = (task.data, task.runtime)
     if key not in _runners:
         _runners.clear()
-        dataset = unpack_dataset(images, order.data)
-        _runners[key] = TrialRunner(RunStore(Path()), order.runtime, dataset)
-    prepare(order.runtime)
+        dataset = unpack_dataset(images, task.data)
+        _runners[key] = TrialRunner(RunStore(Path()), task.runtime, dataset)
+    prepare(task.runtime)
     return _runners[key]
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder for one trial. Those of processes that were killed are cleared away."""
+    """Yield a temporary folder for one trial; delete those that killed processes have left."""
     for left in Path(tempfile.gettempdir()).glob(f"{FOLDER}*"):
         pid = left.name.removeprefix(FOLDER).partition("-")[0]
         if pid.isdigit() and not process.exists(int(pid)):

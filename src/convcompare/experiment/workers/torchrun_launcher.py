@@ -1,9 +1,9 @@
-"""The process that starts one process per device for a trial, by torchrun's own launcher.
+"""Process that starts one process per device for a trial, with torchrun's own launcher.
 
-To who started it this is a worker like any other (`worker.py`): its input has a `WorkerContext` and
-a trial, its output the events, which the first of the devices writes. It restarts nothing: if one
-of its processes dies it ends the others and then itself in the same way, and the trial is begun
-again, from its last epoch, by who counts the attempts.
+Its parent uses it like any worker (`worker.py`): its input is a `WorkerContext` and a trial, its
+output the events, which the process of the first device writes. It restarts nothing. If one of its
+processes dies, it ends the others and then itself in the same way; the executor, which counts the
+attempts, starts the trial again from its last epoch.
 """
 
 from __future__ import annotations
@@ -21,37 +21,39 @@ from convcompare.core.failures import SIGKILL
 from convcompare.core.process import python_arguments
 
 RANK = "convcompare.experiment.workers.torchrun_rank"
-"""What runs for each device."""
+"""Module that runs for each device."""
 CAUSE = "cause.json"
-"""What the first process to fail has to say, a line for who started it all."""
+"""File with the message of the first process that failed, for the parent of the launcher."""
 
 
 def main() -> None:
-    """Run a trial in as many processes as it has devices."""
-    below, employer = sys.argv[2], os.getppid()
-    place, trial = sys.stdin.readline(), sys.stdin.readline()
+    """Run a trial in one process per device."""
+    base, parent = sys.argv[2], os.getppid()
+    context, trial = sys.stdin.readline(), sys.stdin.readline()
     if not trial:
         return
-    logging.disable()  # what went wrong is said once, in our words
+    logging.disable()  # errors are reported once, by this program
     os.environ.update(TORCH_CPP_LOG_LEVEL="ERROR", TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
-    folder = tempfile.mkdtemp(dir=below)
+    folder = tempfile.mkdtemp(dir=base)
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     try:
-        launch(folder, place, trial)
+        launch(folder, context, trial)
     except ChildFailedError as error:
-        _end_likewise(folder, [failure.exitcode for failure in error.failures.values()])
+        _exit_like(folder, [failure.exitcode for failure in error.failures.values()])
     finally:
-        if os.getppid() != employer:  # killed: nobody else tidies up
-            shutil.rmtree(below, ignore_errors=True)
+        if os.getppid() != parent:  # the parent was killed and cannot delete the folder
+            shutil.rmtree(base, ignore_errors=True)
 
 
-def launch(folder: str, place: str, trial: str) -> None:
-    """Start the processes and wait for their end; they find each other by files in `folder`.
+def launch(folder: str, context: str, trial: str) -> None:
+    """Start the processes and wait until they end; they find each other through files in `folder`.
 
-    So no port is opened but those of gloo, on the loopback interface. ChildFailedError where one of
-    them fails: then all have ended.
+    Therefore only gloo opens ports, on the loopback interface.
+
+    Raises:
+        ChildFailedError: if one of them fails, after all have ended.
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -69,14 +71,16 @@ def launch(folder: str, place: str, trial: str) -> None:
         monitor_interval=0.1,
         logs_specs=DefaultLogsSpecs(log_dir=folder),
     )
-    command = [*python_arguments(RANK), folder, place, trial]
+    command = [*python_arguments(RANK), folder, context, trial]
     elastic_launch(config, sys.executable)(*command)
 
 
-def _end_likewise(folder: str, codes: list[int]) -> None:
-    """Pass on what a process said before it ended; where one was killed, end in the same way.
+def _exit_like(folder: str, codes: list[int]) -> None:
+    """Print the message of the process that failed, or exit as it did.
 
-    `codes` are their exit codes; those that the launcher itself has ended were told to by SIGTERM.
+    Args:
+        folder: Folder in which that process may have written `CAUSE`.
+        codes: Exit codes of the processes; -SIGTERM for those that the launcher ended.
     """
     by_others = [code for code in codes if code != -signal.SIGTERM]
     code = min(by_others, default=-signal.SIGTERM)  # a signal before an exit code

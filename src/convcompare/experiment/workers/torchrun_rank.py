@@ -1,6 +1,6 @@
-"""The process of one of the devices that train a network together, as torchrun starts it.
+"""Process of one of the devices that train a network together; torchrun starts it.
 
-All of them train; the first also records, and says what happens as a worker does.
+All of them train. The first also records and sends events like any worker.
 """
 
 from __future__ import annotations
@@ -30,41 +30,42 @@ from .worker import EventWriter, take_streams
 if TYPE_CHECKING:
     from convcompare.core.config import Runtime
 
-FAREWELL_SECONDS = 1.0
-"""Time for the launcher to see which process failed first, before the echo of it can be heard."""
+EXIT_DELAY_SECONDS = 1.0
+"""Delay of the exit after an error: the launcher sees which process failed first before other
+processes fail because of it."""
 
 
 def main() -> None:
-    """Train one trial with the other devices; ends at once where nobody waits for it any more."""
-    folder, place, trial = sys.argv[2:5]
-    orders, answers = take_streams()
-    threading.Thread(target=_watch, args=(orders,), daemon=True).start()
+    """Train one trial together with the other devices; exit at once if the parent has ended."""
+    folder, context, trial = sys.argv[2:5]
+    requests, replies = take_streams()
+    threading.Thread(target=_watch, args=(requests,), daemon=True).start()
     threading.Thread(target=_watch_launcher, args=(os.getppid(),), daemon=True).start()
     try:
         foreign_code.run_here()
-        order = from_record(Trial, json.loads(trial)["trial"])
-        train(folder, json.loads(place)["context"], order, EventWriter(answers))
+        trial_spec = from_record(Trial, json.loads(trial)["trial"])
+        train(folder, json.loads(context)["context"], trial_spec, EventWriter(replies))
     except Exception as error:
-        _leave_word(Path(folder, CAUSE), error)
-        time.sleep(FAREWELL_SECONDS)
+        _write_cause(Path(folder, CAUSE), error)
+        time.sleep(EXIT_DELAY_SECONDS)
         os._exit(1)
 
 
-def train(folder: str, place: Mapping[str, Any], trial: Trial, writer: EventWriter) -> None:
-    """Do the part of this device, from where the trial stands to its end."""
+def train(folder: str, context: Mapping[str, Any], trial: Trial, writer: EventWriter) -> None:
+    """Train on this device from the saved state of the trial to its end."""
     from convcompare.models.build import origin_of
     from convcompare.training.device_group import join_devices
 
-    workplace = from_record(WorkerContext, place)
-    runtime = _on_this_device(workplace.runtime)
+    worker_context = from_record(WorkerContext, context)
+    runtime = _on_this_device(worker_context.runtime)
     unused = origin_of(Spec.parse(trial.model).name) != "registry"
     devices = join_devices(folder, runtime.device, unused=unused)
-    runner = replace(workplace, runtime=runtime).runner(devices)
+    runner = replace(worker_context, runtime=runtime).runner(devices)
     if devices.rank:
         runner.follow(trial)
     else:
-        threading.Thread(target=writer.tell_pulse, daemon=True).start()
-        writer.tell_events(runner(trial))
+        threading.Thread(target=writer.write_progress, daemon=True).start()
+        writer.write_events(runner(trial))
     devices.leave()
 
 
@@ -74,8 +75,8 @@ def _on_this_device(runtime: Runtime) -> Runtime:
     return replace(runtime, device=f"{runtime.device}:{os.environ['LOCAL_RANK']}")
 
 
-def _leave_word(path: Path, error: Exception) -> None:
-    """Write what the launcher passes on, where no other process has done so before."""
+def _write_cause(path: Path, error: Exception) -> None:
+    """Write the error to the file that the launcher prints, unless it exists already."""
     raised = isinstance(error, ConvcompareError)
     text = json.dumps(error_to_json(error) if raised else {"failed": reason(error)})
     try:
@@ -85,13 +86,13 @@ def _leave_word(path: Path, error: Exception) -> None:
         return
 
 
-def _watch(orders: TextIO) -> None:
-    """There are no more orders; their end is that of who gave them."""
-    orders.read()
+def _watch(requests: TextIO) -> None:
+    """Exit when the input closes, which means that the parent has ended."""
+    requests.read()
     os._exit(1)
 
 
 def _watch_launcher(launcher: int) -> None:
     while os.getppid() == launcher:
-        time.sleep(FAREWELL_SECONDS)
+        time.sleep(EXIT_DELAY_SECONDS)
     os._exit(1)

@@ -1,8 +1,12 @@
-"""A process that works for another one: orders in, events and results out, as JSON lines.
+"""Worker process: reads requests and writes events and results, one JSON object per line.
 
-An order is one of ``{"context": …}``, where the trials that follow belong; ``{"trial": …}``, to be
-run; and ``{"call": …}``, a function and its arguments, pickled. The process ends when its input
-does, at once: so it never outlives the one that started it, however that ended.
+A request is one of
+
+- ``{"context": …}``: the `WorkerContext` of the trials that follow,
+- ``{"trial": …}``: a trial to run,
+- ``{"call": …}``: a function and its arguments, pickled, to call.
+
+The process exits as soon as its input closes, so it never outlives its parent, however that ended.
 """
 
 from __future__ import annotations
@@ -35,35 +39,35 @@ PROGRESS_SECONDS = 0.25
 
 
 def main() -> None:
-    """Work until the input ends or an error makes it pointless to go on."""
-    orders, answers = take_streams()
+    """Handle requests until the input ends or an error ends the process."""
+    requests, replies = take_streams()
     show_warnings_once()
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
-    writer = EventWriter(answers)
+    threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
+    writer = EventWriter(replies)
     foreign_code.run_here()
-    threading.Thread(target=writer.tell_pulse, daemon=True).start()
+    threading.Thread(target=writer.write_progress, daemon=True).start()
     runner: TrialRunner | None = None
     folder = Path.cwd()
     try:
         while True:
-            order = waiting.get()
-            os.chdir(folder)  # somebody's code may have left it
-            if "call" in order:
-                writer.tell(_answer(order["call"]))
-            elif "context" in order:
-                runner = runner_of(from_record(WorkerContext, order["context"]))
+            request = waiting.get()
+            os.chdir(folder)  # user code may have changed it
+            if "call" in request:
+                writer.write(_answer(request["call"]))
+            elif "context" in request:
+                runner = runner_of(from_record(WorkerContext, request["context"]))
             else:
                 assert runner
-                writer.tell_events(runner(from_record(Trial, order["trial"])))
+                writer.write_events(runner(from_record(Trial, request["trial"])))
     except Exception as error:
-        writer.tell(error_to_json(error))
+        writer.write(error_to_json(error))
 
 
-def _answer(order: str) -> dict[str, Any]:
-    """What the function of a call returns, or the error that it raises."""
+def _answer(request: str) -> dict[str, Any]:
+    """Return the pickled result of a call, or the error that it raised."""
     try:
-        function, arguments = pickle.loads(base64.b64decode(order))  # noqa: S301
+        function, arguments = pickle.loads(base64.b64decode(request))  # noqa: S301
         result = pickle.dumps(function(*arguments))
     except Exception as error:
         return {"raised": error_to_json(error)["error"]}
@@ -71,53 +75,53 @@ def _answer(order: str) -> dict[str, Any]:
 
 
 class EventWriter:
-    """Tells what happens, a line at a time, from whichever thread."""
+    """Writes messages, one per line, from any thread."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.lock = threading.Lock()
         self.progress = StepProgress()
 
-    def tell(self, record: dict[str, Any]) -> None:
+    def write(self, record: dict[str, Any]) -> None:
         """Write one record as a line."""
         with self.lock:
             print(json.dumps(record), file=self.stream, flush=True)
 
-    def tell_events(self, events: Iterable[Event]) -> None:
-        """Tell what happens to a trial, as it happens."""
+    def write_events(self, events: Iterable[Event]) -> None:
+        """Write the events of a trial as they arise."""
         for event in events:
             if isinstance(event, Started):
                 self.progress = event.progress
-            self.tell(event_to_json(event))
+            self.write(event_to_json(event))
 
-    def tell_pulse(self) -> None:
-        """Say where the training is, as long as it moves."""
-        told = (0, 0.0)
+    def write_progress(self) -> None:
+        """Write the training progress at regular intervals whenever it has changed."""
+        written = (0, 0.0)
         while True:
             time.sleep(PROGRESS_SECONDS)
             now = (self.progress.step, self.progress.loss)
-            if now != told:
-                self.tell({"progress": now})
-            told = now
+            if now != written:
+                self.write({"progress": now})
+            written = now
 
 
 def take_streams() -> tuple[TextIO, TextIO]:
-    """Input and output for orders and answers alone: a network may print and ask what it likes.
+    """Return the input and output of this process for requests and replies alone.
 
-    What it prints goes to the standard error, and its own input is empty.
+    User code may print and read: its prints go to stderr, and its stdin is empty.
     """
-    orders = os.fdopen(os.dup(0), encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    return orders, answers
+    return requests, replies
 
 
 def show_warnings_once() -> None:
-    """Show each warning once, by its text: each try of a network calls it from another line.
+    """Show each warning once, by its text: each call of a network warns from another line.
 
-    The action "once" of Python shows it once per module that calls.
+    Python's own action "once" shows it once per calling module.
     """
     shown: set[tuple[str, type[Warning]]] = set()
     show = warnings.showwarning
@@ -130,7 +134,7 @@ def show_warnings_once() -> None:
     warnings.showwarning = once
 
 
-def _listen(orders: TextIO, waiting: queue.Queue[dict[str, Any]]) -> None:
-    for line in orders:
+def _listen(requests: TextIO, waiting: queue.Queue[dict[str, Any]]) -> None:
+    for line in requests:
         waiting.put(json.loads(line))
     os._exit(0)

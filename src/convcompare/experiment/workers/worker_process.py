@@ -1,4 +1,4 @@
-"""A worker as the process that started it sees it: orders go in, what it says comes out."""
+"""Parent's side of a worker: sends requests and receives messages."""
 
 from __future__ import annotations
 
@@ -30,26 +30,27 @@ T = TypeVar("T")
 
 COMMAND = python_command("convcompare.experiment.workers.worker")
 CLOSING_SECONDS = 10.0
-MOST_LINES = 200
-"""Different ones that are passed on of the output of somebody's code, a process."""
+MAX_LINES = 200
+"""Maximum number of distinct output lines of user code that are printed per process."""
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class WorkerProcess:
-    """One worker, and the trial that it runs.
+    """A worker process and the trial that it runs.
 
-    Each record that it says goes into the queue `said` with the worker itself; its end is None.
+    Its messages go into the queue `messages`, each with the worker itself; None marks its end.
 
     Args:
-        command: what starts it.
-        source: whose code it runs, as `foreign_code.source_of` names it; None for this tool's.
-            Its output is passed on to this process's stderr, under that name.
+        command: Command that starts the process.
+        source: Source of the user code that it runs, as returned by `foreign_code.source_of`, or
+            None if it runs only code of this package. The output of user code is printed on this
+            process's stderr under that name.
     """
 
     def __init__(self, command: Sequence[str] = COMMAND, source: str | None = None) -> None:
         self.trial: Trial | None = None
         self.progress = StepProgress()
-        self.said: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
+        self.messages: queue.Queue[tuple[WorkerProcess, dict[str, Any] | None]] = queue.Queue()
         self.source, self.folder = source, Path.cwd()
         with _interrupts_blocked():
             self.process = subprocess.Popen(
@@ -62,25 +63,27 @@ class WorkerProcess:
         self._relay: threading.Thread | None = None
         if self.process.stderr is not None:
             self._relay = threading.Thread(
-                target=_pass_on, args=(self.process.stderr, str(source)), daemon=True
+                target=_relay_output, args=(self.process.stderr, str(source)), daemon=True
             )
             self._relay.start()
 
-    def give(self, trial: Trial) -> None:
-        """Send the process a trial."""
+    def send_trial(self, trial: Trial) -> None:
+        """Send a trial to the process."""
         self.trial, self.progress = trial, StepProgress()
-        self.tell({"trial": to_record(trial)})
+        self.send({"trial": to_record(trial)})
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function of this tool returns there; both travel pickled.
+        """Call a function of this package in the process and return its result; both are pickled.
 
-        Raises what it raises, and ProcessDied where the process dies of it.
+        Raises:
+            ProcessDied: if the process ends during the call.
+            Exception: any exception that the function raises.
         """
-        order = base64.b64encode(pickle.dumps((function, arguments))).decode()
-        self.tell({"call": order})
+        request = base64.b64encode(pickle.dumps((function, arguments))).decode()
+        self.send({"call": request})
         while True:
-            said = self._next()
-            if said is None:
+            message = self._next()
+            if message is None:
                 self.await_end()
                 raise ProcessDied(
                     f"the process of {quote(str(self.source))} {self.end()}",
@@ -88,19 +91,19 @@ class WorkerProcess:
                     if self.process.returncode < 0
                     else "its code must not end the process, as `os._exit` does",
                 )
-            if "returned" in said:
-                result: T = pickle.loads(base64.b64decode(said["returned"]))  # noqa: S301
+            if "returned" in message:
+                result: T = pickle.loads(base64.b64decode(message["returned"]))  # noqa: S301
                 return result
-            if "raised" in said:
-                raise error_from_json({"error": said["raised"]})
+            if "raised" in message:
+                raise error_from_json({"error": message["raised"]})
 
     def _next(self) -> dict[str, Any] | None:
-        """The next thing that it says; None where it has ended."""
+        """Return the next message; None if the process has ended."""
         while True:
             try:
-                return self.said.get(timeout=1.0)[1]
+                return self.messages.get(timeout=1.0)[1]
             except queue.Empty:
-                if self.process.poll() is not None and self.said.empty():
+                if self.process.poll() is not None and self.messages.empty():
                     return None
 
     def stop(self) -> None:
@@ -114,13 +117,13 @@ class WorkerProcess:
                 self.process.stdin.close()
 
     def await_end(self) -> None:
-        """Let a process that has closed its output end in its own way."""
+        """Wait `CLOSING_SECONDS` for a process that has closed its output to end, then kill it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLOSING_SECONDS)
         self.stop()
 
     def end(self) -> str:
-        """How the process ended, in words."""
+        """Return a description of how the process ended."""
         code = self.process.returncode
         if code >= 0:
             return f"ended (exit code {code})"
@@ -128,8 +131,11 @@ class WorkerProcess:
             return f"was killed (signal {-code}, {signal.Signals(-code).name})"
         return f"was killed (signal {-code})"
 
-    def tell(self, record: dict[str, Any]) -> None:
-        """Give the process an order, as `worker.py` has them; its end is heard from its output."""
+    def send(self, record: dict[str, Any]) -> None:
+        """Send a request, as described in `worker.py`.
+
+        A process that has ended is not an error here: its end is noticed from its output.
+        """
         assert self.process.stdin
         with contextlib.suppress(OSError):
             self.process.stdin.write(json.dumps(record).encode() + b"\n")
@@ -139,22 +145,22 @@ class WorkerProcess:
         assert self.process.stdout
         with self.process.stdout as lines:
             for line in lines:
-                if not line.endswith(b"\n"):  # it was killed while it spoke
+                if not line.endswith(b"\n"):  # killed while it wrote
                     break
-                self.said.put((self, json.loads(line)))
-        self.said.put((self, None))
+                self.messages.put((self, json.loads(line)))
+        self.messages.put((self, None))
 
 
-def _pass_on(lines: IO[bytes], name: str) -> None:
-    """Print lines on stderr under a name: each once, and of very many the first."""
-    said = set[str]()
+def _relay_output(lines: IO[bytes], name: str) -> None:
+    """Print at most `MAX_LINES` distinct lines on stderr, each once and under a name."""
+    printed = set[str]()
     with lines:
         for line in lines:
             text = _ANSI.sub("", line.decode(errors="replace").rstrip().rpartition("\r")[2])
-            if not text or text in said or len(said) > MOST_LINES:
+            if not text or text in printed or len(printed) > MAX_LINES:
                 continue
-            said.add(text)
-            more = len(said) > MOST_LINES
+            printed.add(text)
+            more = len(printed) > MAX_LINES
             _print(f"{name}: {'further output is left out' if more else printable(text)}")
 
 
@@ -165,8 +171,10 @@ def _print(line: str) -> None:
 
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes started within never see Ctrl-C, which a terminal sends to all: who started them
-    ends them. Outside POSIX this does nothing.
+    """Block SIGINT in processes that are started within.
+
+    A terminal sends Ctrl-C to all processes of a command; the parent ends its workers itself. Has
+    no effect outside POSIX.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
