@@ -1,9 +1,9 @@
 """Augmentation on the device: random flips and shifts, alternating flips, and test-time views.
 
 The alternating flip and the reflected shifts are those of Jordan 2024 (arXiv:2404.00498, section
-3.6). Mirroring at random shows an image twice the same way in half of all pairs of epochs. There a
-random half of the images is mirrored in the first epoch, the other half in the second, and so on:
-each pair of epochs shows both sides of every image.
+3.6). Independent random flips show an image twice the same way in half of all pairs of epochs. The
+alternating flip mirrors a random half of the images in the first epoch, the other half in the
+second, and so on: each pair of epochs shows both sides of every image.
 """
 
 from __future__ import annotations
@@ -16,28 +16,40 @@ from convcompare.data.dataset import Augmentation
 
 
 def mirrored(images: int, seed: int, epoch: int) -> Tensor:
-    """Which of so many images are mirrored in an epoch (from 0): bool (images,), on the CPU.
+    """Return which images the alternating flip mirrors in an epoch.
 
-    `seed` draws the half that begins; nothing else is random.
+    Args:
+        images: Number of images.
+        seed: Draws the half that is mirrored first; nothing else is random.
+        epoch: Epoch, from 0.
+
+    Returns:
+        bool (images,), on the CPU.
     """
     places = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     return (places + epoch) % 2 == 1
 
 
 def draw_reflected_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
-    """Shifts down and to the right by up to 1/16 of a side, on 32 pixels −2 to 2.
+    """Draw shifts down and to the right by up to 1/16 of the side: −2 to 2 on 32 pixels.
 
-    int64 (2, images), on the CPU.
+    Returns:
+        int64 (2, images), on the CPU.
     """
     reach = max(1, side // 16)
     return torch.randint(-reach, reach + 1, (2, images, 1), generator=generator)[:, :, 0]
 
 
 def shifted_with_reflection(images: Tensor, moves: Tensor, flip: Tensor) -> Tensor:
-    """Each image shifted as `draw_reflected_moves` drew it, its edge reflected.
+    """Return each image shifted with its edge reflected.
 
-    images: uint8 (n, h, w, c) → the same shape; moves: int64 (2, n); flip: bool (n,), those that
-    are mirrored too.
+    Args:
+        images: uint8 (n, h, w, c).
+        moves: Shifts from `draw_reflected_moves`, int64 (2, n).
+        flip: Images that are also mirrored, bool (n,).
+
+    Returns:
+        Images of the same shape.
     """
     n, height, width, _ = images.shape
     rows = _reflected(moves[0, :, None] + torch.arange(height, device=images.device), height)
@@ -48,18 +60,22 @@ def shifted_with_reflection(images: Tensor, moves: Tensor, flip: Tensor) -> Tens
 
 
 def _reflected(places: Tensor, side: int) -> Tensor:
-    """Places beyond an edge, mirrored at the outermost pixel: −1 is 1, `side` is side − 2."""
+    """Mirror positions beyond an edge at the outermost pixel: −1 becomes 1, `side` side − 2."""
     last = side - 1
     return last - (last - places.abs()).abs()
 
 
 def views(images: Tensor, allowed: Augmentation) -> list[tuple[float, Tensor]]:
-    """What a trained network is shown of each test image, with the weight of each view.
+    """Return the views of test images for test-time augmentation, with the weight of each view.
 
-    images: (n, c, h, w). The image itself has weight 1/2; shifted by a pixel up and left, and down
-    and right, its edge reflected, 1/4 each. Where mirror images keep the class each is shown from
-    both sides, with half of its weight: six views (arXiv:2404.00498, section 3.6). Where nothing is
-    `allowed` the image is the only view.
+    The image itself has weight 1/2. Shifted by one pixel up and left, and down and right, with its
+    edge reflected, it has 1/4 each. If mirror images keep the class, each view is shown from both
+    sides with half its weight: six views (arXiv:2404.00498, section 3.6). If `allowed` is "none",
+    the image is the only view.
+
+    Args:
+        images: float32 (n, c, h, w).
+        allowed: Augmentation that the data set allows.
     """
     if allowed == "none":
         return [(1.0, images)]
@@ -68,7 +84,7 @@ def views(images: Tensor, allowed: Augmentation) -> list[tuple[float, Tensor]]:
     seen = [
         (0.5, images),
         (0.25, padded[:, :, :height, :width]),
-        (0.25, padded.clone()[:, :, 2:, 2:]),  # a network may change what it is given
+        (0.25, padded.clone()[:, :, 2:, 2:]),  # a network may change its input in place
     ]
     if allowed == "crop":
         return seen
@@ -76,9 +92,10 @@ def views(images: Tensor, allowed: Augmentation) -> list[tuple[float, Tensor]]:
 
 
 def draw_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
-    """For so many images of a side: rows down, columns right (from 0), and whether mirrored.
+    """Draw shifts and flips of images.
 
-    int64 (3, images), on the CPU.
+    Returns:
+        int64 (3, images), on the CPU: shift down and shift right, from 0, and whether mirrored.
     """
     shifts = torch.randint(0, 2 * reach(side) + 1, (2, images, 1), generator=generator)[:, :, 0]
     mirrored = torch.rand(images, 1, generator=generator)[:, 0] < 0.5
@@ -86,14 +103,20 @@ def draw_moves(images: int, side: int, generator: torch.Generator) -> Tensor:
 
 
 def reach(side: int) -> int:
-    """The pixels by which an image of a side is shifted at most."""
+    """Return the maximum shift of an image in pixels, 1/8 of its side."""
     return max(1, side // 8)
 
 
 def shifted(images: Tensor, moves: Tensor, mirrored: bool) -> Tensor:
-    """Each image shifted by up to 1/8 of its side (black border); half of them also mirrored.
+    """Return each image shifted by up to 1/8 of its side with a black border.
 
-    images: uint8 (n, h, w, c) → the same shape; moves: int64 (3, n), as `draw_moves` draws them.
+    Args:
+        images: uint8 (n, h, w, c).
+        moves: Shifts and flips from `draw_moves`, int64 (3, n).
+        mirrored: Whether the drawn flips are applied.
+
+    Returns:
+        Images of the same shape.
     """
     n, height, width, _ = images.shape
     border = reach(height)

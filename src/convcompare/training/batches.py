@@ -1,4 +1,4 @@
-"""Batches on the device: the whole split as uint8, normalised and augmented a batch at a time."""
+"""Batches on the device: the whole split as uint8, normalised and augmented per batch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .device_group import ALONE, SingleDevice
 
 
 class Batches:
-    """The images of one split, resident on a device.
+    """Images of one split, resident on a device.
 
-    Images are kept as uint8 (n, h, w, c), so that taking a batch copies whole rows and its
-    (n, c, h, w) view is already channels-last; float32 exists only for the batch at hand.
-    Where several devices train together each has all images, and gives its part of every batch.
+    Images are stored as uint8 (n, h, w, c), so that taking a batch copies whole rows and its (n, c,
+    h, w) view is already channels-last; only the current batch exists as float32. If several
+    devices train together, each has all images and yields its part of every batch.
     """
 
     def __init__(
@@ -39,15 +39,19 @@ class Batches:
         self.image_size = int(self.images.shape[1])
 
     def resized(self, image_size: int | None) -> Batches:
-        """The same images, resized to another side as each batch is made; None keeps theirs."""
+        """Return the same images, resized to another side per batch; None keeps their side."""
         other = copy.copy(self)
         other.image_size = image_size or self.image_size
         return other
 
     def held_out(self, fraction: float, seed: int) -> tuple[Batches, Batches | None]:
-        """These images without a share of each class that `seed` draws, and that share.
+        """Split off a random share of each class.
 
-        None where nothing is held out. Raises UsageError where nothing would be left of one part.
+        Returns:
+            The remaining images, and the held-out ones; None if `fraction` is 0.
+
+        Raises:
+            UsageError: if one of the two parts would be empty.
         """
         if not fraction:
             return self, None
@@ -58,19 +62,19 @@ class Batches:
         return self._rows(order[~taken]), self._rows(order[taken])
 
     def cut(self, images: int | None, seed: int) -> Batches:
-        """Equally many images of each class, as far as it has them, that `seed` draws.
+        """Return a random subset with equally many images of each class.
 
-        As many as `cut_counts` says; those of a smaller cut with the same seed are among those of a
-        larger one. None keeps all.
+        A class that has fewer gives all; the counts are those of `cut_counts`. With the same seed,
+        a smaller subset is part of a larger one. None keeps all images.
         """
         if images is None:
             return self
         order, places, counts = self._by_class(seed)
-        rounds = places * len(counts) + self.labels.cpu()[order]  # one image of each class a round
+        rounds = places * len(counts) + self.labels.cpu()[order]  # one image per class and round
         return self._rows(order[rounds.argsort()[:images]])
 
     def _by_class(self, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The images class by class, shuffled within each; their places in it; images a class."""
+        """Return the images sorted by class and shuffled within, their positions, class sizes."""
         labels = self.labels.cpu()
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         order = order[labels[order].argsort(stable=True)]
@@ -80,30 +84,30 @@ class Batches:
         return order, places, counts
 
     def _rows(self, rows: Tensor) -> Batches:
-        """Some of the images, in their order."""
+        """Return some of the images, in their original order."""
         other = copy.copy(self)
         chosen = rows.sort().values.to(self.device)
         other.images, other.labels = self.images[chosen], self.labels[chosen]
         return other
 
     def evenly(self, most: int) -> Batches:
-        """At most `most` of the images, evenly spaced in their order; all where there are fewer."""
+        """Return at most `most` of the images, evenly spaced in their order."""
         count = min(most, len(self))
         return self._rows(torch.arange(count) * len(self) // count)
 
     def __len__(self) -> int:
-        """The number of images."""
+        """Number of images."""
         return len(self.labels)
 
     @property
     def device(self) -> torch.device:
-        """Where the images are."""
+        """Device of the images."""
         return self.images.device
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 (n, h, w, c) → float32 (n, c, size, size) in channels-last layout, per channel.
+        """Normalise uint8 (n, h, w, c) per channel to float32 (n, c, size, size), channels-last.
 
-        Contiguous on a device that is slower with that layout.
+        The result is contiguous on devices where channels-last is slower.
         """
         batch = torch.addcmul(self.shift, images.float(), self.scale).permute(0, 3, 1, 2)
         if not traits(self.device).channels_last:
@@ -114,17 +118,17 @@ class Batches:
         return F.interpolate(batch, (side, side), mode="bilinear", antialias=True)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The images of those rows, normalised, and their labels."""
+        """Return the normalised images of `rows` and their labels."""
         return self.normalise(self.images.index_select(0, rows)), self.labels.index_select(0, rows)
 
     def first(self, count: int) -> Tensor:
-        """The first images, normalised; the same one again where there are not so many."""
+        """Return the first `count` images, normalised; they repeat if there are fewer."""
         return self.normalise(self.images[torch.arange(count, device=self.device) % len(self)])
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image of this device's part once, in order, never augmented.
+        """Yield every image of this device's part once, in order and without augmentation.
 
-        The last batch is as long as it is; alone, the part is the whole.
+        The last batch may be smaller. A single device has the whole split.
         """
         part = self.devices.shard(len(self)).rows
         for start in range(part.start, part.stop, batch_size):
@@ -139,12 +143,18 @@ class Batches:
         augmentation: int,
         flip: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every image once, in the order that the seed `order` draws, augmented by `augmentation`.
+        """Yield every image once, in random order and augmented; the last batch may be smaller.
 
-        `flip`, bool (images,), says which are mirrored where that is not drawn; the shifts are then
-        those of `shifted_with_reflection`. The last batch may be smaller. Both streams are drawn
-        on the CPU and for whole batches, so that an image is the same whichever device sees it;
-        they are on the device before the first batch, so that none waits for them.
+        Both random streams are drawn on the CPU and for whole batches, so that an image is the same
+        on whichever device; they are copied to the device before the first batch.
+
+        Args:
+            batch_size: Images per batch.
+            order: Seed of the order.
+            augment: Augmentation to apply.
+            augmentation: Seed of the augmentation.
+            flip: Which images are mirrored, bool (images,), if that is not drawn; the shifts are
+                then those of `shifted_with_reflection`.
         """
         generator = torch.Generator().manual_seed(order)
         rows = torch.randperm(len(self), generator=generator)
@@ -165,7 +175,7 @@ class Batches:
     def _moves(
         self, sizes: list[int], augment: Augmentation, seed: int, alternates: bool
     ) -> tuple[Tensor, ...]:
-        """What is drawn for each batch of an epoch, int64 (3 or 2, images), on the device."""
+        """Draw the shifts for each batch of an epoch: int64 (3 or 2, images) on the device."""
         if augment == "none" and not alternates:
             return ()
         generator = torch.Generator().manual_seed(seed)

@@ -1,9 +1,9 @@
-"""Whether ``torch.compile`` makes the steps of a training: where a few of them show that it pays.
+"""Decides whether ``torch.compile`` is used for training steps, by timing a few of them.
 
-Compiling takes from ten seconds to minutes, and what it gains differs between networks and
-processors: on some it loses. So it is only tried on a training that is long beside it, and kept
-where compiled steps are faster than plain ones, measured in turn. Their numbers differ by rounding,
-so a half-done run goes on as it began, and the record says how.
+Compilation takes from ten seconds to minutes, and its gain differs between networks and processors;
+on some it is a loss. It is therefore only tried if the training is much longer, and used if
+compiled steps are faster than plain ones timed alternately. The results differ by rounding, so a
+resumed run keeps its choice, and the record contains it.
 """
 
 from __future__ import annotations
@@ -27,23 +27,26 @@ from .step_timing import STEPS, in_turn
 from .trainer import Trainer
 
 MODULE_SECONDS = 0.7
-"""What compiling takes, about, for each module without children beside what the device takes
+"""Approximate compile time per module without children, in addition to the device's own
 (`models.devices`): on an AMD EPYC 10 s for `simple` (11 modules), 21 s for `residual` (31), 81 s
 for a bottleneck network (138). On a GPU a guess."""
 TRIED_STEPS = 2 * (1 + 1) + 2 * (2 * STEPS + 1)
-"""Steps that are made while it is tried: plain and compiled in turn, to compile, then to time."""
+"""Steps of a trial of compilation: plain and compiled alternately, first to compile, then to
+time."""
 SHARE = 0.05
-"""It is tried where it takes no more of a training than this."""
+"""Maximum share of the training time that the trial of compilation may take."""
 GAIN = 1.05
-"""Compiled steps are kept where plain ones take so many times as long, by the median."""
+"""Minimum speed-up of compiled steps, by the medians, for which they are used."""
 
 
 @dataclass(frozen=True)
 class CompileRequest:
     """When steps are compiled.
 
-    ``began`` says whether those of a half-done run were, ``others`` whether those of other seeds
-    are; None if that is not known.
+    Attributes:
+        when: The option: ``auto``, ``on`` or ``off``.
+        began: Whether the earlier steps of a resumed run were compiled; None if unknown.
+        others: Whether the steps of the network's other seeds are compiled; None if unknown.
     """
 
     when: Compile
@@ -56,30 +59,33 @@ PLAIN = CompileRequest("off")
 
 @dataclass(frozen=True)
 class Choice:
-    """Whether compiled steps are used, and why in words; no words where it was not tried."""
+    """Whether compiled steps are used, and the reason as text; empty if that was not tried."""
 
     compiled: bool
     why: str = ""
 
 
-def choose(trainer: Trainer, asked: CompileRequest, seconds: float) -> Choice:
-    """Compile the network of `trainer` where that is asked for or pays, and leave it so.
+def choose(trainer: Trainer, request: CompileRequest, seconds: float) -> Choice:
+    """Compile the network of `trainer` if that is requested or faster.
 
-    `seconds` are those of a plain step. RuntimeError where compiling was asked for and fails.
+    `seconds` is the time of a plain step.
+
+    Raises:
+        RuntimeError: if compilation was requested and fails.
     """
-    began = asked.began if trainer.epoch else None
-    if began is not None or asked.when != "auto":
-        wanted = began if began is not None else asked.when == "on"
-        if wanted:
+    began = request.began if trainer.epoch else None
+    if began is not None or request.when != "auto":
+        compiled_steps = began if began is not None else request.when == "on"
+        if compiled_steps:
             trainer.compiled = _compiled(trainer)
-        return Choice(wanted, _as_before(began) if wanted else "")
-    wanted = _long_enough(trainer, seconds) if asked.others is None else asked.others
-    if not wanted:
+        return Choice(compiled_steps, _as_before(began) if compiled_steps else "")
+    compiled_steps = _long_enough(trainer, seconds) if request.others is None else request.others
+    if not compiled_steps:
         trainer.compiled = None
         return Choice(False)
     try:
         trainer.compiled = _compiled(trainer)
-        if asked.others:
+        if request.others:
             return Choice(True, "steps are compiled, as those of other seeds")
         plain, compiled = in_turn(trainer)
     except Exception as error:
@@ -97,8 +103,10 @@ def _as_before(began: bool | None) -> str:
 
 
 def _long_enough(trainer: Trainer, seconds: float) -> bool:
-    """Whether the training that is left is long beside compiling; one over several devices is not
-    compiled, nor one whose every batch is smaller than a whole one."""
+    """Return whether the remaining training is long compared with compilation.
+
+    False for training on several devices, and if every batch is smaller than the batch size.
+    """
     if trainer.devices.size > 1 or len(trainer.train_batches) < trainer.config.batch_size:
         return False
     steps = trainer.total - trainer.steps * trainer.epoch
@@ -106,22 +114,22 @@ def _long_enough(trainer: Trainer, seconds: float) -> bool:
 
 
 def trial_seconds(trainer: Trainer, seconds: float) -> float:
-    """What trying it takes, about, where a plain step takes `seconds`."""
+    """Return the approximate duration of a trial of compilation; a plain step takes `seconds`."""
     modules = sum(next(one.children(), None) is None for one in trainer.model.modules())
     compiling = traits(trainer.device).compiling_seconds + MODULE_SECONDS * modules
     return compiling + TRIED_STEPS * seconds
 
 
 def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
-    """The compiled form of the trainer's network, made by two steps that leave nothing behind.
+    """Return the compiled form of the trainer's network, after two steps that leave no trace.
 
-    Random numbers are drawn as plain steps draw them, so that dropout drops the same.
+    Random numbers are drawn as in plain steps, so that dropout is the same.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch's, of its own parts
-        # Python 3.13.0 alone; whether it pays is measured.
+        warnings.simplefilter("ignore", DeprecationWarning)  # from torch about its own code
+        # Python 3.13.0 only; the speed is measured anyway.
         warnings.filterwarnings("ignore", "Guards may run slower", RuntimeWarning)
-        warnings.filterwarnings("ignore", "Can't find Python.h", UserWarning)  # told if it fails
+        warnings.filterwarnings("ignore", "Can't find Python.h", UserWarning)  # see `_lacking`
         try:
             how = {"fallback_random": True, **compile_options(trainer.device)}
             _leave_out_hooks(trainer.model)
@@ -134,13 +142,13 @@ def _compiled(trainer: Trainer) -> Callable[[Tensor], Tensor]:
 
 
 def _lacking() -> str | None:
-    """What this Python lacks to compile for it, in words; None if it lacks nothing known."""
+    """Return what this Python lacks for compilation, as text; None if nothing known is missing."""
     header = Path(sysconfig.get_path("include"), "Python.h")
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-dev"
     return None if header.exists() else f"no {header} (Debian and Ubuntu: `apt install {package}`)"
 
 
 def _leave_out_hooks(model: nn.Module) -> None:
-    """Keep the compiler away from hooks on the whole network: it would compile each by itself."""
+    """Exclude hooks of the whole network from compilation, which would compile each separately."""
     for key, hook in model._forward_hooks.items():
         model._forward_hooks[key] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]

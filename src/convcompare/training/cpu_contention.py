@@ -1,4 +1,4 @@
-"""How much of the time that was measured is not that of the work: waiting, standing still."""
+"""Time within a measurement during which the work did not run: waiting for a core, or stopped."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from typing import Self
 
 _TASKS = Path("/proc/self/task")
 PERIOD = 0.05
-"""Seconds between two beats of the clock that finds out whether the process stood still."""
+"""Seconds between two ticks of the thread that detects stops of the process."""
 LATE = 0.02
-"""Seconds by which a beat may be late in a process that runs."""
+"""Seconds by which a tick may be late in a running process."""
 
 
 def waited_seconds() -> float | None:
-    """Seconds that the threads of the work were ready to run and had no core, all together.
+    """Return the total time that the working threads were ready to run and had no core.
 
-    Those are the thread that calls this and the threads of torch. Other threads of Python, such as
-    heartbeats, are left out: what they wait is not taken from the work.
+    These are the calling thread and the threads of torch. Other Python threads, such as heartbeats,
+    are excluded: their waiting does not slow down the work.
 
-    Read from the kernel's scheduler statistics (``/proc/self/task/*/schedstat``); None where there
-    are none, as outside Linux. Only differences mean something: threads that end take theirs along.
+    The source is the kernel's scheduler statistics (``/proc/self/task/*/schedstat``). Only
+    differences are meaningful, since threads that end no longer count.
+
+    Returns:
+        Seconds; None if there are no such statistics, as outside Linux.
     """
     others = {thread.native_id for thread in threading.enumerate()} - {threading.get_native_id()}
     total = 0.0
@@ -41,17 +44,19 @@ def _waited(task: Path) -> float:
 
 
 class Interference:
-    """A block of work that is timed, and what of its time was taken from it.
+    """Times a block of work and the part of that time in which it did not run.
 
-    ``seconds`` is the wall time of the block. ``waited`` are the seconds that the threads of the
-    work were ready and had no core, all together; None where the system does not count them.
-    ``stopped`` are the seconds in which the process stood still: stopped by a signal (Ctrl-Z,
-    ``cpulimit``), by a debugger or with its container. While a machine is suspended, the clock of
-    Linux and of macOS stands still too; elsewhere that is found as a stop.
+    A separate thread sleeps for `PERIOD` repeatedly. If it wakes late without having waited for a
+    core, and the working thread neither had a core nor waited for one, the process was stopped. A
+    stop shorter than a period is detected if it is under way when a period ends.
 
-    A thread of its own sleeps for `PERIOD` again and again. If it wakes late, did not wait for a
-    core, and the thread of the work neither had one nor waited for one, both stood still. A stop
-    that is shorter than a period is found if it is under way when one ends.
+    Attributes:
+        seconds: Wall time of the block.
+        waited: Seconds that the working threads were ready and had no core, in total; None if the
+            system does not count them.
+        stopped: Seconds in which the process was stopped by a signal (Ctrl-Z, ``cpulimit``), by a
+            debugger or with its container. While a machine is suspended, the clocks of Linux and
+            macOS stop too; elsewhere suspension counts as a stop.
     """
 
     def __init__(self) -> None:
@@ -96,9 +101,9 @@ class Interference:
 
 
 def _clock_of_this_thread() -> Callable[[], float]:
-    """Seconds of processor time of the thread that calls this, for any thread that asks later.
+    """Return a clock of the calling thread's processor time that any thread can read.
 
-    Of the process where the system has no clock of another thread.
+    It is the process's clock if the system cannot read that of another thread.
     """
     try:
         clock = time.pthread_getcpuclockid(threading.get_ident())

@@ -1,8 +1,8 @@
-"""The devices that train one network together, a process each: who takes which images, and sums.
+"""Devices that train one network together, one process each: sharding and communication.
 
 Every process goes through the same batches in the same order and takes its part of each. The mean
-over a batch is then a sum over the parts, each weighted by its share of the images, whatever their
-sizes. So what one device would compute is computed, but for the order of summation, for BatchNorm,
+over a batch is the sum over the parts, each weighted by its share of the images, so parts may
+differ in size. The result is that of one device except for the order of summation, for BatchNorm,
 which sees the images of its own device, and for dropout, which each device draws for itself.
 """
 
@@ -23,52 +23,54 @@ from torch.nn.parallel import DistributedDataParallel
 from convcompare.models.devices import select
 
 PATIENCE = datetime.timedelta(days=1)
-"""How long a process waits for the others, which may analyse or save: death is noticed at once."""
+"""Timeout of communication, since other processes may analyse or save meanwhile; the death of a
+process is noticed at once."""
 _OPTIONS = inspect.signature(DistributedDataParallel).parameters
 _SYNC = "forward_sync_buffers"  # `broadcast_buffers` before torch 2.13
 _BUFFERS_ARE_OWN: dict[str, Any] = {_SYNC if _SYNC in _OPTIONS else "broadcast_buffers": False}
 FEWEST = 2
-"""A device takes at least so many images, or none: BatchNorm has no variance of a single one."""
+"""Minimum number of images per device, unless it has none: BatchNorm has no variance of one
+image."""
 
 
 @dataclass(frozen=True)
 class BatchShard:
-    """The images of a batch that a device looks at, and the share of the batch that they count."""
+    """Images of a batch that a device processes, and their share of the batch."""
 
     rows: slice
     share: float
 
 
 class SingleDevice:
-    """The one device of a training: the part is the whole."""
+    """The only device of a training; its shard is the whole batch."""
 
     rank, size = 0, 1
 
     def shard(self, images: int) -> BatchShard:
-        """What this device does of a batch of so many images."""
+        """Return this device's part of a batch of `images` images."""
         return BatchShard(slice(0, images), 1.0)
 
     def averaging(self, model: nn.Module) -> nn.Module | None:
-        """The network whose backward pass averages the gradients of all devices, for an epoch."""
+        """Return the network whose backward pass averages gradients over devices, for an epoch."""
         return None
 
     def broadcast(self, model: nn.Module) -> None:
-        """Give every device the weights and buffers of the first one."""
+        """Copy the weights and buffers of the first device to all devices."""
 
     def of_first(self, number: int) -> int:
-        """The number that the first device has, on each of them."""
+        """Return the value of `number` on the first device."""
         return number
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The sum over the devices, the same bits on each of them."""
+        """Return the sum over the devices, bit-identical on each of them."""
         return tensor
 
     def mean(self, means: Tensor, shares: Sequence[float]) -> Tensor:
-        """The mean over each whole batch from those of this device's parts, and their shares."""
+        """Return the mean over each whole batch, from the means of the shards and their shares."""
         return means
 
     def all_gather(self, rows: Tensor, images: int) -> Tensor:
-        """From the rows of each device's part of so many images to those of all, in order."""
+        """Return the rows of all `images` images in order, from those of each device's shard."""
         return rows
 
 
@@ -76,9 +78,9 @@ ALONE = SingleDevice()
 
 
 class DeviceGroup(SingleDevice):
-    """One of several processes, each with a device; all must be asked the same in the same order.
+    """One of several processes with a device each; all must make the same calls in the same order.
 
-    ``unused`` says that some parameters may get no gradient in a step, which costs a little.
+    `unused` allows parameters without a gradient in a step, at a small cost.
     """
 
     def __init__(self, unused: bool = True) -> None:
@@ -86,9 +88,10 @@ class DeviceGroup(SingleDevice):
         self.unused = unused
 
     def shard(self, images: int) -> BatchShard:
-        """Even parts, one after another; a batch too small to be split is the first device's.
+        """Return this device's part of a batch of `images` images: even, consecutive parts.
 
-        The others look at it as well, so that no network meets an empty batch, but it counts once.
+        A batch too small to be split belongs to the first device. The others process it as well,
+        with a share of 0, so that no network gets an empty batch.
         """
         if images < FEWEST * self.size:
             return BatchShard(slice(0, images), 0.0 if self.rank else 1.0)
@@ -96,10 +99,10 @@ class DeviceGroup(SingleDevice):
         return BatchShard(slice(first, last), (last - first) / images)
 
     def averaging(self, model: nn.Module) -> nn.Module | None:
-        """The same network as torch's DistributedDataParallel; None where nothing is trained.
+        """Return the network in torch's DistributedDataParallel; None if no parameter is trained.
 
-        Buffers are each device's own. Made anew for each epoch: which parameters are trained may
-        change between them (`model_hooks.py`).
+        Each device has its own buffers. Created for each epoch, since the parameters that are
+        trained may change between epochs (`model_hooks.py`).
         """
         if not any(p.requires_grad for p in model.parameters()):
             return None
@@ -112,7 +115,7 @@ class DeviceGroup(SingleDevice):
 
     @torch.no_grad()
     def broadcast(self, model: nn.Module) -> None:
-        """Give every device the weights and buffers of the first one."""
+        """Copy the weights and buffers of the first device to all devices."""
         tensors = [*model.parameters(), *model.buffers()]
         flat = [t.contiguous().reshape(-1).view(torch.uint8) for t in tensors]
         together = torch.cat(flat)  # bytes: gloo has no booleans
@@ -123,24 +126,24 @@ class DeviceGroup(SingleDevice):
             tensor.copy_(data.clone().view(tensor.dtype).view(tensor.shape))
 
     def of_first(self, number: int) -> int:
-        """The number that the first device has, on each of them."""
+        """Return the value of `number` on the first device."""
         numbers = [number]
         dist.broadcast_object_list(numbers, src=0)
         return numbers[0]
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The sum over the devices, the same bits on each of them."""
+        """Return the sum over the devices, bit-identical on each of them."""
         total = tensor.clone()
         dist.all_reduce(total)
         return total
 
     def mean(self, means: Tensor, shares: Sequence[float]) -> Tensor:
-        """The mean over each whole batch, weighted by the shares of the devices."""
+        """Return the mean over each whole batch, weighted by the shares of the devices."""
         weights = torch.tensor(shares[: len(means)], dtype=means.dtype, device=means.device)
         return self.sum(weights * means)
 
     def all_gather(self, rows: Tensor, images: int) -> Tensor:
-        """The rows of all devices, in the order of the images."""
+        """Return the rows of all devices, in the order of the images."""
         part = self.shard(images)
         whole = rows.new_zeros((images, *rows.shape[1:]))
         if part.share:
@@ -148,13 +151,13 @@ class DeviceGroup(SingleDevice):
         return self.sum(whole)  # each row is a number and zeros: exact
 
     def leave(self) -> None:
-        """Go when all are done: who went before would look like one that died."""
+        """Wait for all devices, then leave; otherwise this process would seem to have died."""
         dist.barrier()
         dist.destroy_process_group()
 
 
 def join_devices(folder: str, on: str, unused: bool) -> DeviceGroup:
-    """Become one of the processes that torchrun started; they find each other in `folder`."""
+    """Join the processes that torchrun started; they find each other through `folder`."""
     device = torch.device(on)
     select(device)
     dist.init_process_group(

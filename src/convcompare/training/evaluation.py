@@ -1,4 +1,4 @@
-"""What a network answers to every image of a split, in batches that memory has room for."""
+"""Evaluates a network on a split, in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -21,23 +21,27 @@ from .batches import Batches
 from .device_group import SingleDevice
 
 EVALUATION_BATCH = 500
-"""Images that are evaluated at once, where memory has room for them.
+"""Maximum number of images per evaluation batch; fewer if memory is short.
 
 On a CPU in fp32 they go through the network in equal parts of about 32 MiB of activations and at
 least 64 images. On an AMD EPYC with AVX2 (torch 2.13) the logits are the same bits, on 1, 2 and 4
 threads. The processor time of an evaluation relative to undivided batches, on one thread, 28×28
-images, medians of 4 rounds in turn: `simple` 0.64, ``cnn:depth=4`` 0.90, `residual` 0.65; `fcn` is
-not divided. bf16 was not measured, since this processor emulates it.
-"""
+images, medians of 4 interleaved rounds: `simple` 0.64, ``cnn:depth=4`` 0.90, `residual` 0.65; `fcn`
+is not divided. bf16 was not measured, since this processor emulates it."""
 PROBE_IMAGES = 16
-"""Images whose memory is measured to find out how many have room."""
+"""Number of images in the pass that measures memory per image."""
 
 
 class Evaluator:
-    """The logits of a network, in the precision of its trial.
+    """Computes the logits of a network in the precision of its trial.
 
-    ``augmentation`` is what the data set allows, `group` all devices that evaluate together, and
-    `seed` that of what the network draws meanwhile, though few do.
+    Args:
+        model: The network.
+        device: Its device.
+        group: All devices that evaluate together.
+        precision: ``fp32`` or ``bf16``.
+        augmentation: Augmentation that the data set allows.
+        seed: Seed of what the network draws during an evaluation; few networks do.
     """
 
     def __init__(
@@ -52,15 +56,15 @@ class Evaluator:
         self.model, self.device, self.group = model, device, group
         self.precision, self.augmentation, self.seed = precision, augmentation, seed
         self.batch: int | None = None
-        """Images of a batch, known from the first one on."""
+        """Images per batch; known after the first batch is measured."""
         self.image_memory = 0.0
-        """Bytes that each of them takes, known from then on, too."""
+        """Bytes of activations per image; known then, too."""
 
     def logits(self, batches: Batches, averaged: bool = False) -> Tensor:
-        """The logits of every image in its order: float32 (n, classes), on the CPU.
+        """Return the logits of every image in order: float32 (n, classes), on the CPU.
 
-        With `averaged`, the weighted mean over the views of each image that keep its class. The
-        network is left as it was found, and what it draws is the same each time.
+        With `averaged`, they are the weighted mean over the `views` of each image. The network is
+        left unchanged, and its random numbers are the same in each call.
         """
         allowed = self.augmentation if averaged else "none"
         if self.batch is None:
@@ -73,30 +77,35 @@ class Evaluator:
         return self.group.all_gather(torch.cat(logits), len(batches)).cpu()
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The precision of the trial, for what runs within."""
+        """Return a context manager that applies the precision of the trial."""
         return devices.autocast(self.device, enabled=self.precision == "bf16")
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """What the passes of an evaluation run in."""
+        """Context of the forward passes of an evaluation."""
         draws = seeded(self.seed, self.device)
         with evaluating(self.model), draws, torch.no_grad(), self.autocast():
             yield
 
     def _parts(self, images: Tensor) -> Sequence[Tensor]:
-        """A batch as it goes through the network; see EVALUATION_BATCH."""
+        """Split a batch into the parts of which each is one pass; see EVALUATION_BATCH."""
         if self.device.type == "cpu" and self.precision == "fp32":
             return reused_parts(images, self.image_memory)
         return (images,)
 
     def _mean(self, images: Tensor, allowed: Augmentation) -> Tensor:
-        """The mean of the logits over the views of each image."""
+        """Return the weighted mean of the logits over the views of each image."""
         seen = views(images, allowed)
         return torch.stack([share * self.model(x).float() for share, x in seen]).sum(0)
 
 
 def loss_and_accuracy(logits: Tensor, batches: Batches) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the logits of every image in its order."""
+    """Return mean cross-entropy in nats and accuracy as a fraction.
+
+    Args:
+        logits: float32 (n, classes), in the order of the images.
+        batches: The images with their labels.
+    """
     labels = batches.labels.cpu()
     loss = F.cross_entropy(logits.double(), labels).item()
     return loss, (logits.argmax(1) == labels).double().mean().item()

@@ -1,4 +1,4 @@
-"""What this machine offers: device, threads, fast precisions, and the allocator's good manners."""
+"""Device, threads and precision on this machine, and the settings of its memory allocator."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ from convcompare.models.devices import (
 from convcompare.store.cost import Environment
 
 MOST_PROCESSES = 64
-"""That stand for devices on the CPU."""
+"""Maximum number of processes that act as devices on the CPU."""
 MACS_A_THREAD = 32_000_000
-"""The fewest multiply-accumulates of a step, forward and backward, for which a thread is woken."""
+"""Minimum multiply-accumulates of a step, forward and backward, per thread."""
 
 
 def choose_runtime(device: str, threads: int | None) -> Runtime:
-    """The device asked for, or the best there is for ``auto``, with the reason in words.
+    """Return the runtime on the requested device, or on the best one for ``auto``, with the reason.
 
-    Raises UsageError where the device that was asked for is not there: nothing falls back silently.
+    Raises:
+        UsageError: if the requested device does not exist; there is no silent fallback.
     """
     fitted, threads = threads is None, threads or torch.get_num_threads()
     if device == "auto":
@@ -43,39 +44,39 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
             return Runtime(found, threads, device_name(torch.device(found)))
         return Runtime("cpu", threads, "no accelerator here", fitted=fitted)
     try:
-        asked = torch.device(device)
+        requested = torch.device(device)
     except RuntimeError:
         raise UsageError(
             f"there is no kind of device {quote(device)}",
             f"devices here: auto, {available_devices()}",
         ) from None
-    if (asked.index or 0) >= device_count(asked.type):
+    if (requested.index or 0) >= device_count(requested.type):
         raise UsageError(
             f"there is no device {quote(device)} here, only {available_devices()}",
             "`--device cpu`, or `--device auto` for the best one; `convcompare doctor` says "
             "what is missing",
         )
-    if asked.type == "cpu":
+    if requested.type == "cpu":
         return Runtime("cpu", threads, "as asked", fitted=fitted)
     return Runtime(device, threads, "as asked")
 
 
 def share(runtime: Runtime, jobs: int, threads: int | None) -> Runtime:
-    """The runtime for so many trials at a time, with so many threads each.
+    """Return the runtime for `jobs` trials at a time, with `threads` threads each.
 
-    None for `threads`: all are divided among the trials.
+    If `threads` is None, the threads of the runtime are divided among the trials.
     """
     each = threads or max(1, runtime.threads // jobs)
     return replace(runtime, jobs=jobs, job_threads=each if jobs > 1 else None)
 
 
 def fitting_threads(runtime: Runtime, macs: int | None) -> int:
-    """The threads for steps of so many multiply-accumulates: a small one takes fewer than all.
+    """Return the number of threads for steps of `macs` multiply-accumulates; None if unknown.
 
-    Each thread must have work worth waking it for. A step of `fcn` on MNIST with batches of 64, 21
-    million, took 2.29 ms on two free cores and 2.31 ms on one (AMD EPYC, AVX2, median of 7 rounds);
-    beside other programs it took 39 ms on two and 1.8 ms on one, since two threads wait for each
-    other in each operator. None: not known.
+    A small step takes fewer than all, since each thread needs enough work. A step of `fcn` on MNIST
+    with batches of 64, 21 million, took 2.29 ms on two free cores and 2.31 ms on one (AMD EPYC,
+    AVX2, median of 7 rounds); beside other programs it took 39 ms on two and 1.8 ms on one, since
+    two threads wait for each other in each operator.
     """
     if not runtime.fitted or macs is None:
         return runtime.threads
@@ -83,9 +84,10 @@ def fitting_threads(runtime: Runtime, macs: int | None) -> int:
 
 
 def spread(runtime: Runtime, devices: int) -> Runtime:
-    """The runtime of each of the devices that train a network together: they share the threads.
+    """Return the runtime of each of `devices` devices that train together and share the threads.
 
-    Raises UsageError where there are not so many, or where this torch cannot use several.
+    Raises:
+        UsageError: if there are fewer devices, or this torch does not support several.
     """
     if devices == 1:
         return runtime
@@ -110,7 +112,7 @@ def spread(runtime: Runtime, devices: int) -> Runtime:
 
 
 def check_several(device: str) -> None:
-    """Raises UsageError where this torch was built without support for several devices."""
+    """Raise UsageError if this torch was built without support for several devices."""
     import torch.distributed as dist
 
     able = (
@@ -126,24 +128,26 @@ def check_several(device: str) -> None:
 
 
 def prepare(runtime: Runtime) -> torch.device:
-    """Apply a runtime to this process and give its device."""
+    """Apply a runtime to this process and return its device."""
     torch.set_num_threads(runtime.threads)
     keep_freed_memory()
     return torch.device(runtime.device)
 
 
-def choose_precision(asked: str, device: str) -> tuple[Precision, str]:
-    """The precision for ``auto``, ``fp32`` or ``bf16`` on a device, and why."""
-    if asked in ("fp32", "bf16"):
-        return ("bf16" if asked == "bf16" else "fp32"), "as asked"
-    if asked != "auto":
-        raise UsageError(f"there is no precision {quote(asked)}", "precisions: auto, fp32, bf16")
+def choose_precision(requested: str, device: str) -> tuple[Precision, str]:
+    """Resolve ``auto``, ``fp32`` or ``bf16`` on a device; return the precision and the reason."""
+    if requested in ("fp32", "bf16"):
+        return ("bf16" if requested == "bf16" else "fp32"), "as asked"
+    if requested != "auto":
+        raise UsageError(
+            f"there is no precision {quote(requested)}", "precisions: auto, fp32, bf16"
+        )
     fast, why = fast_bf16(torch.device(device))
     return ("bf16" if fast else "fp32"), why
 
 
 def environment(runtime: Runtime) -> Environment:
-    """Where a run is made."""
+    """Return the environment that is recorded with a run."""
     return Environment(
         convcompare=__version__,
         python=platform.python_version(),
@@ -158,10 +162,10 @@ def environment(runtime: Runtime) -> Environment:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep the memory of freed activations instead of handing it back.
+    """Make glibc keep freed memory instead of returning it to the system.
 
-    A step frees and takes the same tens of megabytes; given back, each page must be zeroed by the
-    kernel again. Elsewhere than on glibc this does nothing.
+    Each step frees and allocates the same tens of megabytes; the kernel would have to zero each
+    returned page again. No effect with other C libraries.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -182,6 +186,6 @@ def _processor() -> str:
 
 
 def release_memory() -> None:
-    """Give back what a trial that has failed held, so that the next has all there is."""
+    """Free the memory of a failed trial for the next one."""
     gc.collect()
     empty_cache()

@@ -1,4 +1,4 @@
-"""Channels-last all the way: weights, activations, and the gradients that flow back."""
+"""Channels-last layout of weights, activations and gradients."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NARROW = 8
 
 
 def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
-    """Put a network on a device in channels-last layout; the numbers stay what they are.
+    """Move a network to a device in channels-last layout; its values stay the same.
 
-    A flatten hands its gradient back in the other layout, and the pool before it then takes a slow
-    path through a copy; the gradient of each pool is therefore laid out again before it is used. A
-    network whose views do not stand this layout keeps its own (`InputGuard`), and so do all on a
-    device that is slower with it, and those whose backward pass would write where it must not.
+    A flatten returns its gradient in the other layout, and the pooling layer before it then takes a
+    slow path through a copy; therefore the gradient of each pooling layer is converted before use.
+    The layout of a network is kept if its views need it (`InputGuard`), if the device is slower
+    with channels-last, or if a backward pass would write out of bounds (`_overruns`).
     """
     model.to(device)
     if is_contiguous(model) or not traits(device).channels_last:
@@ -36,10 +36,10 @@ def channels_last(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _overruns(module: nn.Module) -> bool:
-    """Whether it is a strided 1×1 convolution of fewer than 8 channels.
+    """Return whether a module is a strided 1×1 convolution of fewer than 8 channels.
 
-    Its backward pass writes past its memory in channels-last layout (torch 2.13 on a processor with
-    AVX2: "double free or corruption"); contiguous it does not.
+    Its backward pass writes out of bounds in channels-last layout (torch 2.13 on a processor with
+    AVX2: "double free or corruption"); in contiguous layout it does not.
     """
     return (
         isinstance(module, nn.Conv2d)

@@ -1,20 +1,21 @@
-"""What a network may ask of its training: two optional methods, found by their names.
+"""Optional methods of a network that training calls, found by their names.
 
     class Net(nn.Module):
         def initialise_from(self, images): ...
         def begin_epoch(self, epoch): ...
 
 ``initialise_from(images)`` is called once, before anything is measured or trained, with the first
-`IMAGES` training images in the order of the data set (none of those held out), normalised, not
-augmented: float32 (n, c, h, w). What it sets must be parameters or buffers, which are part of the
-recorded weights: a resumed run takes them from its checkpoint. Gradients are off, and torch's
-random numbers come from a stream of the trial's seed that nothing else draws from. To find whether
-a network draws, which is part of a trial's identity, `models.image_setup` calls two copies of it
-with a few made-up images. A network that is only built, counted or traced is not given any images.
+`IMAGES` training images in the order of the data set (without held-out ones), normalised, not
+augmented: float32 (n, c, h, w). It may set only parameters and buffers, which are part of the
+recorded weights; a resumed run takes them from its checkpoint. Gradients are off, and torch's
+random numbers come from a separate stream of the trial's seed. Whether a network draws random
+numbers, which is part of a trial's identity, is found in `models.image_setup` by calling two copies
+with a few synthetic images. The method is not called on a network that is only built, counted or
+traced.
 
 ``begin_epoch(epoch)`` is called before each epoch, from 0. It must be a function of its argument
-alone, since a resumed run calls it only for the epochs that are left; it may switch
-``requires_grad`` off, and on again for parameters that had it when the network was built.
+alone, since a resumed run calls it only for the remaining epochs. It may switch ``requires_grad``
+off, and on again for parameters that had it when the network was built.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from convcompare.models.randomness import seeded
 from .batches import Batches
 
 IMAGES = 5_000
-"""How many training images a network is given to initialise itself from."""
+"""Maximum number of training images for `initialise_from`."""
 
 
 @runtime_checkable
@@ -40,11 +41,11 @@ class ChangedByEpoch(Protocol):
     """A network that is trained differently in different epochs."""
 
     def begin_epoch(self, epoch: int) -> None:
-        """Be told which epoch begins, from 0."""
+        """Prepare for an epoch, from 0."""
 
 
 def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
-    """Let a network set itself up by its training images, where it asks for them."""
+    """Initialise a network from its training images if it has that method."""
     if not isinstance(model, InitialisedFromImages):
         return
     rows = torch.arange(min(IMAGES, len(train)), device=train.device)
@@ -53,9 +54,9 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
 
 
 def begin_epoch(model: nn.Module, epoch: int, frozen: str | None) -> None:
-    """Tell a network which epoch begins, where it wants to know.
+    """Call `begin_epoch` of a network that has it.
 
-    What the regular expression `frozen` matches does not train whatever the network says.
+    Parameters that match the regular expression `frozen` are not trained in any case.
     """
     if isinstance(model, ChangedByEpoch):
         model.begin_epoch(epoch)

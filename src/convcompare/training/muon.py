@@ -1,7 +1,7 @@
-"""Muon: each convolution moves in all of its directions alike; the rest is trained by AdamW.
+"""Muon: orthogonalised momentum for convolutions; other parameters are trained by AdamW.
 
-Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; for what is no
-convolution Loshchilov and Hutter 2019, arXiv:1711.05101.
+Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"; AdamW: Loshchilov and
+Hutter 2019, arXiv:1711.05101.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration: steepest at zero, then held near one (Jordan et al. 2024)."""
+"""Coefficients of the quintic iteration: steepest at zero, then held near one (Jordan et al.
+2024)."""
 ITERATIONS = 5
 BETAS = (0.85, 0.95)
 EPS = 1e-10
@@ -21,12 +22,12 @@ TINY = 1e-7
 
 
 class Muon(torch.optim.Optimizer):
-    """Groups with ``orthogonal`` are convolutions, the others are trained by AdamW.
+    """Optimizer with Muon for groups with ``orthogonal`` (convolutions) and AdamW for the others.
 
-    A convolution is seen as a matrix, filters by inputs. The step is Nesterov's momentum made
-    orthogonal, and `lr` its length as a share of the matrix's (Frobenius) norm, which stays what it
-    was at the start: only the direction of a weight learns, as BatchNorm leaves nothing else of it
-    (norms held fixed: Liu et al. 2021, arXiv:2102.07227). Such weights do not decay.
+    A convolution is treated as a matrix, filters by inputs. The step is the orthogonalised Nesterov
+    momentum, and `lr` its length relative to the matrix's Frobenius norm. That norm is kept at its
+    initial value: only the direction of a weight is learned, since BatchNorm removes its scale
+    (fixed norms: Liu et al. 2021, arXiv:2102.07227). Such weights have no weight decay.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """One step for every parameter that has a gradient; `closure` must be None."""
+        """Update every parameter that has a gradient; `closure` must be None."""
         assert closure is None
         for group in self.param_groups:
             change = self._turn if group["orthogonal"] else self._adapt
@@ -74,10 +75,14 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly U·Vᵀ of a matrix U·S·Vᵀ, by a Newton–Schulz iteration in bfloat16.
+    """Return approximately U·Vᵀ of a matrix U·S·Vᵀ, by a Newton–Schulz iteration in bfloat16.
 
-    float32 (rows, columns) → the same. Singular values end between 0.7 and 1.2, but for those that
-    are less than about a hundredth of the matrix's norm, which stay smaller.
+    Args:
+        matrix: float32 (rows, columns).
+
+    Returns:
+        float32 (rows, columns). Singular values are between 0.7 and 1.2, except those below about a
+            hundredth of the matrix's norm, which stay smaller.
     """
     a, b, c = COEFFICIENTS
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T

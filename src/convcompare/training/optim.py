@@ -1,4 +1,4 @@
-"""Optimizers, and learning rates as functions of the step."""
+"""Optimizers and learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ Adam = without_compiler(torch.optim.Adam)
 AdamW = without_compiler(torch.optim.AdamW)
 
 WARM_UP = 0.3
-"""The share of the steps over which ``one-cycle`` raises the learning rate."""
+"""Share of the steps in which ``one-cycle`` raises the learning rate."""
 START, PEAK = 0.2, 0.1
-"""``triangle``: the share of the highest rate at the start, the share of the steps at its peak."""
+"""``triangle``: initial rate as a share of the highest one, and share of the steps until the
+peak."""
 
 
 def make_optimizer(
     config: TrainConfig, parameters: Iterable[nn.Parameter]
 ) -> torch.optim.Optimizer:
-    """The optimizer of `config`, fused where torch has it: one kernel for all parameters.
+    """Return the optimizer of a configuration, fused if torch supports it: one kernel for all.
 
-    With weight decay, only weights of matrices and convolutions decay, not biases and norms.
+    Weight decay applies to weights of matrices and convolutions only, not to biases and norms.
     """
     trained = [p for p in parameters if p.requires_grad]
     if config.optimizer == "muon":
@@ -45,7 +46,7 @@ def make_optimizer(
 
 
 def _muon(config: TrainConfig, parameters: list[nn.Parameter]) -> Muon:
-    """Convolutions are made orthogonal; of the others each group has its share of `lr`."""
+    """Return Muon: convolutions are orthogonalised, other groups have their share of `lr`."""
     turned = [p for p in parameters if p.ndim == 4]
     adapted = _groups(config, [p for p in parameters if p.ndim != 4])
     share = (config.other_lr or config.lr) / config.lr
@@ -55,7 +56,7 @@ def _muon(config: TrainConfig, parameters: list[nn.Parameter]) -> Muon:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give each group of parameters its share of a learning rate."""
+    """Set the learning rate of each group of parameters to its share of `lr`."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("share", 1.0)
 
@@ -70,7 +71,7 @@ def _groups(config: TrainConfig, parameters: list[nn.Parameter]) -> list[dict[st
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
-    """The learning rate at `step` (from 0) of `steps` in the whole run."""
+    """Return the learning rate at `step` (from 0) of `steps` in the whole run."""
     progress = step / max(1, steps)
     if config.schedule == "cosine":
         return config.lr * (1 + math.cos(math.pi * progress)) / 2

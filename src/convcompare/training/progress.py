@@ -1,4 +1,4 @@
-"""Where a training is, step by step."""
+"""Progress of a training within its epoch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class StepProgress:
-    """Where a training is, for a display to read at any moment."""
+    """Step, steps of the epoch, and latest loss; a display may read it at any time."""
 
     step: int = 0
     steps: int = 1

@@ -1,4 +1,4 @@
-"""What is recorded of every run beside its history: gradients moment by moment, fields at last."""
+"""Records gradients after each epoch and receptive fields of the trained network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .memory_format import channels_last
 
 
 class GradientRecorder:
-    """Measures a network at its initialisation and after each epoch, always on the same images."""
+    """Records gradients at initialisation and after each epoch, always on the same images."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images, self.labels = images, labels
@@ -41,10 +41,10 @@ class GradientRecorder:
         self.zero: list[npt.NDArray[np.bool_]] = []
 
     def measure(self, model: nn.Module) -> None:
-        """Add a moment; its layers are those of the first that is measured here."""
+        """Add the gradients of the current weights; the first measurement sets the layers."""
         flow = gradient_flow(model, self.images, self.labels, self.weights)
         self.weights = flow.weights
-        if self.layers not in ((), flow.layers):  # resumed from what an older version recorded
+        if self.layers not in ((), flow.layers):  # resumed from the record of an older version
             for kept in (self.norm, self.mean_abs):
                 kept[:] = [_reordered(one, self.layers, flow.layers) for one in kept]
             self.zero[:] = [np.zeros(len(flow.layers), bool) for _ in self.zero]
@@ -54,7 +54,7 @@ class GradientRecorder:
         self.zero.append(flow.zero)
 
     def resume(self, record: GradientRecord | None, moments: int) -> None:
-        """Go on after so many moments; those that the record does not have become NaN."""
+        """Continue after `moments` measurements; those missing from the record become NaN."""
         if record is None:
             return
         self.layers = record.layers
@@ -68,7 +68,7 @@ class GradientRecorder:
 
     @property
     def record(self) -> GradientRecord:
-        """All moments so far."""
+        """All measurements so far."""
         zero = np.stack(self.zero)
         norm, mean_abs = np.stack(self.norm), np.stack(self.mean_abs)
         return GradientRecord(self.layers, norm, mean_abs, zero if zero.any() else None)
@@ -77,26 +77,27 @@ class GradientRecorder:
 def _reordered(
     values: npt.NDArray[np.float64], old: Sequence[str], new: Sequence[str]
 ) -> npt.NDArray[np.float64]:
-    """The values of layers in another order; NaN for a layer that has none."""
+    """Return the values of layers in the order `new`; NaN for a layer without a value."""
     known = dict(zip(old, values, strict=True))
     return np.array([known.get(name, np.nan) for name in new])
 
 
 def fixed_images(train: Batches) -> tuple[Tensor, Tensor]:
-    """The images (n, c, h, w) and labels (n,) that the gradients of every network are taken on."""
+    """Return the images (n, c, h, w) and labels (n,) on which all gradients are computed."""
     return train.take(torch.from_numpy(fixed_batch(len(train))).to(train.device))
 
 
 def initial_gradients(
     spec: str, shape: Shape, seed: int, images: Tensor, labels: Tensor
 ) -> GradientRecord:
-    """The gradients of a network as it is built: one moment, on the device of the images.
+    """Return the gradients of a network at initialisation, as a record of one measurement.
 
     Args:
-        spec: the network, as `models.build.resolve` takes it with `shape`.
-        seed: that of the trial whose initial weights it gets.
-        images: (n, c, h, w), normalised.
-        labels: (n,), classes.
+        spec: Network, as for `models.build.resolve` with `shape`.
+        shape: Input and output shape of the network.
+        seed: Seed of the trial whose initial weights it gets.
+        images: float32 (n, c, h, w), normalised; the network is moved to their device.
+        labels: int64 (n,), classes.
     """
     recorder = GradientRecorder(images, labels)
     recorder.measure(channels_last(resolve(spec, shape).build(seed), images.device))
@@ -104,9 +105,10 @@ def initial_gradients(
 
 
 def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRecord:
-    """The exact field of each layer, and the effective one of a trained `model` on `images`.
+    """Return the exact field of each layer, and the effective one of a trained `model` on `images`.
 
-    Raises ModelError where the exact field is not known.
+    Raises:
+        ModelError: if the exact field is unknown.
     """
     found = field_of_network(builder)
     if found.not_known:
@@ -130,7 +132,7 @@ def record_fields(builder: Builder, model: nn.Module, images: Tensor) -> FieldRe
 
 
 def _effective(found: ReceptiveField, model: nn.Module, images: Tensor) -> EffectiveField | None:
-    """None where no unit of the network has a place, or where the central one is dead."""
+    """Return the effective field; None if no unit has a position, or if the central one is dead."""
     try:
         return effective_field(model, images, pick_layer(found, None))
     except UsageError:

@@ -1,4 +1,4 @@
-"""A training state as named tensors, and named tensors as bytes that execute nothing when read."""
+"""Training state as named tensors, and their safe serialization."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MODEL, OPTIMIZER = "model.", "optimizer."
 
 
 def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Weights, buffers and optimizer state by name: all that an epoch hands to the next."""
+    """Return weights, buffers and optimizer state by name: everything that the next epoch needs."""
     named = {f"{MODEL}{name}": tensor for name, tensor in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, tensor in state.items():
@@ -21,14 +21,14 @@ def state_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Te
 
 
 def weights_of(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights and buffers of a state, by their names in the network."""
+    """Return weights and buffers of a state, by their names in the network."""
     return {n.removeprefix(MODEL): t for n, t in state.items() if n.startswith(MODEL)}
 
 
 def restore(
     model: nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `state_of` gave, in the memory layout that the weights have here."""
+    """Restore what `state_of` returned, in the memory layout of the present weights."""
     model.load_state_dict(weights_of(tensors))
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -44,13 +44,13 @@ def restore(
 
 
 def to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
-    """Tensors by name as safetensors; each is written on its own, shared or not."""
+    """Serialize tensors by name as safetensors; shared tensors are written separately."""
     separate = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}
     data: bytes = safetensors.torch.save(separate)
     return data
 
 
 def from_bytes(data: bytes) -> dict[str, Tensor]:
-    """What `to_bytes` wrote."""
+    """Read the result of `to_bytes`; nothing in it is executed."""
     tensors: dict[str, Tensor] = safetensors.torch.load(data)
     return tensors

@@ -1,6 +1,6 @@
-"""A few steps of a training on a copy: to warm up, and to know what a step costs.
+"""Runs a few training steps on a copy of the network, to warm up and to measure their cost.
 
-Network, optimizer and random numbers of the trainer are as they were afterwards.
+Network, optimizer and random state of the trainer are unchanged afterwards.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .trainer import Trainer
 
 STEPS = 3
 BLOCK = 3
-"""Steps that are timed as one: a GPU is waited for after each block, not after each step."""
+"""Steps per timed block; a GPU is synchronised after each block, not after each step."""
 FEWEST = 5
 SECONDS = 1.0
-"""Blocks are timed for so long, but never fewer than FEWEST."""
+"""Minimum total time of the blocks; at least FEWEST blocks are timed."""
 
 
 def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
-    """The median of the seconds that a step takes, the first left out.
+    """Return the median time of a step in seconds.
 
-    The kernels are chosen then and the memory is there.
+    The first step, in which kernels are selected and memory is allocated, is left out.
     """
     seconds = []
     with _copy(trainer) as optimizer:
@@ -47,7 +47,7 @@ def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
 
 
 def block_seconds(trainer: Trainer) -> list[float]:
-    """Seconds a step, of one block of BLOCK steps after another, each with making its batch.
+    """Return the seconds per step of consecutive blocks, including the preparation of batches.
 
     The first block is left out.
     """
@@ -65,9 +65,10 @@ def block_seconds(trainer: Trainer) -> list[float]:
 
 
 def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list[float]]:
-    """Seconds of plain steps and of compiled ones, in turn, the first pair left out.
+    """Return the seconds of plain and of compiled steps, timed alternately.
 
-    Compiled steps are those of the network itself: its weights and buffers are put back.
+    The first pair is left out. The steps train the network itself, whose weights and buffers are
+    then restored.
     """
     plain: list[float] = []
     compiled: list[float] = []
@@ -79,7 +80,7 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
             optimizer = make_optimizer(trainer.config, trainer.model.parameters())
             for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
                 for seconds, trainer.compiled in ((plain, None), (compiled, form)):
-                    fresh = images.clone()  # a network may change what it is given
+                    fresh = images.clone()  # a network may change its input in place
                     started = time.perf_counter()
                     trainer.step(optimizer, fresh, labels)
                     trainer.synchronise()
@@ -93,10 +94,10 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
 
 
 def peak_memory(trainer: Trainer) -> int | None:
-    """The most bytes of tensors held at once in a step, from the second one.
+    """Return the peak bytes of tensors held in a step, from the second step on.
 
-    Weights, buffers, gradients, the optimizer's averages, the batch and its activations; the data
-    set, which lies in memory as a whole, is not counted. None if the device does not say.
+    Counted are weights, buffers, gradients, optimizer state, the batch and its activations; not the
+    data set, which is in memory as a whole. None if the device does not report it.
     """
     with _copy(trainer) as optimizer:
         images, labels = next(trainer.batches(epoch=0))
@@ -110,7 +111,7 @@ def peak_memory(trainer: Trainer) -> int | None:
 
 @contextmanager
 def _copy(trainer: Trainer) -> Iterator[torch.optim.Optimizer]:
-    """Within it a copy of the network is trained, by the optimizer that it gives."""
+    """Replace the trainer's network by a copy, and yield an optimizer for that copy."""
     model, compiled = trainer.model, trainer.compiled
     trainer.model, trainer.compiled = in_mode(copied(model), True), None
     try:

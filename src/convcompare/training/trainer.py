@@ -4,9 +4,9 @@
     for epoch in trainer:
         print(epoch.test_accuracy)
 
-An epoch is a pure function of (weights, optimizer state, seed, epoch): stopping after any of them
-and going on from its `state` gives the same bits. There are no callbacks: saving, measuring and
-stopping early are ordinary code in the body of the loop.
+An epoch is a pure function of (weights, optimizer state, seed, epoch): stopping after any epoch and
+resuming from its `state` gives the same bits. There are no callbacks: saving, measuring and early
+stopping are ordinary code in the body of the loop.
 """
 
 from __future__ import annotations
@@ -41,13 +41,14 @@ from .progress import StepProgress
 from .state import restore, state_of
 
 TRAIN_IMAGES = 10_000
-"""Training images, at most, on which the final network is evaluated: as dear as a test epoch."""
+"""Maximum number of training images in the evaluation of the final network, which then costs as
+much as a test epoch."""
 CHECK_STEPS = 16
-"""Steps between checks of the loss if several processes on the CPU train together: a check takes a
-sum over all of them. One process alone checks each step. Other devices would have to wait for a
-check: they make one per epoch."""
+"""Steps between checks of the loss if several processes train together on the CPU, where a check is
+a sum over all of them. A single process checks each step. Other devices check once per epoch, since
+each check is a synchronisation."""
 BEST = ("val_accuracy", "test_logits")
-"""What is kept of the best epoch beside its weights."""
+"""Data of the best epoch that are kept in addition to its weights."""
 
 
 class Diverged(TrialError):
@@ -55,7 +56,7 @@ class Diverged(TrialError):
 
 
 class Trainer:
-    """Trains one network on the `train` batches and measures it on the `test` batches."""
+    """Trains one network on the `train` batches and evaluates it on the `test` batches."""
 
     def __init__(
         self,
@@ -83,25 +84,25 @@ class Trainer:
         model_hooks.initialise(self.model, self.train_batches, self.seeds)
         self.optimizer = make_optimizer(config, self.model.parameters())
         self.averaging: nn.Module | None = None
-        """In an epoch of several devices, the network whose backward pass averages over them."""
+        """During an epoch on several devices, the network that averages gradients over them."""
         self.compiled: Callable[[Tensor], Tensor] | None = None
-        """The compiled form of the network, where whole batches go through it."""
+        """Compiled form of the network for whole batches; None if steps are not compiled."""
         self.epoch, self.lr = 0, config.lr
         self.steps = -(-len(self.train_batches) // config.batch_size)
         self.total = config.steps or self.steps * config.epochs
-        """Steps of the whole training; the last epoch has those that the others leave of it."""
+        """Steps of the whole training; the last epoch has the remaining ones."""
         self.progress = StepProgress(steps=self._steps_left())
         self.test_logits = torch.empty(0)
         self.best: dict[str, Tensor] = {}
-        """Of the epoch that is best on the images held out, where one is selected: its accuracy,
-        its weights and its test logits."""
+        """Accuracy, weights and test logits of the epoch that is best on the held-out images;
+        empty unless the best epoch is selected."""
 
     def __iter__(self) -> Iterator[Epoch]:
         while self._steps_left():
             yield self._next_epoch()
 
     def finish(self) -> Tensor:
-        """Put the network as the epoch that counts left it.
+        """Load the weights of the selected epoch into the network.
 
         Returns:
             Its test logits, float32 (n, classes).
@@ -115,35 +116,35 @@ class Trainer:
         return self.test_logits
 
     def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
-        """The logits of every image in its order: float32 (n, classes), on the CPU.
+        """Return the logits of every image in order: float32 (n, classes), on the CPU.
 
-        With `averaged`, the weighted mean over the views of each image that keep its class. The
-        network is left as it was found, and what it draws is the same each time.
+        With `averaged`, they are the weighted mean over the views of each image. The network is
+        left unchanged, and its random numbers are the same in each call.
         """
         return self.evaluator.logits(batches, averaged)
 
     def tta_accuracy(self) -> float:
-        """The test accuracy by the logits averaged over the views of each image."""
+        """Return the test accuracy of the logits averaged over the views of each image."""
         logits = self.evaluate(self.test_batches, averaged=True)
         return loss_and_accuracy(logits, self.test_batches)[1]
 
     def train_evaluation(self) -> TrainEvaluation:
-        """The final network on training images in evaluation mode, none of them augmented."""
+        """Evaluate the final network on training images, without augmentation."""
         chosen = self.train_batches.evenly(TRAIN_IMAGES)
         loss, accuracy = loss_and_accuracy(self.evaluate(chosen), chosen)
         return TrainEvaluation(len(chosen), loss, accuracy)
 
     def held_out_logits(self) -> Tensor | None:
-        """The final network's logits of the training images held out; None where there are none."""
+        """Return the final network's logits of the held-out images; None if there are none."""
         return None if self.val_batches is None else self.evaluate(self.val_batches)
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, buffers and optimizer state by name, as they are after the last epoch."""
+        """Return weights, buffers and optimizer state by name, as they are after the last epoch."""
         state = state_of(self.model, self.optimizer)
         return state | {f"best.{name}": tensor for name, tensor in self.best.items()}
 
     def restore(self, epoch: int, state: Mapping[str, Tensor]) -> None:
-        """Go on after `epoch` epochs from what `state` was then."""
+        """Resume after `epoch` epochs from what `state` returned then."""
         restore(self.model, self.optimizer, state)
         best = {name: tensor for name, tensor in state.items() if name.startswith("best.")}
         self.best = {name.removeprefix("best."): tensor for name, tensor in best.items()}
@@ -183,19 +184,23 @@ class Trainer:
         )
 
     def _steps_left(self) -> int:
-        """Steps of the epoch that comes next; 0 at the end."""
+        """Return the number of steps of the next epoch; 0 at the end."""
         return max(0, min(self.steps, self.total - self.epoch * self.steps))
 
     def _images_of_the_pass(self) -> int:
         return min(self._steps_left() * self.config.batch_size, len(self.train_batches))
 
     def _counts(self) -> bool:
-        """Whether the test images are evaluated after this epoch, whatever it came to."""
+        """Return whether the configuration evaluates the test images after this epoch."""
         last = -(-self.total // self.steps)
         return self.config.evaluate == "every" or self.epoch >= last - LAST_EPOCHS
 
     def _test(self) -> tuple[float, float]:
-        """Loss and accuracy on the test images; Diverged if the loss is not finite."""
+        """Return loss and accuracy on the test images.
+
+        Raises:
+            Diverged: if the loss is not finite.
+        """
         self.test_logits = self.evaluate(self.test_batches)
         loss, accuracy = loss_and_accuracy(self.test_logits, self.test_batches)
         if not math.isfinite(loss):
@@ -206,13 +211,13 @@ class Trainer:
         return loss, accuracy
 
     def _validate(self) -> tuple[float | None, float | None]:
-        """Loss and accuracy on the images held out; None where there are none."""
+        """Return loss and accuracy on the held-out images; None if there are none."""
         if self.val_batches is None:
             return None, None
         return loss_and_accuracy(self.evaluate(self.val_batches), self.val_batches)
 
     def _is_best(self, val_accuracy: float | None) -> bool:
-        """Whether an epoch is to be selected, and this is the best so far."""
+        """Return whether the best epoch is selected and this is the best so far."""
         if self.config.select != "best" or val_accuracy is None:
             return False
         return not self.best or val_accuracy > self.best["val_accuracy"].item()
@@ -224,9 +229,9 @@ class Trainer:
         self.best = {**weights, "val_accuracy": reached, "test_logits": self.test_logits}
 
     def _pass(self) -> tuple[float, float]:
-        """Train on every image once, with one synchronisation: mean loss and accuracy.
+        """Train on every image once, with one synchronisation; return mean loss and accuracy.
 
-        A pass that is the last may have fewer steps.
+        The last pass may have fewer steps.
         """
         steps, images_of_pass = self._steps_left(), self._images_of_the_pass()
         losses = torch.zeros(steps, device=self.device)
@@ -258,9 +263,16 @@ class Trainer:
     def step(
         self, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, share: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """One step of gradient descent; cross-entropy and number of hits, still on the device.
+        """Make one step of gradient descent.
 
-        `share` is that of the images in the batch, where other devices have the rest of it.
+        Args:
+            optimizer: Optimizer of the network's parameters.
+            images: float32 (n, c, h, w).
+            labels: int64 (n,).
+            share: Share of the images in their batch; the rest is on other devices.
+
+        Returns:
+            Mean cross-entropy and number of correct predictions, on the device.
         """
         with self.autocast():
             logits = self._network(len(images))(images)
@@ -276,14 +288,17 @@ class Trainer:
             return shown, (logits.argmax(1) == labels).sum()
 
     def _network(self, images: int) -> Callable[[Tensor], Tensor]:
-        """What a batch of so many goes through: a smaller last one would be compiled again."""
+        """Return the network for a batch of `images` images.
+
+        A smaller last batch takes the plain network, as it would be compiled again.
+        """
         if self.averaging is not None:
             return self.averaging
         whole = images == self.config.batch_size
         return self.compiled if self.compiled is not None and whole else self.model
 
     def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The training images of an epoch, in its order and with its augmentation."""
+        """Yield the training batches of an epoch, in its order and with its augmentation."""
         return self.train_batches.shuffled(
             self.config.batch_size,
             self.seeds.order(epoch),
@@ -293,7 +308,7 @@ class Trainer:
         )
 
     def _flip(self, epoch: int) -> Tensor | None:
-        """Which images are mirrored in an epoch; None where each batch draws it."""
+        """Return which images are mirrored in an epoch; None if each batch draws it."""
         if self.config.augment != "alternating" or self.augmentation == "none":
             return None
         images = len(self.train_batches)
@@ -310,13 +325,13 @@ class Trainer:
             )
 
     def _rate(self, step: int) -> float:
-        """The learning rate of a step of this epoch."""
+        """Return the learning rate of a step of this epoch."""
         return learning_rate(self.config, self.epoch * self.steps + step, self.total)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The precision of the trial, for what runs within."""
+        """Return a context manager that applies the precision of the trial."""
         return self.evaluator.autocast()
 
     def synchronise(self) -> None:
-        """Wait until the device has done what it was told, so that a clock can be read."""
+        """Wait until the device has finished all work, so that a clock can be read."""
         devices.synchronise(self.device)
