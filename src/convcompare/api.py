@@ -178,7 +178,7 @@ def compare(
             columns=_columns(columns),
         )
         told = reporter or suitable_reporter()
-        with interruptible(told), openmp.asked(), standard_settings():
+        with interruptible(told), openmp.installed(), standard_settings():
             plan = prepare(request, told)
             return Result(run(plan, told), plan.sources, request.columns)
     finally:

@@ -67,8 +67,8 @@ def _say_examples() -> None:
 def _say_stopped() -> None:
     from .console import show_warning
 
-    if not signals.stop.said:
-        signals.stop.said = True
+    if not signals.stop.reported:
+        signals.stop.reported = True
         try:
             show_warning(signals.TEXT, signals.HINT)
         except Exception:  # what it needs was being imported

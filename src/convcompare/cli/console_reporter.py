@@ -133,4 +133,4 @@ def _epochs(plan: ExperimentPlan) -> str:
 
 def _say_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
     show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", "the same command resumes")
-    signals.stop.said = True
+    signals.stop.reported = True

@@ -1,8 +1,9 @@
-"""How a trial is trained: `TrainConfig` may change the numbers, `Runtime` only the speed.
+"""Configuration of a trial: `TrainConfig` may change the results, `Runtime` only the speed.
 
-A recipe is a named `TrainConfig`. ``report`` is what the student reports used, ``modern`` what the
-field uses today, ``speedrun`` what is made for few epochs on CIFAR-10 (docs/concepts/speedrun.md);
-every field can be set apart (``--lr``, ``--set schedule=cosine``).
+A recipe is a named `TrainConfig`. ``report`` is the configuration of the student reports,
+``modern`` follows current practice, and ``speedrun`` is made for few epochs on CIFAR-10
+(docs/concepts/speedrun.md). Every field can also be set separately (``--lr``, ``--set
+schedule=cosine``).
 """
 
 from __future__ import annotations
@@ -22,46 +23,56 @@ SETTINGS = (
     *("epochs", "batch_size", "lr", "optimizer"),
     *("image_size", "train_images", "val_fraction", "select", "evaluate", "freeze", "devices"),
 )
-"""The settings of a training (`TrainConfig`) that have an option of their own."""
+"""Fields of `TrainConfig` that have an option of their own."""
 TRAINING_PASSES = 3
-"""A training step costs so many forward passes: one, and two for the gradients of weights and
+"""Cost of a training step in forward passes: one, and two for the gradients of weights and
 activations (Hobbhahn and Sevilla 2021, "What's the backward-forward FLOP ratio for neural
 networks?")."""
 NonNegative = Annotated[float, AtLeast(0)]
 LAST_EPOCHS = 5
-"""Epochs at the end of a training that ``evaluate`` ``last`` measures on the test images: those
-whose mean is the score of a comparison (`comparison.score`)."""
+"""Number of final epochs that ``evaluate`` ``last`` evaluates on the test images: those whose mean
+is the score of a comparison (`comparison.score`)."""
 OF_EVERY_EPOCH = ("accuracy-area", "convergence", "epochs-to")
-"""Columns and figures of verdicts that are read from the test accuracy after every epoch."""
+"""Columns and figures of verdicts that need the test accuracy after every epoch."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that may change the numbers of a trial, but the network, the data and the seed.
+    """Everything that may change the results of a trial, except the network, the data and the seed.
 
-    ``schedule`` is a function of the step: ``constant``, ``cosine`` (to zero), ``one-cycle``
-    (linear warm-up over the first 30 % of the steps, then linear to zero; Smith and Topin 2017,
-    arXiv:1708.07120) or ``triangle`` (linear from 20 % of its peak over the first 10 % of the
-    steps, then linear to zero; after arXiv:2404.00498); `lr` is its highest value. ``augment`` asks
-    for what the data allows: shifts by up to 1/8 of the side, and mirror images where they keep the
-    class; ``alternating`` shifts by up to 1/16 and mirrors each image every other epoch. ``muon``
-    turns convolutions by `lr` a step and trains all else by ``other_lr`` (`lr` where it is none).
-    ``tta`` measures the test accuracy also by several views of each image, beside the plain one.
-    ``image_size`` is the side that images are resized to on the device, for networks that need more
-    pixels. ``precision`` is the type of matrix products and convolutions; weights and optimizer are
-    always float32.
-    ``steps`` ends the training after so many, within its last epoch; schedules end with it.
-    ``train_images`` cuts the training split to so many images, equally many of each class as far as
-    the class has them, drawn by the seed: fewer of them are a part of more. ``val_fraction`` of the
-    training images, of each class alike, are held out: they choose the
-    epoch whose figures count where ``select`` is ``best``; else it is the last.
-    ``evaluate`` ``last`` measures the test images after the last `LAST_EPOCHS` epochs alone, and
-    after each that is the best so far where one is selected; it changes no weights.
-    ``freeze`` is a regular expression: parameters in whose names it is found do not train. The
-    running statistics of BatchNorm are none, and move with every step of the training.
-    ``devices`` train one network together, each on its part of every batch: `batch_size` is that of
-    the whole batch and `lr` stays what it is. The order of summation and BatchNorm, which sees one
-    part at a time, change the numbers.
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step, over all devices.
+        optimizer: Optimizer. ``muon`` updates convolutions with `lr` and all other parameters with
+            `other_lr`.
+        lr: Highest learning rate of the schedule.
+        schedule: Learning rate as a function of the step: ``constant``, ``cosine`` (to zero),
+            ``one-cycle`` (linear warm-up over the first 30 % of the steps, then linear to zero;
+            Smith and Topin 2017, arXiv:1708.07120) or ``triangle`` (linear from 20 % of its peak
+            over the first 10 % of the steps, then linear to zero; after arXiv:2404.00498).
+        augment: Whether training images are augmented as the data set allows: shifts by up to 1/8
+            of the side, and mirror images if they keep the class. ``alternating`` shifts by up to
+            1/16 and mirrors each image every other epoch.
+        image_size: Side in pixels to which images are resized on the device, for networks that need
+            larger ones.
+        precision: Type of matrix products and convolutions; weights and optimizer are always
+            float32.
+        val_fraction: Share of the training images of each class that is held out.
+        select: Epoch whose figures count: ``last``, or ``best`` on the held-out images.
+        other_lr: Learning rate of ``muon`` for parameters that are not convolutions; `lr` if None.
+        tta: Whether the test accuracy is also measured with test-time augmentation.
+        devices: Number of devices that train one network together, each on its part of every batch;
+            `lr` is not scaled. The order of summation and BatchNorm, which sees one part at a time,
+            change the results.
+        train_images: Number of training images, equally many of each class as far as the class has
+            them, drawn by the seed; a smaller subset is part of a larger one.
+        steps: Number of steps after which training ends, within its last epoch; schedules end with
+            it.
+        freeze: Regular expression; parameters whose names contain a match are not trained. The
+            running statistics of BatchNorm are not parameters and are still updated.
+        evaluate: ``every``, or ``last`` to evaluate the test images only after the last
+            `LAST_EPOCHS` epochs, and after each that is the best so far if `select` is ``best``.
+            Weights do not depend on it.
     """
 
     epochs: Count = 5
@@ -86,7 +97,11 @@ class TrainConfig:
     evaluate: Literal["every", "last"] = "every"
 
     def replace(self, settings: Mapping[str, str]) -> TrainConfig:
-        """This configuration with some fields set from text; UsageError names what is wrong."""
+        """Return this configuration with some fields set from text.
+
+        Raises:
+            UsageError: for an unknown or invalid setting, or settings that cannot be combined.
+        """
         options = options_of(TrainConfig)
         values = dataclasses.asdict(self)
         for name, text in settings.items():
@@ -125,15 +140,15 @@ class TrainConfig:
         return config
 
     def identity(self) -> dict[str, Any]:
-        """What a trial's id is made of: settings that came later count where they do something."""
+        """Return the fields for the trial's id; newer fields only if they have an effect."""
         does = {name: value for name, value in vars(self).items() if value != LATER.get(name, ...)}
         if self.epochs <= LAST_EPOCHS:
-            does.pop("evaluate", None)  # they are all of its epochs
+            does.pop("evaluate", None)  # the last epochs are all of them
         return does
 
 
 def _option(setting: str) -> str:
-    """Its option as a shell spells it; its name if it has none of its own."""
+    """Return the option of a setting as spelt in a shell; its name if it has no option."""
     return f"--{setting.replace('_', '-')}" if setting in SETTINGS else setting
 
 
@@ -158,7 +173,7 @@ LATER: Mapping[str, Any] = {
     "freeze": None,
     "evaluate": "every",
 }
-"""Settings that older records do not have, with the value that changes nothing."""
+"""Settings that older records lack, with the value that has no effect."""
 
 RECIPES: Mapping[str, TrainConfig] = {
     "report": TrainConfig(),
@@ -188,16 +203,20 @@ RECIPES: Mapping[str, TrainConfig] = {
 
 
 def recipe(name: str) -> TrainConfig:
-    """The configuration of a named recipe."""
+    """Return the configuration of a recipe.
+
+    Raises:
+        UsageError: if there is no recipe of that name.
+    """
     hint = f"recipes: {', '.join(RECIPES)}"
     return RECIPES[one_of(tuple(RECIPES), name, f"there is no recipe {quote(name)}", hint)]
 
 
 def recipe_name(config: TrainConfig) -> str:
-    """The recipe that `config` follows, with the settings in which it differs from it.
+    """Return the closest recipe to `config`, with the settings that differ.
 
-    Epochs, steps, precision, devices, the size of the images and when the test images are evaluated
-    are not part of a recipe's name.
+    Epochs, steps, precision, devices, image size and evaluation of the test images are not part of
+    a recipe's name.
     """
     apart = ("epochs", "steps", "precision", "image_size", "devices", "evaluate")
     described = {}
@@ -213,31 +232,31 @@ def recipe_name(config: TrainConfig) -> str:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how fast a trial runs: none of it is part of a trial's identity."""
+    """Where and how fast a trial runs; nothing of it is part of a trial's identity."""
 
     device: str = "cpu"
     threads: int = 1
     reason: str = ""
-    """Why this device was chosen, in words."""
+    """Why this device was chosen."""
     jobs: int = 1
-    """Trials that run at a time."""
+    """Parallel trials."""
     job_threads: int | None = None
-    """Threads of each of several; `threads` are those of a trial that has the machine alone."""
+    """Threads per parallel trial; `threads` is for a trial that has the machine to itself."""
     commands: int = 1
-    """Commands that may run trials on the machine at a time, each so many."""
+    """Number of commands that may run trials on the machine at a time, `jobs` each."""
     address: str | None = None
-    """Of the Ray cluster that runs the trials; None for one of this command's own."""
+    """Address of the Ray cluster that runs the trials; None for one that the command starts."""
     gpu_share: float = 1.0
-    """The part of a GPU that a trial asks such a cluster for."""
+    """Share of a GPU per trial on such a cluster."""
     devices: int = 1
-    """Devices that train a network together; `threads` are those of each of their processes."""
+    """Devices that train a network together; each of their processes has `threads` threads."""
     fitted: bool = False
-    """Whether a network too small for so many `threads` takes fewer."""
+    """Whether a network that is too small for all `threads` takes fewer."""
     compile: Compile = "auto"
-    """Whether ``torch.compile`` is used: ``auto`` where a few steps show that it pays."""
+    """Whether ``torch.compile`` is used; ``auto`` decides by timing a few steps."""
     weights: bool = True
     """Whether the final weights are kept, wherever the trial runs."""
 
     def of_a_job(self) -> Runtime:
-        """The runtime of each of the trials that run at a time."""
+        """Return the runtime of each of several parallel trials."""
         return dataclasses.replace(self, threads=self.job_threads or self.threads)

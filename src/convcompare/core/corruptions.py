@@ -1,4 +1,4 @@
-"""Which kinds of damage to images there are, and what each is at each severity."""
+"""Registered kinds of damage to images and their severities."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from .errors import UsageError, one_of, quote
 from .registry import Entry, register
 
 IMAGES = 2_000
-"""Test images on which networks are measured, if there are as many."""
+"""Maximum number of test images on which robustness is measured."""
 
 FIGURES = ("robustness", "consistency", "shift-consistency")
-"""Columns and figures of verdicts that are measured on damaged images; of the first two there is
-one of each kind of damage too: ``robustness=blur``."""
+"""Columns and figures of verdicts that need predictions on damaged images; the first two also exist
+for one kind of damage: ``robustness=blur``."""
 
 
 @dataclass(frozen=True)
 class Corruption:
-    """A kind of damage.
+    """A kind of damage to images.
 
-    ``levels`` are what it is at each severity, from 1 on, in ``unit``. ``definition`` changes with
-    what it does to an image, so that what was measured under another one is not mixed up with it.
+    Attributes:
+        name: Name in the registry.
+        summary: First line of its docstring.
+        levels: Strength at each severity, from 1 on, in `unit`.
+        unit: Unit of `levels`.
+        definition: Changes whenever the damage does, so that measurements of different versions are
+            not mixed.
+        function: Damages images.
     """
 
     name: str
@@ -34,22 +40,26 @@ class Corruption:
 
     @property
     def severities(self) -> range:
-        """From 1 on."""
+        """Severities, from 1 on."""
         return range(1, len(self.levels) + 1)
 
 
 def on_damaged_images(names: Iterable[str]) -> bool:
-    """Whether one of these columns or figures is measured on damaged images."""
+    """Return whether one of these columns or figures is measured on damaged images."""
     return any(name.partition("=")[0] in FIGURES for name in names)
 
 
 def corruptions() -> list[Corruption]:
-    """All that are registered, by name."""
+    """Return all registered corruptions, by name."""
     return [_of_entry(entry) for entry in register.corruption]
 
 
 def corruption(name: str) -> Corruption:
-    """That of a name; UsageError if there is none."""
+    """Return the corruption of a name.
+
+    Raises:
+        UsageError: if there is none.
+    """
     known = [entry.name for entry in register.corruption]
     hint = f"corruptions: {', '.join(known)}"
     found = one_of(known, name, f"there is no corruption {quote(name)}", hint)

@@ -1,4 +1,4 @@
-"""Times as people type them: ``90``, ``90s``, ``30m``, ``2h``."""
+"""Durations as typed: ``90``, ``90s``, ``30m``, ``2h``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FACTORS = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds, above 0 and finite; None for a text that is no such time."""
+    """Return a duration in seconds, positive and finite; None if the text is not one."""
     factor = FACTORS.get(text[-1:])
     try:
         seconds = float(text[:-1] if factor else text) * (factor or 1)

@@ -1,6 +1,6 @@
-"""How a trial failed, in one line; trials that do not fit in memory, and what helps.
+"""One-line descriptions of how a trial failed, and detection of memory exhaustion.
 
-Nothing is made smaller so that it fits: another batch would be another trial.
+Nothing is reduced to fit in memory: another batch size would be another trial.
 """
 
 from __future__ import annotations
@@ -11,47 +11,47 @@ import traceback
 from pathlib import Path
 
 WORDS = "out of memory"
-"""How the message of such a trial begins."""
+"""Start of the message of a trial that ran out of memory."""
 HINT = "a smaller `--batch-size`, fewer `--jobs`, or a machine with more memory"
 SIGKILL = 9
 HIGHEST_RATE = 0.1
-"""The highest learning rate of a hint: that of ResNets with SGD (arXiv:1512.03385)."""
-_SAID = re.compile(
+"""Highest learning rate that a hint suggests: that of ResNets with SGD (arXiv:1512.03385)."""
+_MESSAGES = re.compile(
     "DefaultCPUAllocator|can't allocate memory|not enough memory|out of memory|bad_alloc|"
     "ALLOC_FAILED|Cannot allocate memory",
     re.IGNORECASE,
 )
-"""By the RuntimeError of torch's allocators and of the libraries below them, and by OSError."""
-_ASKED = re.compile(r"tried to allocate (\d+ bytes|[\d.,]+ ?[KMGT]?i?B)", re.IGNORECASE)
+"""Texts in a RuntimeError of torch's allocators and the libraries below them, or in an OSError."""
+_ALLOCATION = re.compile(r"tried to allocate (\d+ bytes|[\d.,]+ ?[KMGT]?i?B)", re.IGNORECASE)
 
 
 def lower_rate(lr: float) -> str:
-    """The hint to train at a tenth of a learning rate, at `HIGHEST_RATE` at most."""
+    """Return the hint to train at a tenth of a learning rate, and at most at `HIGHEST_RATE`."""
     return f"a lower learning rate: `--lr {min(lr / 10, HIGHEST_RATE):g}`"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there was no memory left, on whichever device."""
+    """Return whether an error means that memory ran out, on any device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    return isinstance(error, RuntimeError | OSError) and bool(_SAID.search(str(error)))
+    return isinstance(error, RuntimeError | OSError) and bool(_MESSAGES.search(str(error)))
 
 
 def in_words(error: BaseException) -> str:
-    """``out of memory``, with how much was asked for at last where the error says it."""
-    asked = _ASKED.search(str(error))
-    if not asked:
+    """Return ``out of memory``, with the size of the failed allocation if the error has it."""
+    found = _ALLOCATION.search(str(error))
+    if not found:
         return WORDS
-    amount = asked[1]
+    amount = found[1]
     if amount.endswith(" bytes"):
         amount = f"{int(amount.removesuffix(' bytes')) / 2**30:,.2f} GiB"
     return f"{WORDS} (tried to allocate {amount})"
 
 
 def reason(error: BaseException) -> str:
-    """Kind, first line and place of an error from somebody else's code, in one line.
+    """Return type, first line and place of an error in user code, as one line.
 
-    Where memory ran out that is said, and how much was asked for.
+    If memory ran out, return that, with the size of the failed allocation.
     """
     if is_out_of_memory(error):
         return in_words(error)
@@ -70,14 +70,14 @@ def reason(error: BaseException) -> str:
 
 
 class OomKillDetector:
-    """The system's killer of processes, as Linux counts its victims."""
+    """Detects processes that Linux killed for lack of memory, from the kernel's counter."""
 
     def __init__(self) -> None:
         self.known = _victims()
-        """Victims that are accounted for."""
+        """Number of kills that are accounted for."""
 
-    def struck(self, exit_code: int) -> bool:
-        """Whether a process that ended so was a victim; each is asked about once."""
+    def was_killed(self, exit_code: int) -> bool:
+        """Return whether a process with this exit code was killed so; call once per process."""
         now = _victims()
         if exit_code != -SIGKILL or now is None or self.known is None or now <= self.known:
             return False
@@ -86,7 +86,7 @@ class OomKillDetector:
 
 
 def _victims() -> int | None:
-    """How many processes Linux has killed for want of memory; None where that is not known."""
+    """Return the number of processes that Linux has killed for lack of memory; None if unknown."""
     try:
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
     except OSError:

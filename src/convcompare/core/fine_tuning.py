@@ -1,4 +1,4 @@
-"""What a network begins with, and what of it stays as it is: parts of a run's record."""
+"""Initial weights and frozen parameters of a network, as parts of a run's record."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from .errors import listed
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Weights of a file that a network begins with.
+    """Weights from a file with which a network starts.
 
-    ``source`` is where the file is from: a repository of the hub with the name of the file, a URL
-    or a path; ``sha256`` is that of its bytes. ``left_out`` names the parameters of the network
-    that begin as a fresh network's do, ``adapted`` those that were converted to other channels,
-    ``unused`` the entries of the file that have no place in the network.
+    Attributes:
+        source: Repository of the Hugging Face hub with the name of the file, URL or path.
+        sha256: SHA-256 of the file.
+        left_out: Parameters of the network that are initialised as in a new one.
+        adapted: Parameters that were converted to another number of channels.
+        unused: Entries of the file that do not belong to the network.
     """
 
     source: str
@@ -25,21 +27,24 @@ class InitialWeights:
 
     @property
     def words(self) -> str:
-        """Where they are from, and what of the network they are not for."""
-        said = [f"weights of {self.source} (SHA-256 {self.sha256[:12]})"]
-        said += [f"new: {listed(self.left_out)}"] if self.left_out else []
-        said += [f"converted to other channels: {listed(self.adapted)}"] if self.adapted else []
-        said += [f"not used: {listed(self.unused)}"] if self.unused else []
-        return "; ".join(said)
+        """Source of the weights, and the parameters that they do not cover."""
+        parts = [f"weights of {self.source} (SHA-256 {self.sha256[:12]})"]
+        parts += [f"new: {listed(self.left_out)}"] if self.left_out else []
+        parts += [f"converted to other channels: {listed(self.adapted)}"] if self.adapted else []
+        parts += [f"not used: {listed(self.unused)}"] if self.unused else []
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """The part of a network that a training leaves as it is.
+    """The frozen part of a network.
 
-    ``tensors`` of all ``of_tensors`` named parameters are frozen, with ``parameters`` elements.
-    ``updated_norms`` is the number of modules whose parameters are all frozen and whose running
-    statistics a training still updates, as torch does.
+    Attributes:
+        tensors: Number of frozen parameter tensors.
+        of_tensors: Number of all named parameter tensors.
+        parameters: Number of elements of the frozen tensors.
+        updated_norms: Number of modules whose parameters are all frozen and whose running
+            statistics training still updates, as torch does.
     """
 
     tensors: int
@@ -49,14 +54,14 @@ class Frozen:
 
     @property
     def words(self) -> str:
-        """What is frozen, in words."""
-        said = (
+        """Description of what is frozen."""
+        text = (
             f"{self.tensors} of {self.of_tensors} parameter tensors frozen "
             f"({self.parameters:,} parameters)"
         )
         if not self.updated_norms:
-            return said
+            return text
         layers = "layer" if self.updated_norms == 1 else "layers"
         return (
-            f"{said}; the running statistics of {self.updated_norms} frozen {layers} still change"
+            f"{text}; the running statistics of {self.updated_norms} frozen {layers} still change"
         )

@@ -1,4 +1,4 @@
-"""One formatter for each kind of quantity, used by every table, message and plot."""
+"""One formatter per kind of quantity, used by every table, message and plot."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Iterable
 
 _NO_BREAK = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
-"""The space within a figure: between a number and its margin or its unit."""
+"""Space within a figure: between a number and its margin or its unit."""
 
 
 def seconds(value: float) -> str:
-    """A duration for people: ``0.41 s``, ``12.3 s``, ``4:05``, ``1:02:09``."""
+    """Format a duration: ``0.41 s``, ``12.3 s``, ``4:05``, ``1:02:09``."""
     if not math.isfinite(value):
         return "–"
     if value < 10:
@@ -23,14 +23,14 @@ def seconds(value: float) -> str:
 
 
 def clock(value: float) -> str:
-    """A running duration in whole seconds: ``0:07``, ``4:05``, ``1:02:09``."""
+    """Format a duration in whole seconds: ``0:07``, ``4:05``, ``1:02:09``."""
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def about_seconds(value: float) -> str:
-    """An estimate, without digits it does not have: ``20 s``, ``4 min``, ``2.5 h``."""
+    """Format an estimated duration without spurious digits: ``20 s``, ``4 min``, ``2.5 h``."""
     if value < 1:
         return "1 s"
     if value < 90:
@@ -41,33 +41,33 @@ def about_seconds(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """A whole number with thousands separated by commas."""
+    """Format a whole number with thousands separated by commas."""
     return f"{value:,}"
 
 
 def several(number: int, noun: str) -> str:
-    """A number of things: ``1 run``, ``1,200 runs``."""
+    """Format a number of things: ``1 run``, ``1,200 runs``."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def span(low: int, high: int) -> str:
-    """The numbers from one to another: ``3 to 20``, and ``3`` where both are the same."""
+    """Format a range of numbers: ``3 to 20``; ``3`` if both ends are equal."""
     return f"{count(low)} to {count(high)}" if low < high else count(high)
 
 
 def series(parts: Iterable[str]) -> str:
-    """Parts of a sentence in a row: ``a``, ``a and b``, ``a, b and c``; empty if there are none."""
+    """Join parts of a sentence: ``a``, ``a and b``, ``a, b and c``; empty if there are none."""
     *before, last = [*parts] or [""]
     return f"{', '.join(before)} and {last}" if before else last
 
 
 def epochs(value: float) -> str:
-    """Passes over the training images: ``15``, and ``12.4`` where the last was cut short."""
+    """Format a number of epochs: ``15``; ``12.4`` if the last was cut short."""
     return count(round(value)) if value == round(value) else three_digits(value)
 
 
 def large(value: float) -> str:
-    """A count with an SI prefix and three digits: ``812 k``, ``3.42 M``, ``1.81 G``."""
+    """Format a count with an SI prefix and three digits: ``812 k``, ``3.42 M``, ``1.81 G``."""
     for factor, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor * 0.9995:
             return f"{three_digits(value / factor)} {prefix}"
@@ -75,7 +75,7 @@ def large(value: float) -> str:
 
 
 def size(value: float) -> str:
-    """Bytes in decimal units: ``980 B``, ``2.1 MB``."""
+    """Format bytes in decimal units: ``980 B``, ``2.1 MB``."""
     for factor, prefix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if value >= factor * 0.9995:
             return f"{three_digits(value / factor)} {prefix}"
@@ -83,35 +83,38 @@ def size(value: float) -> str:
 
 
 def three_digits(value: float) -> str:
-    """At least three digits, and never an exponent: ``0.999``, ``12.4``, ``1,234``."""
+    """Format a number with three significant digits, or as a whole number: ``12.4``, ``1,234``."""
     return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def fraction(value: float) -> str:
-    """A fraction or a loss as the reports print it, with four decimals: ``0.9784``, ``5.8e+31``."""
+    """Format a fraction or a loss with four decimals, as in the reports: ``0.9784``.
+
+    Very large losses have an exponent: ``5.8e+31``.
+    """
     return signed(f"{value:.1e}" if 100_000 <= abs(value) < math.inf else f"{value:.4f}")
 
 
 def percent(value: float) -> str:
-    """A fraction as a percentage with two decimals, for running text."""
+    """Format a fraction as a percentage with two decimals, for running text."""
     return f"{100 * value:.2f} %"
 
 
 def whole_percent(value: float) -> str:
-    """A fraction as a percentage without decimals; halves go up."""
+    """Format a fraction as a percentage without decimals; halves are rounded up."""
     return f"{int(100 * value + 0.5)} %"
 
 
 def no_break(text: str) -> str:
-    """The text with no-break spaces between numbers and their margins or units."""
+    """Return the text with no-break spaces between numbers and their margins or units."""
     return _NO_BREAK.sub("\u00a0", text)
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """A text in lines of at most `width` cells of a terminal, those behind the first indented.
+    """Wrap a text to lines of at most `width` terminal cells; lines after the first are indented.
 
-    No figure is torn from its margin or its unit, and no option at its hyphens. A word that is
-    longer than a line is.
+    Figures stay together with their margin and unit, and options are not broken at hyphens. A word
+    longer than a line is broken.
     """
     lines = [""]
     for word in no_break(text).split(" "):
@@ -129,7 +132,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def cells(text: str) -> int:
-    """The cells of a terminal that a text takes: two a wide character, none a combining one."""
+    """Return the width of a text in terminal cells: 2 per wide character, 0 per combining one."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text
@@ -137,12 +140,12 @@ def cells(text: str) -> int:
 
 
 def plus_minus(value: float, half: float | None) -> str:
-    """A value with its margin, in the digits that the margin has: ``1.24 ± 0.15``, ``0.8 ± 0.4``.
+    """Format a value with its margin, in the digits of the margin: ``1.24 ± 0.15``, ``0.8 ± 0.4``.
 
-    Two digits of the margin where it begins with 10 to 35, else one, as the Particle Data Group
-    rounds (doi:10.1103/PhysRevD.110.030001, §5.3); one more where both would round to the same, so
-    that it can be seen whether zero is within. Four decimals at most: ``0.0023 ± <0.0001``.
-    Without a margin ``204.9``, ``8.12``, ``0.102``.
+    The margin has two digits if it starts with 10 to 35, otherwise one, as in the rounding rules of
+    the Particle Data Group (doi:10.1103/PhysRevD.110.030001, §5.3). Both get one more digit if they
+    would round to the same number, so that the reader can see whether zero is inside. At most four
+    decimals: ``0.0023 ± <0.0001``. Without a margin ``204.9``, ``8.12``, ``0.102``.
     """
     if half is None or half <= 0 or not math.isfinite(half):
         return signed(f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}")
@@ -154,14 +157,14 @@ def plus_minus(value: float, half: float | None) -> str:
 
 
 def minus(text: str) -> str:
-    """A number with the minus sign of print, which is as wide as a plus."""
+    """Replace hyphens by the typographic minus sign, which is as wide as a plus."""
     return text.replace("-", "−")
 
 
 def signed(text: str, plus: bool = False) -> str:
-    """A text that begins with a number, with the minus sign of print, or with a `plus`.
+    """Format a text that starts with a number with a typographic minus sign, or with a `plus`.
 
-    An exponent keeps its hyphen, and a number of zeros alone gets no plus and loses its minus.
+    A hyphen in an exponent stays. A number of zeros only gets no sign.
     """
     unsigned = text.lstrip("+-−")
     if set(unsigned.partition(" ")[0]) <= set("0.,"):
@@ -170,7 +173,7 @@ def signed(text: str, plus: bool = False) -> str:
 
 
 def decimals(half: float) -> int:
-    """How many decimals a value with this margin deserves, 0 to 4; two where there is no margin."""
+    """Return the number of decimals, 0 to 4, for a value with this margin; 2 without a margin."""
     if half <= 0 or not math.isfinite(half):
         return 2
     exponent = math.floor(math.log10(half))
@@ -179,7 +182,7 @@ def decimals(half: float) -> int:
 
 
 def time_unit(value: float) -> tuple[float, str]:
-    """Seconds in a unit that fits a duration, and its symbol: for the axis of a figure."""
+    """Return a unit in seconds and its symbol that fit a duration, for the axis of a figure."""
     for length, symbol in ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms")):
         if value >= (3 if length > 1 else 1) * length:
             return length, symbol

@@ -1,4 +1,4 @@
-"""How much memory the machine has, and when Python looks for what it can free."""
+"""Physical memory of the machine, and suspension of Python's garbage collector."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 UNKNOWN = 16 << 30
-"""Bytes of memory of a machine that does not tell."""
+"""Bytes of memory that are assumed if the system does not report them."""
 
 
 def physical_memory() -> int:
-    """The bytes of memory of this machine; UNKNOWN if the system does not tell."""
+    """Return the bytes of memory of this machine; UNKNOWN if the system does not report them."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -21,8 +21,10 @@ def physical_memory() -> int:
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Within it Python does not search for cycles: while many records are read it would find none,
-    again and again."""
+    """Suspend garbage collection within the block.
+
+    While many records are read, it would search repeatedly and find nothing.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

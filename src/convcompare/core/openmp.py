@@ -1,10 +1,10 @@
-"""How long a thread of torch's holds its core while it waits for work.
+"""Time for which OpenMP threads of torch spin while they wait for work.
 
-torch's threads meet after every operation, and whoever is early spins. Where another program takes
-a core, the others spin for what it was given, again and again, and a training can become several
-times as slow as its share of the cores. They are asked to sleep after a tenth of what OpenMP has
-them spin: long enough for what Python does between two operations, short beside the turn of another
-program (docs/benchmarks.md).
+The threads synchronise after every operation, and those that arrive early spin. If another program
+takes a core, the other threads spin for its whole time slice, repeatedly, and a training can become
+several times slower than its share of the cores. Threads therefore sleep after a tenth of OpenMP's
+default spin count: long enough for Python's work between two operations, short compared with a time
+slice (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from contextlib import contextmanager
 
 SPINS = "30000"
 CHOSEN = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-"""Whoever has set one of these has chosen."""
+"""Environment variables with which the user may have chosen otherwise."""
 
 
 @contextmanager
-def asked() -> Iterator[None]:
-    """The same for as long as a call takes; the environment is put back."""
+def installed() -> Iterator[None]:
+    """Apply `install` within the block, then restore the environment."""
     had = os.environ.get(CHOSEN[0])
     install()
     try:
@@ -31,10 +31,10 @@ def asked() -> Iterator[None]:
 
 
 def install() -> None:
-    """Ask OpenMP so, in this process and those that it starts; before torch is imported.
+    """Set the spin count for this process and those that it starts; call before torch is imported.
 
-    It reads the environment as it is loaded, and never again. Elsewhere than with GNU's OpenMP,
-    which torch brings on Linux, this does nothing.
+    OpenMP reads the environment only when it is loaded. Only GNU's OpenMP, which torch uses on
+    Linux, is affected.
     """
     if not any(name in os.environ for name in CHOSEN):
         os.environ["GOMP_SPINCOUNT"] = SPINS

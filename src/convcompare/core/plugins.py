@@ -1,4 +1,4 @@
-"""Packages that add entries to the registries: how they are loaded, what identifies their code."""
+"""Packages that add registry entries: loading them, and hashing their code."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "convcompare.plugins"
-"""The group of the entry points. Each names a module, which registers as it is imported."""
+"""Entry point group. Each entry point names a module that registers entries when imported."""
 _PACKAGE = Path(__file__).parents[1]
 
 
 _left_out: set[str] = set()
-"""Entry points that are known not to load, by module."""
+"""Modules of entry points that do not load and are skipped."""
 
 
 def load_plugins() -> None:
-    """Import the module of every entry point that is not left out.
+    """Import the module of every entry point that is not skipped.
 
-    Raises UsageError, which names the entry point and its package, if one does not import.
+    Raises:
+        UsageError: if one cannot be imported; names the entry point and its package.
     """
     for point in _points():
         if point.value not in _left_out:
@@ -35,9 +36,9 @@ def load_plugins() -> None:
 
 
 def leave_out_broken() -> dict[str, UsageError | None]:
-    """Import the module of every entry point: by its value, why it does not load, or None.
+    """Import the module of every entry point, and return for each module its error or None.
 
-    Those that do not load are left out from now on.
+    Those with an error are skipped from then on.
     """
     found: dict[str, UsageError | None] = {}
     for point in _points():
@@ -69,16 +70,19 @@ def _load(point: EntryPoint) -> None:
 
 
 def module_of(function: Callable[..., Any]) -> str:
-    """The name of the module that defines a function or a class."""
+    """Return the name of the module that defines a function or class."""
     return str(getattr(function, "__module__", ""))
 
 
 def code_sha256(function: Callable[..., Any]) -> str | None:
-    """SHA-256, in hex, of the file that defines a function or a class.
+    """Return the SHA-256, in hex, of the file that defines a function or class.
 
-    If the function wraps another one, the files of both count. None for what convcompare itself
-    defines. Files that the defining file imports do not count. Raises OSError if no file defines
-    the function, TypeError for an object that is neither a function nor a class.
+    If the function wraps others, their files are hashed, too; files that these import are not. None
+    for code of this package.
+
+    Raises:
+        OSError: if no file defines the function.
+        TypeError: for an object that is neither a function nor a class.
     """
     files = [file for file in _files(function) if not Path(file).is_relative_to(_PACKAGE)]
     if not files:
@@ -87,7 +91,7 @@ def code_sha256(function: Callable[..., Any]) -> str | None:
 
 
 def _files(function: Callable[..., Any]) -> Iterator[str]:
-    """The file of a function and those of the functions that it wraps (`functools.wraps`)."""
+    """Yield the file of a function and those of the functions that it wraps (`functools.wraps`)."""
     wrapped: Any = function
     while wrapped is not None:
         yield inspect.getsourcefile(wrapped) or ""

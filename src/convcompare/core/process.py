@@ -1,8 +1,8 @@
-"""Which process this is, and whether another one of this machine still runs.
+"""Identity of this process, and whether other processes of this machine still run.
 
-A number of a process is given again after it; with the time at which it started it is not. A host
-is named by what changes when it starts anew and by its own list of processes, so that two
-containers, or a machine before and after a power failure, are different hosts.
+Systems reuse process ids, but not together with the start time. The identity of a host includes its
+boot and its process namespace, so two containers, or a machine before and after a power failure,
+are different hosts.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from typing import Any
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/pid")
 _PARENT, _START_TIME = 1, 19
-"""Places in /proc/PID/stat, behind the name of the program."""
+"""Indices of the fields in /proc/PID/stat after the name of the program."""
 _QUERY, _DENIED, _STILL_ACTIVE = 0x1000, 5, 259
-"""Of Windows: the right PROCESS_QUERY_LIMITED_INFORMATION, an error, an exit code."""
+"""Windows: the access right PROCESS_QUERY_LIMITED_INFORMATION, an error code, an exit code."""
 
 _PACKAGES = Path(__file__).parents[2]
 _START = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
 
 
 def python_arguments(module: str) -> tuple[str, ...]:
-    """Arguments for a Python interpreter that runs `main` of a module of this package.
+    """Return arguments for a Python interpreter that run `main` of a module of this package.
 
-    With ``-P``: a file of the user's folder must not stand in for a module of the library. What
-    follows them is ``sys.argv[2:]`` of the module.
+    ``-P`` keeps files in the user's folder from replacing modules of the standard library.
+    Arguments that follow are ``sys.argv[2:]`` of the module.
     """
     return ("-P", "-c", _START.format(module=module), str(_PACKAGES))
 
 
 def python_command(module: str) -> tuple[str, ...]:
-    """The command that runs `main` of a module of this package in a process of its own."""
+    """Return the command that runs `main` of a module of this package in a new process."""
     return (sys.executable, *python_arguments(module))
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -50,7 +50,7 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Process:
-    """A process of a host. ``started`` is in ticks since the host started, -1 where unknown."""
+    """A process of a host; `started` is in clock ticks since the host started, or -1 if unknown."""
 
     host: str
     pid: int
@@ -63,7 +63,7 @@ class Process:
 
     @property
     def dead(self) -> bool:
-        """Whether it is known to have ended: of another host nothing is known."""
+        """Whether it is known to have ended; False for a process of another host."""
         if not self.here:
             return False
         now = start_of(self.pid)
@@ -71,7 +71,7 @@ class Process:
 
 
 def this() -> Process:
-    """This process."""
+    """Return this process."""
     pid = os.getpid()
     started = start_of(pid)
     return Process(host(), pid, -1 if started is None else started)
@@ -79,17 +79,17 @@ def this() -> Process:
 
 @lru_cache
 def host() -> str:
-    """Sixteen hex digits that name this host, since it started, and its list of processes."""
+    """Return 16 hex digits that identify this host since its start, and its process namespace."""
     import socket
 
     parts = [socket.gethostname()]
-    with suppress(OSError):  # outside Linux the name has to do
+    with suppress(OSError):  # outside Linux only the name is used
         parts += [_BOOT.read_text(encoding="ascii").strip(), str(_NAMESPACE.readlink())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def start_of(pid: int) -> int | None:
-    """When a process of this host started; None where there is none, -1 where it is not known."""
+    """Return when a process of this host started; None if there is none, -1 if it is unknown."""
     try:
         fields = _fields(Path(f"/proc/{pid}"))
     except OSError:
@@ -98,10 +98,10 @@ def start_of(pid: int) -> int | None:
 
 
 def descendants(pid: int) -> list[int]:
-    """The processes that one has started, and those that they have, where the system tells.
+    """Return the direct and indirect child processes of a process; empty outside Linux.
 
-    Each process names its parent. The list of a thread's children, which Linux has too, may lack
-    some while others end.
+    They are found by the parent of each process. Linux also lists the children of a thread, but
+    that list may be incomplete while processes end.
     """
     started: dict[int, list[int]] = {}
     with suppress(FileNotFoundError):  # outside Linux
@@ -120,13 +120,13 @@ def descendants(pid: int) -> list[int]:
 
 
 def _fields(folder: Path) -> list[str]:
-    """Fields of /proc/PID/stat, those behind the name of the program."""
+    """Return the fields of /proc/PID/stat after the name of the program."""
     stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
     return stat.rpartition(")")[2].split()
 
 
 def exists(pid: int) -> bool:
-    """Whether there is a process of that number on this host."""
+    """Return whether a process with this id exists on this host."""
     if os.name == "nt":
         return _exists_on_windows(pid)
     try:
@@ -139,10 +139,10 @@ def exists(pid: int) -> bool:
 
 
 def _exists_on_windows(pid: int) -> bool:
-    """The same by its handle: there `os.kill` ends a process whatever the signal."""
+    """Query the process by its handle; on Windows `os.kill` would end it whatever the signal."""
     import ctypes
 
-    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009  # not in other systems' types
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009  # typed on Windows only
     handle = kernel.OpenProcess(_QUERY, False, pid)
     if not handle:
         return bool(kernel.GetLastError() == _DENIED)

@@ -1,4 +1,4 @@
-"""The options of a shell in a text, as arguments of a call in Python."""
+"""Converts shell options in a text to arguments of a Python call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 _FLAGS = {"all_pairs", "until_clear", "fresh", "weights", "dry_run"}
 _LISTS = {"columns", "lr_grid"}
 _NUMBER = re.compile(r"-?[\d.]+(e-?\d+)?|[A-Z…]+")
-"""A number, or a word for a value that the reader chooses."""
+"""A number, or a placeholder in capitals."""
 
 
 def in_python(text: str) -> str:
-    """A text with the options of a shell in it, these as Python writes them.
+    """Return a text with its shell options converted to Python arguments.
 
     ```--seeds 5``` becomes ```seeds=5```, ```--device cpu``` becomes ```device="cpu"``` and
     ```--fresh``` becomes ```fresh=True```. Whole commands stay, such as ```convcompare runs --model
@@ -28,7 +28,7 @@ def _spelled(found: re.Match[str]) -> str:
 
 
 def _arguments(words: str) -> str:
-    """Options as they are typed, as arguments of a call: several with commas."""
+    """Convert typed options to call arguments, separated by commas."""
     found = re.findall(r"--(no-)?([a-z][a-z-]*)(?:[ =]((?!--)\S+))?", words)
     return ", ".join(_argument(bool(no), name, value) for no, name, value in found)
 
@@ -43,7 +43,7 @@ def _argument(no: bool, name: str, value: str) -> str:
 
 
 def _value(text: str, is_list: bool = False) -> str:
-    """A value as Python writes it: a number, a list of them, or a text."""
+    """Convert a value to a Python literal: a number, a list of numbers, or a string."""
     parts = text.split(",")
     if (is_list and text) or (len(parts) > 1 and all(map(_NUMBER.fullmatch, parts))):
         return f"[{', '.join(map(_value, parts))}]"

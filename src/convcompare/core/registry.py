@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Entry:
-    """A name of a registry, its function, and the keywords that it was registered with."""
+    """A registered function with its name and the keywords of its registration."""
 
     name: str
     function: Callable[..., Any]
@@ -45,14 +45,15 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0].rstrip(".")
 
     def options(self, context: tuple[str, ...] = ()) -> dict[str, Option]:
-        """The parameters of the function, except those in `context`, which the tool fills in."""
+        """Return the parameters of the function, except those in `context`, set by the tool."""
         return options_of(self.function, context)
 
     @property
     def code(self) -> str | None:
         """SHA-256 of the file that defines a plugin's function; None for a built-in entry.
 
-        Raises UsageError if no file defines the function.
+        Raises:
+            UsageError: if no file defines the function.
         """
         try:
             return code_sha256(self.function)
@@ -64,14 +65,19 @@ class Entry:
 
 
 NOUNS = {"dataset": "data set"}
-"""What messages call a kind, if not by its name."""
+"""Nouns for kinds in messages, if different from the name."""
 
 
 class Registry:
     """The entries of one kind by name, built-in ones and those of plugins.
 
     The first look-up imports the modules of `package` and all plugins; it raises UsageError if a
-    plugin does not load. `listing` is the command that lists the entries.
+    plugin does not load.
+
+    Args:
+        kind: Name of the kind.
+        package: Package with the built-in entries.
+        listing: Command that lists the entries, for hints.
     """
 
     def __init__(self, kind: str, package: str, listing: str = "") -> None:
@@ -141,7 +147,7 @@ class Registry:
         return iter(sorted(self._entries.values(), key=lambda entry: entry.name))
 
     def names(self) -> list[str]:
-        """All names, for completion and hints, read from the sources without importing them.
+        """Return all names, for completion and hints, read from the sources without importing them.
 
         Names of plugins are included only after a look-up has imported the plugins.
         """
@@ -154,14 +160,14 @@ class Registry:
                 yield from self._declared(file)
 
     def parameters(self, name: str) -> list[str]:
-        """The parameters of the function of a built-in name, for completion; none if unknown.
+        """Return the parameters of a built-in entry's function, for completion; empty if unknown.
 
-        Read from the sources without importing them.
+        They are read from the sources without importing them.
         """
         return next((found for known, found in self._found() if known == name), [])
 
     def _declared(self, file: Path) -> Iterator[tuple[str, list[str]]]:
-        """The names that a file registers, each with the parameters of its function."""
+        """Yield the names that a file registers, each with the parameters of its function."""
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for call in getattr(node, "decorator_list", []):
                 if not isinstance(call, ast.Call) or not isinstance(node, ast.FunctionDef):
@@ -195,7 +201,7 @@ class Registry:
 
 
 def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..., Any]:
-    """`function` with one parameter filled in, in its signature and in its docstring as well."""
+    """Return `function` with one parameter filled in, also in its signature and docstring."""
 
     @functools.wraps(function)
     def member(**arguments: Any) -> Any:
@@ -209,7 +215,7 @@ def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..
 
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
-    """Module and qualified name, which stay when a function is defined again."""
+    """Return module and qualified name, which stay the same when a function is redefined."""
     return module_of(function), str(getattr(function, "__qualname__", id(function)))
 
 
@@ -259,10 +265,10 @@ register = Registries(
 
 
 def check_plugins() -> dict[str, UsageError | None]:
-    """What the entry points of plugins name, and why it does not load; None if it does.
+    """Import all plugins, and return for each module its error or None.
 
-    Those that do not load are left out from now on, so that everything else can be looked at.
+    Those with an error are skipped from then on, so that the rest remains usable.
     """
     for registry in vars(register).values():
-        registry.load_own()  # so that a plugin that takes a name is the one that is told
+        registry.load_own()  # first, so that a duplicate name is reported for the plugin
     return leave_out_broken()

@@ -1,4 +1,4 @@
-"""The seeds of a trial: one stream of random numbers per purpose, epoch and device.
+"""Seeds of a trial: one stream of random numbers per purpose, epoch and device.
 
 No random state passes from one epoch to the next. A resumed run therefore has none to restore, and
 the draws of one network never change those of another.
@@ -12,58 +12,58 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrialSeeds:
-    """Every seed that a trial draws from, by its purpose: integers of 63 bits.
+    """All seeds that a trial draws from, by purpose: integers of 63 bits.
 
     Args:
-        seed: the seed of the trial, as `--seeds` has it.
+        seed: Seed of the trial, as in `--seeds`.
     """
 
     seed: int
 
     @property
     def initialisation(self) -> int:
-        """For the initial weights, drawn when the network is built."""
+        """Seed of the initial weights, drawn when the network is built."""
         return self._derive("initialisation")
 
     @property
     def initialise_from(self) -> int:
-        """For what a network draws when it sets itself up by training images."""
+        """Seed of a network's draws when it initialises itself from training images."""
         return self._derive("initialise_from")
 
     @property
     def train_images(self) -> int:
-        """For the choice of the images that a smaller training split is cut to."""
+        """Seed of the subset of the training images."""
         return self._derive("train_images")
 
     @property
     def validation(self) -> int:
-        """For the choice of the training images that are held out."""
+        """Seed of the held-out images."""
         return self._derive("validation")
 
     @property
     def flip(self) -> int:
-        """For the images that alternating flip mirrors in the first epoch."""
+        """Seed of the images that alternating flip mirrors in the first epoch."""
         return self._derive("flip")
 
     @property
     def evaluation(self) -> int:
-        """For what the network draws while it is evaluated, though few do."""
+        """Seed of a network's draws during evaluation; few networks draw then."""
         return self._derive("evaluation")
 
     def order(self, epoch: int) -> int:
-        """For the order of the training images in an epoch, counted from 0."""
+        """Return the seed of the order of the training images in an epoch, counted from 0."""
         return self._derive("order", epoch)
 
     def augmentation(self, epoch: int) -> int:
-        """For the crops and flips of an epoch, counted from 0."""
+        """Return the seed of the crops and flips of an epoch, counted from 0."""
         return self._derive("augmentation", epoch)
 
     def dropout(self, epoch: int, rank: int = 0) -> int:
-        """For what the network draws in the forward passes of an epoch, on one of the devices.
+        """Return the seed of a network's draws in the forward passes of an epoch, on one device.
 
         Args:
-            epoch: the epoch, counted from 0.
-            rank: the device among those that train together, counted from 0.
+            epoch: Epoch, counted from 0.
+            rank: Device among those that train together, counted from 0.
         """
         return self._derive("dropout", epoch, rank)
 

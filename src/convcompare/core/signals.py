@@ -1,11 +1,13 @@
-"""Ctrl-C and SIGTERM: once ends what runs, twice leaves now; what is on the disk is whole.
+"""Handles Ctrl-C and SIGTERM: the first stops the work, the second exits at once.
 
-The first raises an exception in the main thread, where the command says what is saved. A thread
-of its own listens too: it ends the process when a second comes, or when the first has not done so
-after `GRACE_SECONDS`, because the main thread is within a long step or an import swallowed the
-exception. It is told by the operating system at once, whatever the main thread does. While a
-module is imported nothing is raised, the process is left: a library that calls Python from C++ as
-it is loaded, as torch does, answers an exception there by aborting.
+The first raises an exception in the main thread, where the command reports what is saved. A
+separate thread receives signals, too: it exits the process after a second one, or if the first has
+not ended it within `GRACE_SECONDS`, because the main thread is in a long step or an import
+swallowed the exception. The operating system notifies that thread at once, whatever the main thread
+does. During the import of a module, no exception is raised and the process exits: a library that
+calls Python from C++ while it loads, as torch does, would abort.
+
+Files are complete at any time.
 """
 
 from __future__ import annotations
@@ -31,29 +33,29 @@ HINT = "repeat the command to resume"
 
 
 class _Stop:
-    """What has been asked for so far."""
+    """State of the shutdown."""
 
     number = 0
-    """The signal that came; 0 where none has."""
-    said = False
-    """Whether it has been said what is saved."""
+    """The first signal; 0 if none has arrived."""
+    reported = False
+    """Whether the command has reported what is saved."""
     installed = False
     done = False
-    """Whether the command has ended, and only Python's own end is left."""
+    """Whether the command has ended, and only Python's own shutdown is left."""
 
 
 stop = _Stop()
 
 
 def install() -> None:
-    """Listen from now on; once for a process, in its main thread."""
+    """Install the handlers, once per process, in the main thread."""
     if stop.installed:
         return
     stop.installed = True
-    listening, told = os.pipe()
-    if hasattr(os, "set_blocking"):  # not in Python 3.11 on Windows, which does not ask for it
-        os.set_blocking(told, False)
-    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    listening, write_end = os.pipe()
+    if hasattr(os, "set_blocking"):  # Python 3.11 on Windows lacks it and does not need it
+        os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, _raise)
     threading.Thread(target=_watch, args=(listening,), name="stopping", daemon=True).start()
@@ -61,9 +63,9 @@ def install() -> None:
 
 @contextmanager
 def listening(early: Sequence[int] = ()) -> Iterator[None]:
-    """Listen, and leave the process if a signal ends what runs in here.
+    """Install the handlers, and exit the process if a signal ends the block.
 
-    `early` are the signals that came before.
+    `early` are signals that arrived before.
     """
     try:
         install()
@@ -79,16 +81,16 @@ def listening(early: Sequence[int] = ()) -> Iterator[None]:
 
 
 def code(otherwise: int) -> int:
-    """The exit code: by the signal where one came, whatever was made of it."""
+    """Return the exit code: that of the signal if one arrived, otherwise `otherwise`."""
     return 128 + stop.number if stop.number else otherwise
 
 
 def leave(number: int) -> None:
-    """End this process now, and those that it has started."""
+    """Exit this process now, and end those that it has started."""
     stop.number = stop.number or number
     try:
         _end_descendants()
-        if not stop.said:
+        if not stop.reported:
             with suppress(OSError):
                 if os.isatty(2):
                     os.write(2, b"\x1b[?25h\n")  # a live display hides the cursor
@@ -100,7 +102,7 @@ def leave(number: int) -> None:
 
 
 def _end_descendants() -> None:
-    """Kill until a look finds no other: the main thread may have started one meanwhile."""
+    """Kill descendants until none is found; the main thread may start one meanwhile."""
     ended: set[int] = set()
     while found := set(process.descendants(os.getpid())) - ended:
         for pid in found:
@@ -111,7 +113,7 @@ def _end_descendants() -> None:
 
 def _raise(number: int, frame: FrameType | None) -> None:
     if stop.number:
-        return  # the thread ends it
+        return  # the watching thread exits
     stop.number = number
     if stop.done or _importing(frame):
         leave(number)
@@ -133,8 +135,8 @@ def _watch(listening: int) -> None:
 
 
 def _await_second(listening: int) -> None:
-    """Wait for another signal, no longer than GRACE_SECONDS."""
+    """Wait for another signal for at most GRACE_SECONDS."""
     try:
         select.select([listening], [], [], GRACE_SECONDS)
-    except OSError:  # Windows waits for sockets alone
+    except OSError:  # on Windows `select` supports only sockets
         time.sleep(GRACE_SECONDS)

@@ -150,20 +150,24 @@ class Option:
     default: Any
 
     def cast(self, text: str) -> Any:
-        """The value that `text` stands for; ValueError says what would be allowed."""
+        """Return the value for a text.
+
+        Raises:
+            ValueError: if it is not allowed.
+        """
         return _cast(text, self.annotation)
 
     @property
     def allowed(self) -> str:
-        """The values that this option takes, in words."""
+        """Description of the allowed values."""
         return _describe(self.annotation)
 
 
 def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dict[str, Option]:
-    """The options that `function` declares: its parameters but those named in `context`.
+    """Return the options that `function` declares: its parameters except those in `context`.
 
-    A parameter without an annotation takes the type of its default; without a default too, what its
-    value reads as.
+    A parameter without an annotation has the type of its default; without a default, its values are
+    parsed as numbers or booleans if possible.
     """
     found = {}
     for name, parameter in _parameters(function).items():
@@ -178,7 +182,7 @@ def options_of(function: Callable[..., Any], context: Iterable[str] = ()) -> dic
 
 
 def hands_on(function: Callable[..., Any]) -> bool:
-    """Whether `function` takes arguments by names that it does not declare, by ``**kwargs``."""
+    """Return whether `function` accepts undeclared arguments by ``**kwargs``."""
     return any(one.kind is one.VAR_KEYWORD for one in _parameters(function).values())
 
 
@@ -198,10 +202,12 @@ def _type_of(default: Any) -> Any:
 
 
 def bind(spec: Spec, options: dict[str, Option], unknown: str = "") -> dict[str, Any]:
-    """The values of all `options` under `spec`: cast, checked, defaults filled in.
+    """Return the values of all `options` under `spec`: cast, checked, with defaults.
 
-    Raises UsageError for an unknown option, whose hint may be given as `unknown`, or a value that
-    is not allowed.
+    `unknown` is the hint for an unknown option.
+
+    Raises:
+        UsageError: for an unknown option or a value that is not allowed.
     """
     for name, _ in spec.options:
         if name not in options:
@@ -223,7 +229,7 @@ def bind(spec: Spec, options: dict[str, Option], unknown: str = "") -> dict[str,
 
 
 def format_value(value: Any) -> str:
-    """The text of an option's value, such that casting it gives the value back."""
+    """Return the text of an option's value; casting it returns the value."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -232,7 +238,7 @@ def format_value(value: Any) -> str:
 
 
 _WRITTEN = (int, float, str, enum.Enum, PurePath)
-"""Types whose values are written as text."""
+"""Types whose values can be written as text."""
 
 
 def _cast(text: str, annotation: Any) -> Any:
@@ -271,8 +277,9 @@ def _cast_union(text: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _literal(text: str, annotation: Any) -> Any:
-    """A value for an annotation of somebody else's network: a number or truth value where it reads
-    as one. No text stands for a layer, a class or a list: most would take one for something else.
+    """Return a value for an annotation in foreign code: a number or boolean if it reads as one.
+
+    Text never stands for a layer, a class or a list, since most networks would misinterpret it.
     """
     if annotation is Any or not isinstance(annotation, type):
         words = {"true": True, "false": False, "none": None}

@@ -150,7 +150,7 @@ class WorkerPool:
         trial = worker.trial
         if trial is None:
             return
-        if self.oom_kills.struck(worker.process.returncode):
+        if self.oom_kills.was_killed(worker.process.returncode):
             message = f"{WORDS}: its process was killed by the system{self._kept(trial)}"
             yield Ended(self.runner.fail(trial, message), reused=False)
             return
