@@ -13,7 +13,7 @@ The names of this module and their documented members follow semantic versioning
 the package may change in any version.
 """
 
-TYPE_CHECKING = False  # nothing is imported here: the command must first listen to signals
+TYPE_CHECKING = False  # nothing is imported here: the command must first install signal handlers
 if TYPE_CHECKING:
     from .api import compare, read, robustness
     from .comparison.predictions import Labels, Logits
@@ -106,10 +106,9 @@ _HOMES = {
     "register": "core.registry",
     "robustness": "api",
 }
-"""The modules of the public names, imported when a name is first asked for (PEP 562).
+"""Modules of the public names, imported when a name is first used (PEP 562).
 
-A name that is another one in its module is written ``module:name``.
-"""
+A name that differs in its module is written ``module:name``."""
 
 
 def __getattr__(name: str) -> object:

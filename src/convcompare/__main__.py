@@ -1,16 +1,16 @@
-"""``convcompare`` and ``python -m convcompare``: can be stopped from the first line on."""
+"""Entry point of ``convcompare`` and ``python -m convcompare``; handles signals from the start."""
 
 import _signal  # type: ignore[import-not-found]  # always loaded; `signal` would import `enum`
 import os
 
 _early: list[int] = []
-"""The signals that came before `core.signals` was imported."""
+"""Signals that arrived before `core.signals` was imported."""
 for _number in (_signal.SIGINT, _signal.SIGTERM):
     _signal.signal(_number, lambda number, frame: _early.append(number))
 
 
 def main() -> None:
-    """Run the command line and exit; or say what a shell asks for, before anything is imported."""
+    """Run the command line and exit, or print shell completions without importing the parser."""
     if "_CONVCOMPARE_COMPLETE" in os.environ:
         from .cli import completing
 

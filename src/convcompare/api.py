@@ -1,4 +1,4 @@
-"""What a Python program calls: the comparisons of the command line, as objects."""
+"""Functions for Python programs: the comparisons of the command line, with results as objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .experiment.request import (
     parse_jobs,
     seed_list,
 )
-from .experiment.until_clear import asked_until_clear, not_with_until_clear
+from .experiment.until_clear import not_with_until_clear, parse_until_clear
 from .output.result import Result
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Model = str | Callable[..., Any]
-"""A network: its spec, or what builds it."""
+"""A network: its spec, or a callable that builds it."""
 
 
 def _public(function: F) -> F:
-    """`function` with what each option does, from the table that the command line reads too.
+    """Return `function` with checked arguments and the descriptions of its options.
 
-    Its arguments are checked, and errors speak of arguments instead of options.
+    The descriptions are those of the command line (`HELP`). Errors name arguments instead of
+    options.
     """
     names = [name for name in HELP if name in function.__annotations__]
     lines = "\n        ".join(f"{name}: {in_python(HELP[name])}" for name in names)
@@ -115,13 +116,13 @@ def compare(
 
     `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
     `dataset` can also be (x_train, y_train, x_test, y_test) as arrays or tensors, or (train, test)
-    of torch data sets; they are cached under a name made of their content.
+    as torch data sets; they are cached under a name derived from their content.
 
     Returns:
         Table, verdicts and figures, which include trials that failed or diverged.
 
     Raises:
-        ConvcompareError: The request cannot be met; it has a message and a hint.
+        ConvcompareError: if the request cannot be met; it has a message and a hint.
     """
     from .core import openmp
     from .experiment import foreign_code
@@ -162,7 +163,7 @@ def compare(
             score=score,
             verdict_on=_figures(verdict_on),
             lr_grid=tuple(map(str, lr_grid)),
-            until_clear=asked_until_clear(until_clear, max_seeds, max_time, margin),
+            until_clear=parse_until_clear(until_clear, max_seeds, max_time, margin),
             device=device,
             precision=precision,
             threads=threads,
@@ -177,10 +178,10 @@ def compare(
             fresh=fresh,
             columns=_columns(columns),
         )
-        told = reporter or suitable_reporter()
-        with interruptible(told), openmp.installed(), standard_settings():
-            plan = prepare(request, told)
-            return Result(run(plan, told), plan.sources, request.columns)
+        reporter = reporter or suitable_reporter()
+        with interruptible(reporter), openmp.installed(), standard_settings():
+            plan = prepare(request, reporter)
+            return Result(run(plan, reporter), plan.sources, request.columns)
     finally:
         foreign_code.close()
 
@@ -204,7 +205,7 @@ def read(
         verdict_on: Figures that verdicts are about [default: those of the comparison].
 
     Raises:
-        ConvcompareError: There is no such run, or it is damaged.
+        ConvcompareError: if there is no such run, or it is damaged.
     """
     from .comparison.assessment import Assessment
     from .comparison.selection import select
@@ -248,7 +249,7 @@ def robustness(
         reporter: Receives the progress [default: a line in a notebook, otherwise none].
 
     Raises:
-        ConvcompareError: There is no such run, none can be measured, or something is damaged.
+        ConvcompareError: if there is no such run, none can be measured, or something is damaged.
     """
     from .comparison.robustness import Robustness
     from .experiment import foreign_code
@@ -256,21 +257,21 @@ def robustness(
     from .experiment.robustness import measure_stored
 
     found = read(*names, store=store, data_dir=data_dir, verdict_on=verdict_on)
-    comparison, told = found.assessment.comparison, reporter or suitable_reporter()
+    comparison, reporter = found.assessment.comparison, reporter or suitable_reporter()
     opened, machine = found.assessment.store, (device, threads)
     try:
-        with interruptible(told):
-            measure_stored(comparison, opened, found.sources, machine, told, fresh)
+        with interruptible(reporter):
+            measure_stored(comparison, opened, found.sources, machine, reporter, fresh)
     finally:
         foreign_code.close()
-    _ = Robustness(comparison, opened).models  # which says why if there are none
+    _ = Robustness(comparison, opened).models  # raises an error with the reason if there are none
     return replace(found, columns=("robustness",))
 
 
 def _requests(
     models: Model | Sequence[Model], executor: str | None, devices: int | None
 ) -> tuple[ModelRequest, ...]:
-    """Networks by name, and objects that build one; of one name they are numbered."""
+    """Return networks given as specs or as objects; equal labels of objects are numbered."""
     from .experiment import foreign_code
 
     found: list[ModelRequest] = []
@@ -303,7 +304,7 @@ def _requests(
 
 
 def _dataset(given: str | Sequence[Any]) -> str:
-    """The spec of a data set, of one by its spec or of arrays."""
+    """Return the spec of a data set given as a spec or as arrays."""
     if isinstance(given, str):
         return given
     from .data.given_arrays import HINT, keep
@@ -315,12 +316,12 @@ def _dataset(given: str | Sequence[Any]) -> str:
 
 
 def _text(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as text, without those that are None."""
+    """Return settings as text, without those that are None."""
     return {name: _setting(value) for name, value in settings.items() if value is not None}
 
 
 def _setting(value: object) -> str:
-    """A setting as a shell has it; several values with commas."""
+    """Return a setting as typed in a shell; several values are joined with commas."""
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import pytest
 
-from convcompare.cli.streams import PipeClosed, Results, Talk
+from convcompare.cli.streams import Messages, PipeClosed, Results
 from convcompare.core.errors import StoreError
 
 FULL = Path("/dev/full")
@@ -30,7 +30,7 @@ def broken() -> Iterator[TextIO]:
 
 
 def test_talk_that_nobody_hears_ends_nothing(broken: TextIO) -> None:
-    talk = Talk(broken)
+    talk = Messages(broken)
     for _ in range(3):
         assert talk.write("an epoch\n" * 10_000)
         talk.flush()
@@ -54,16 +54,16 @@ def test_a_result_that_does_not_fit_is_told() -> None:
 
 
 def test_a_stream_is_what_it_stands_for() -> None:
-    for kind in (Results, Talk):
+    for kind in (Results, Messages):
         stream = kind(sys.__stdout__)  # type: ignore[arg-type]
         assert stream.isatty() == sys.__stdout__.isatty()  # type: ignore[union-attr]
         assert stream.encoding == sys.__stdout__.encoding  # type: ignore[union-attr]
 
 
 @full_disk
-@pytest.mark.parametrize("kind", [Results, Talk])
+@pytest.mark.parametrize("kind", [Results, Messages])
 def test_its_end_writes_nothing_to_a_stream_that_was_closed(
-    kind: type[Results] | type[Talk], monkeypatch: pytest.MonkeyPatch
+    kind: type[Results] | type[Messages], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`io.IOBase` would flush it, and Python 3.13 and later show the error of that."""
     tried = []

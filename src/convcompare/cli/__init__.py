@@ -1,4 +1,4 @@
-"""The command line. Nothing is imported before it is asked for: a shell that completes waits."""
+"""The command line. Modules are imported on first use, since shell completion must be fast."""
 
 TYPE_CHECKING = False
 

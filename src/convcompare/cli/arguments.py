@@ -1,4 +1,4 @@
-"""From the options of a command, as they are typed, to a request: ``--seeds 5``, ``--set a=b``."""
+"""Builds a request from the options of a command: ``--seeds 5``, ``--set a=b``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from convcompare.experiment.request import (
 from convcompare.experiment.shard import Shard
 from convcompare.experiment.until_clear import (
     UntilClear,
-    asked_until_clear,
     not_with_until_clear,
+    parse_until_clear,
 )
 
 from .option_groups import (
@@ -49,7 +49,7 @@ def build_request(
     columns: tuple[str, ...] = (),
     study: str | None = None,
 ) -> Request:
-    """The request that the options of a command make; `columns` stand before those asked for."""
+    """Return the request for the options of a command; `columns` precede the requested ones."""
     own = {name: getattr(training, name) for name in SETTINGS if name != "devices"}
     return Request(
         models=models,
@@ -89,7 +89,7 @@ def build_request(
 
 
 def parse_seeds(text: str | None, first: int) -> tuple[int, ...]:
-    """The seeds: N of them from `first` on, or those of a list; one if `text` is None."""
+    """Return N seeds from `first` on, or the seeds of a list; one seed if `text` is None."""
     if text is None:
         return (first,)
     try:
@@ -104,7 +104,7 @@ def parse_seeds(text: str | None, first: int) -> tuple[int, ...]:
 
 
 def parse_channels(text: str | None) -> int | None:
-    """The channels of the images, 1 or 3; None for those that they have."""
+    """Return the channels of the images, 1 or 3; None to keep those that they have."""
     if text is None:
         return None
     if text not in ("1", "3"):
@@ -113,7 +113,7 @@ def parse_channels(text: str | None) -> int | None:
 
 
 def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, str]:
-    """The training settings: ``--set name=value`` and the options of their own."""
+    """Return the training settings from ``--set name=value`` and from separate options."""
     settings: dict[str, str] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
@@ -126,7 +126,7 @@ def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, st
 
 
 def parse_columns(text: str | None) -> tuple[str, ...]:
-    """The columns beyond those of the reports: names with commas, or ``all``."""
+    """Return the additional columns: names separated by commas, or ``all``."""
     if text is None:
         return ()
     from convcompare.output.tables.columns import EXTRA, check_columns
@@ -140,7 +140,7 @@ def parse_columns(text: str | None) -> tuple[str, ...]:
 
 
 def parse_figures(text: str | None) -> tuple[str, ...]:
-    """The figures that verdicts are about: names with commas; none if `text` is None."""
+    """Return the figures that verdicts are about, from names separated by commas."""
     if text is None:
         return ()
     from convcompare.comparison.figures.catalogue import check_figures
@@ -149,14 +149,14 @@ def parse_figures(text: str | None) -> tuple[str, ...]:
 
 
 def parse_rates(text: str | None) -> tuple[str, ...]:
-    """The learning rates of a grid, as they are written."""
+    """Return the learning rates of a grid, as typed."""
     if text is None:
         return ()
     return tuple(part.strip() for part in text.split(","))
 
 
 def longest_time(text: str | None) -> float | None:
-    """Seconds: ``90``, ``90s``, ``30m``, ``2h``; None for none."""
+    """Return seconds from ``90``, ``90s``, ``30m`` or ``2h``; None for None."""
     if text is None:
         return None
     seconds = parse_duration(text)
@@ -171,4 +171,4 @@ def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear |
     if contrasts.until_clear and seeds.seeds is not None:
         raise not_with_until_clear("seeds")
     seconds = longest_time(contrasts.max_time)
-    return asked_until_clear(contrasts.until_clear, contrasts.max_seeds, seconds, contrasts.margin)
+    return parse_until_clear(contrasts.until_clear, contrasts.max_seeds, seconds, contrasts.margin)

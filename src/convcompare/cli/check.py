@@ -1,4 +1,4 @@
-"""One thing that ``convcompare doctor`` has looked at."""
+"""Result of one check of ``convcompare doctor``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Check:
-    """What was found, and what to do where it is not as it should."""
+    """What a check found, and a remedy if there is a problem."""
 
     name: str
     found: str

@@ -1,4 +1,4 @@
-"""The command line: parse, print, exit. Nothing heavy is imported before a command needs it."""
+"""The command line: parses, prints, exits. Heavy modules are imported only when needed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"convcompare {__version__}")
         raise typer.Exit
 
@@ -41,7 +41,7 @@ def convcompare(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Examples, where nothing is asked for."""
+    """Examples, printed without arguments."""
 
 
 @signals.listening()
@@ -49,14 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     streams.install()
     code = signals.code(run(sys.argv[1:] if arguments is None else arguments))
-    if signals.stop.number:  # nothing is left to do, and nothing of it may be interrupted
-        _say_stopped()
+    if signals.stop.number:  # only the exit is left, which must not be interrupted
+        _warn_stopped()
         signals.leave(signals.stop.number)
-    gc.freeze()  # the end of the process frees all: nothing is searched for cycles before
+    gc.freeze()  # the exit frees all memory; no need to search for cycles before
     sys.exit(code)
 
 
-def _say_examples() -> None:
+def _print_examples() -> None:
     from . import help
     from .command_list import ABOUT, EXAMPLES
 
@@ -64,19 +64,19 @@ def _say_examples() -> None:
     help.show([ABOUT, "", *(f"  {example}" for example in EXAMPLES), "", more])
 
 
-def _say_stopped() -> None:
+def _warn_stopped() -> None:
     from .console import show_warning
 
     if not signals.stop.reported:
         signals.stop.reported = True
         try:
             show_warning(signals.TEXT, signals.HINT)
-        except Exception:  # what it needs was being imported
+        except Exception:  # a module that it needs was being imported
             print(f"warning: {signals.TEXT} ({signals.HINT})", file=sys.stderr)
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit code. ``--debug`` may stand anywhere in it."""
+    """Run the command line and return its exit code; ``--debug`` may be anywhere in it."""
     from convcompare.experiment import foreign_code
 
     try:
@@ -90,8 +90,8 @@ def _run(arguments: list[str]) -> int:
 
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    if not arguments and completing.ASKED not in os.environ:
-        _say_examples()
+    if not arguments and completing.REQUEST_VARIABLE not in os.environ:
+        _print_examples()
         return 0
     command = typer.main.get_command(app)
     try:
@@ -119,16 +119,16 @@ def _run(arguments: list[str]) -> int:
             raise
         if signals.stop.number:
             return 1
-        told = _reworded(error, arguments)
-        show_error(told)
-        if isinstance(told, TrialError):
-            return told.exit_code
+        shown = _reworded(error, arguments)
+        show_error(shown)
+        if isinstance(shown, TrialError):
+            return shown.exit_code
         return int(getattr(error, "exit_code", 70))
     return code if isinstance(code, int) else 0
 
 
 def _require_folder() -> None:
-    """UsageError if the current folder was removed: torch does not load in it."""
+    """Raise UsageError if the current folder was removed, since torch cannot be imported there."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -136,7 +136,7 @@ def _require_folder() -> None:
 
 
 def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
-    """The command-line parser's errors in our style; anything else is a bug and says so."""
+    """Return an error of the parser in our style; any other exception is reported as a bug."""
     if failures.is_out_of_memory(error):
         return TrialError(failures.in_words(error), failures.HINT)
     if not hasattr(error, "format_message"):
@@ -147,7 +147,7 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
     if meant := remedy(arguments, text):
         return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
     before, mismatch, wanted = text.partition(": Input should be ")
-    if mismatch:  # in the words of pydantic, which leaves out the value
+    if mismatch:  # a message of pydantic, which omits the value
         faults: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
         given = f": {quote(faults[0]['input'])}" if faults else ""
         return ConvcompareError(before + given, f"it should be {wanted.partition(', unable')[0]}")

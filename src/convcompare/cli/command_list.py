@@ -1,4 +1,4 @@
-"""The commands by name, in one line each, and what the help says around them."""
+"""Names and summaries of the commands, and the texts around them in the help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EXAMPLES = (
     "convcompare plot learning-curves --terminal",
     "convcompare runs latest --format markdown",
 )
-"""Three lines that work as they are, one after the other, without a network."""
+"""Three commands that work one after the other, without a network connection."""
 EXIT_CODES = (
     "Exit codes: 0 all done, 1 a trial failed or diverged, 2 bad request, "
     "3 data or weights not available, 4 store damaged or not writable, 130 or 143 interrupted."
@@ -47,4 +47,4 @@ COMMANDS: Mapping[str, str] = {
     "runs rm": "Remove runs permanently, after asking.",
     "runs export": "Export runs to other tools: CSV, TensorBoard, MLflow, Weights & Biases.",
 }
-"""In the order of the help. The line is the first paragraph of the function's docstring."""
+"""In the order of the help. Each summary is the first paragraph of the function's docstring."""

@@ -1,7 +1,7 @@
-"""What a shell shows when somebody presses Tab, from a table: without the parser, in a moment.
+"""Shell completion from a precomputed table, without importing the parser.
 
-It speaks as the parser does (Typer's scripts for bash, zsh and fish), which answers whatever is not
-understood here.
+It implements the protocol of Typer's scripts for bash, zsh and fish; the parser handles whatever is
+not understood here.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ TYPE_CHECKING = False  # `typing` takes longer to import than a completion shoul
 if TYPE_CHECKING:
     from typing import Any
 
-ASKED = "_CONVCOMPARE_COMPLETE"
-"""Set by a shell that asks for completions."""
+REQUEST_VARIABLE = "_CONVCOMPARE_COMPLETE"
+"""Environment variable by which a shell requests completions."""
 Found = tuple[str, str]
-"""A completion, and its help."""
+"""A completion and its help."""
 
 
 class _Unknown(Exception):
-    """A line that the parser is to look at."""
+    """Raised for a command line that is left to the parser."""
 
 
 def answered() -> bool:
-    """Print the completions for which a shell asks by the environment; whether that was done."""
+    """Print the completions that a shell requests by the environment; return whether it did."""
     try:
-        shell = os.environ[ASKED].removeprefix("complete_")
+        shell = os.environ[REQUEST_VARIABLE].removeprefix("complete_")
         words, incomplete = _typed(shell)
         text = _shown(shell, list(complete(words, incomplete)))
-    except Exception:  # the parser says what is wrong, if anything is
+    except Exception:  # the parser reports the error, if there is one
         return False
     sys.stdout.write(text + "\n")
     return True
 
 
 def complete(words: list[str], incomplete: str) -> list[Found]:
-    """The completions of the last word after the others, those of the tool itself left out."""
+    """Return the completions of `incomplete` after `words`, which exclude the program's name."""
     from .command_list import COMMANDS
 
     commands = completions.table()["commands"]
@@ -62,7 +62,7 @@ def _fits(name: str, incomplete: str) -> bool:
 
 
 def _command(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]]:
-    """The command that is typed, and the words after it."""
+    """Return the typed command and the words after it."""
     for length in (2, 1):
         path = " ".join(words[:length])
         if len(words) >= length and path in commands:
@@ -71,7 +71,7 @@ def _command(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]
 
 
 class _Line:
-    """A command line as far as it is typed; `params` are its options with a value, by name."""
+    """A partly typed command line; `params` are its options with a value, by name."""
 
     def __init__(self, command: dict[str, Any]) -> None:
         self.command = command
@@ -82,7 +82,7 @@ class _Line:
         self.arguments = 0
 
     def take(self, word: str) -> None:
-        """One more word that is typed."""
+        """Add one typed word."""
         name, equals, value = word.partition("=")
         if self.waiting is not None:
             self._set(self.waiting, word)
@@ -103,7 +103,7 @@ class _Line:
         self.params[option[0][0].lstrip("-").replace("-", "_")] = value
 
     def completions(self, incomplete: str) -> list[Found]:
-        """What the next word may be."""
+        """Return the completions of the next word."""
         name, equals, value = incomplete.partition("=")
         if self.waiting is not None:
             return self._values(self.waiting[2], incomplete)
@@ -136,7 +136,7 @@ class _Line:
 
 
 def _typed(shell: str) -> tuple[list[str], str]:
-    """The words after the name of the command, and the last one, that is to be completed."""
+    """Return the complete words after the program's name, and the incomplete last one."""
     import shlex
 
     if shell == "bash":
@@ -153,7 +153,7 @@ def _typed(shell: str) -> tuple[list[str], str]:
 
 
 def _shown(shell: str, found: list[Found]) -> str:
-    """The completions as the script of a shell reads them."""
+    """Return the completions in the format of a shell's script."""
     if shell == "bash":
         return "\n".join(value for value, _ in found)
     if shell == "zsh":

@@ -1,7 +1,7 @@
-"""The table from which a shell's completions are answered: commands, options, names of the tool.
+"""The table for shell completion: commands, options and registered names.
 
-It is made from the code by ``python docs/completion_table.py``, and a test checks that it is
-current: to import the parser and the registries takes longer than anybody waits for a completion.
+``python docs/completion_table.py`` writes it from the code, and a test checks that it is current.
+Importing the parser and the registries for each completion would take too long.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KINDS = ("model", "dataset", "plot", "study", "export", "executor", "metric")
 
 
 def table() -> dict[str, Any]:
-    """Commands with their options and arguments, and the names that values are taken from."""
+    """Return the commands with their options and arguments, and the names that values can have."""
     names: dict[str, Any] = {kind: getattr(register, kind).names() for kind in KINDS}
     for kind in ("model", "dataset"):
         registry = getattr(register, kind)
@@ -52,7 +52,7 @@ def _command(path: str) -> dict[str, Any]:
 
 
 def _completers(path: str) -> Iterator[tuple[str, Any]]:
-    """For each parameter of a command the name of its completer, or the words it chooses from."""
+    """Yield the completer or the choices of each parameter of a command."""
     known = {id(one): name for name, one in vars(completions).items() if callable(one)}
     for name, hint in typing.get_type_hints(function_of(path), include_extras=True).items():
         for about in getattr(hint, "__metadata__", ()):

@@ -1,4 +1,4 @@
-"""What a shell completes: names, values, options of a spec, networks in a file; from a table."""
+"""Completers of names, values, spec options and networks in a file, from a precomputed table."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class TypedLine(Protocol):
-        """The options that are typed already, by name."""
+        """The options that are already typed, by name."""
 
         params: dict[str, Any]
 
     Complete = Callable[[str], list[str]]
-else:  # what the parser reads in signatures
+else:  # the parser evaluates the annotations
     Any = TypedLine = Complete = object
 
 _CONTEXT = ("in_channels", "image_size", "num_classes", "sources")
-"""Parameters of networks and data sets that the tool fills in."""
+"""Parameters of networks and data sets that are no options."""
 
 
 @functools.cache
 def table() -> dict[str, Any]:
-    """What `completion_table` has made of the code."""
+    """Return the table that `completion_table` computed."""
     import json
 
     with open(os.path.join(os.path.dirname(__file__), "completion_table.json"), "rb") as file:
@@ -34,12 +34,12 @@ def table() -> dict[str, Any]:
 
 
 def names_of(kind: str) -> list[str]:
-    """The names of the tool of that kind: ``model``, ``dataset``, ``column``, …"""
+    """Return the names of a kind: ``model``, ``dataset``, ``column``, …"""
     return list(table()["names"][kind])
 
 
 def one_of(*names: str) -> Complete:
-    """Completes one of several names, which the function has as its attribute ``names``."""
+    """Return a completer of fixed names, which are also its attribute ``names``."""
 
     def complete(incomplete: str) -> list[str]:
         return _beginning(incomplete, names)
@@ -49,7 +49,7 @@ def one_of(*names: str) -> Complete:
 
 
 def listed(names: Callable[[], Iterable[str]]) -> Complete:
-    """Completes the last of several names with commas between them."""
+    """Return a completer of the last name in a list with commas."""
 
     def complete(incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")
@@ -76,16 +76,16 @@ study_names = _registered("study")
 export_names = _registered("export")
 executor_names = _registered("executor")
 sortable = _registered("sort")
-"""The columns that every table can be sorted by."""
+"""Completer of the columns by which every table can be sorted."""
 
 
 def dataset_names(incomplete: str) -> list[str]:
-    """Data sets, and the options of one whose name is there."""
+    """Complete data sets, and the options of a data set."""
     return _specs("dataset", incomplete)
 
 
 def model_names(incomplete: str) -> list[str]:
-    """Networks, the options of one whose name is there, and the networks that a file defines."""
+    """Complete networks, the options of a network, and the networks that a file defines."""
     path, colon, name = incomplete.rpartition(":")
     if colon and path.endswith(".py"):
         return [f"{path}:{found}" for found in _beginning(name, _defined(path))]
@@ -106,7 +106,7 @@ def _specs(kind: str, incomplete: str) -> list[str]:
 
 
 def _defined(file: str) -> list[str]:
-    """The classes and functions that a file defines, read without running it."""
+    """Return the classes and functions that a file defines, without running it."""
     import ast
 
     try:
@@ -119,17 +119,17 @@ def _defined(file: str) -> list[str]:
 
 
 def columns() -> list[str]:
-    """The columns beyond those of the reports."""
+    """Return the additional columns of tables."""
     return [*names_of("column"), *names_of("metric"), "all"]
 
 
 def figures() -> list[str]:
-    """The figures that verdicts can be about."""
+    """Return the figures that verdicts can be about."""
     return [*names_of("figure"), *names_of("metric")]
 
 
 def drawn() -> list[str]:
-    """The kinds of figures of a report."""
+    """Return the kinds of figures of a report."""
     return ["none", *names_of("plot")]
 
 
@@ -148,19 +148,19 @@ def _reader(ctx: TypedLine) -> Any:
 
 
 def run_names(ctx: TypedLine, incomplete: str) -> list[str]:
-    """The ids of the runs of the store, and ``latest``."""
+    """Complete ids of the store's runs, and ``latest``."""
     return _beginning(incomplete, ["latest", *_reader(ctx).ids()])
 
 
 def comparison_names(ctx: TypedLine, incomplete: str) -> list[str]:
-    """The names of the comparisons of the store."""
+    """Complete names of the store's comparisons."""
     records = _reader(ctx).comparison_records()
     names = dict.fromkeys(str(record["name"]) for record in records if record.get("name"))
     return _beginning(incomplete, names)
 
 
 def tag_names(ctx: TypedLine, incomplete: str) -> list[str]:
-    """The tags of the runs of the store."""
+    """Complete tags of the store's runs."""
     reader, found = _reader(ctx), set()
     for run_id in reader.ids():
         with reader.skipping_damage():
@@ -169,7 +169,7 @@ def tag_names(ctx: TypedLine, incomplete: str) -> list[str]:
 
 
 def selected_names(ctx: TypedLine, incomplete: str) -> list[str]:
-    """What a figure or a report may be of: comparisons, studies, networks, runs."""
+    """Complete comparisons, studies, networks and runs."""
     named = [*comparison_names(ctx, incomplete), *study_names(incomplete)]
     named += model_names(incomplete)
     return [*named, *run_names(ctx, incomplete)]

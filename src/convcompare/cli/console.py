@@ -1,4 +1,4 @@
-"""Where text goes: results to stdout, talk to stderr; one style for every message."""
+"""Output streams and message style: results to stdout, progress and diagnostics to stderr."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 10_000
-"""Columns of a pipe: nothing is folded or dropped for it."""
+"""Width of a pipe in columns: nothing is wrapped or dropped."""
 
 
 def out() -> Console:
-    """Results."""
+    """Return the console for results."""
     return _console(sys.stdout.isatty(), stderr=False)
 
 
-def talk() -> Console:
-    """Progress, warnings, errors."""
+def err() -> Console:
+    """Return the console for progress, warnings and errors."""
     return _console(sys.stderr.isatty(), stderr=True)
 
 
 def width(console: Console) -> int | None:
-    """The columns there are, or None for a pipe."""
+    """Return the width of a terminal in columns; None for a pipe."""
     return console.width if console.is_terminal else None
 
 
 @contextmanager
 def drawing_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, and nothing elsewhere; it hears how many are done, and of how many."""
-    console = talk()
+    """Show a progress bar on a terminal; yield a function of the finished and the total number."""
+    console = err()
     if not console.is_terminal:
         yield lambda done, total: None
         return
@@ -49,22 +49,22 @@ def drawing_progress() -> Iterator[Callable[[int, int], None]]:
 
 
 def show_error(error: ConvcompareError) -> None:
-    """``error: …`` and ``hint: …``, one line each."""
+    """Print ``error: …`` and ``hint: …`` to stderr, one line each."""
     message("error", error.message, "red")
     if error.hint:
         message(" hint", error.hint, "cyan")
 
 
 def show_warning(text: str, hint: str | None = None) -> None:
-    """``warning: …`` with its hint in parentheses, on stderr."""
+    """Print ``warning: …`` to stderr, with its hint in parentheses."""
     message("warning", f"{text} ({hint})" if hint else text, "magenta")
 
 
 def message(kind: str, text: str, colour: str) -> None:
-    """A message on one line of a pipe, or on as many as a terminal needs."""
+    """Print a message to stderr, on one line in a pipe and wrapped on a terminal."""
     from rich.text import Text
 
-    console, words = talk(), " ".join(text.split())
+    console, words = err(), " ".join(text.split())
     indent = len(kind) + 2
     lines = [words]
     if console.is_terminal:

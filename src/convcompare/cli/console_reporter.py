@@ -1,4 +1,4 @@
-"""How the command line shows an experiment: conditions, progress, warnings, interruption."""
+"""Reporter of the command line: conditions, progress, warnings and interruptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated
 
-from .console import show_warning, talk
+from .console import err, show_warning
 from .dry_run import beginnings_of, power_words
 
 if TYPE_CHECKING:
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 
 class ConsoleReporter:
-    """A `Reporter` that prints to stderr; with `quiet` only warnings."""
+    """A `Reporter` that prints to stderr; with `quiet`, only warnings."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
 
     def preparing(self) -> None:
-        """Say that torch is being imported, on a terminal."""
-        console = talk()
+        """Show on a terminal that torch is being imported."""
+        console = err()
         if not self.quiet and console.is_terminal and "torch" not in sys.modules:
             console.print("loading torch …", style="dim", end="\r")
 
     def planned(self, plan: ExperimentPlan) -> None:
-        """What all runs have in common in two lines, and what the seeds can show in a third."""
+        """Print the common conditions of all runs, and what the number of seeds can detect."""
         if self.quiet:
             return
-        console = talk()
+        console = err()
         pipe = not console.is_terminal
         console.print(_data_words(plan), soft_wrap=pipe)
         console.print(_training_words(plan), soft_wrap=pipe)
         for line in lines(beginnings_of(plan)):
             console.print(line, soft_wrap=pipe, markup=False, highlight=False)
-        if told := power_words(plan):
-            console.print(told, style="dim", soft_wrap=pipe)
+        if power := power_words(plan):
+            console.print(power, style="dim", soft_wrap=pipe)
         console.print()
 
     def warn(self, text: str, hint: str | None = None) -> None:
@@ -54,39 +54,42 @@ class ConsoleReporter:
 
     @contextmanager
     def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
-        """A live view on a terminal, else a line per epoch; if interrupted, what is saved."""
+        """Show a live view on a terminal, otherwise a line per epoch.
+
+        If interrupted, print what is saved.
+        """
         from convcompare.experiment.session import expected_epoch_seconds
         from convcompare.experiment.trial_tracker import Tracker
 
         from .progress_view import follow
 
-        live = talk().is_terminal and not self.quiet and plan.runtime.devices == 1
+        live = err().is_terminal and not self.quiet and plan.runtime.devices == 1
         expected = expected_epoch_seconds(plan, runner) if live else {}
         tracker = Tracker(plan.trials, expected, plan.runtime.jobs)
         try:
-            with follow(tracker, talk(), self.quiet) as view:
+            with follow(tracker, err(), self.quiet) as view:
                 yield view.show
         except (KeyboardInterrupt, Terminated):
-            _say_interrupted(tracker, runner)
+            _warn_interrupted(tracker, runner)
             raise
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
-        """Name the contrasts that are still open."""
+        """Print the contrasts that are still open."""
         if not self.quiet:
             named = ", ".join(f"{model} and {baseline}" for model, baseline in pairs)
-            talk().print(f"not clear after {seeds} seeds: {named}", soft_wrap=True)
+            err().print(f"not clear after {seeds} seeds: {named}", soft_wrap=True)
 
     def timing_alone(self, runs: int) -> None:
-        """Say what takes a while now."""
+        """Print that runs are being timed."""
         if not self.quiet:
             each = f"{formatting.several(runs, 'run')}{', each' if runs > 1 else ''}"
-            talk().print(f"timing {each} alone, by a few steps", soft_wrap=True)
+            err().print(f"timing {each} alone, by a few steps", soft_wrap=True)
 
     def measuring_robustness(self, runs: int) -> None:
-        """Say what takes a while now."""
+        """Print that runs are being measured on damaged images."""
         if not self.quiet:
             many = formatting.several(runs, "run")
-            talk().print(f"measuring {many} on damaged images", soft_wrap=True)
+            err().print(f"measuring {many} on damaged images", soft_wrap=True)
 
 
 def _data_words(plan: ExperimentPlan) -> str:
@@ -102,9 +105,9 @@ def _data_words(plan: ExperimentPlan) -> str:
 
 def _training_words(plan: ExperimentPlan) -> str:
     c, config = plan.conditions, plan.trials[0].config
-    asked = plan.request.until_clear
-    seeds = asked.most_seeds if asked else len(plan.trials) // len(plan.candidates)
-    many = f"{'up to ' if asked else ''}{formatting.several(seeds, 'seed')}"
+    until_clear = plan.request.until_clear
+    seeds = until_clear.most_seeds if until_clear else len(plan.trials) // len(plan.candidates)
+    many = f"{'up to ' if until_clear else ''}{formatting.several(seeds, 'seed')}"
     interleaved = ", interleaved" if seeds > 1 and len(plan.candidates) > 1 else ""
     split = f" split among {config.devices}" if config.devices > 1 else ""
     return (
@@ -131,6 +134,6 @@ def _epochs(plan: ExperimentPlan) -> str:
     return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"
 
 
-def _say_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
+def _warn_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
     show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", "the same command resumes")
     signals.stop.reported = True

@@ -1,4 +1,4 @@
-"""What this machine offers and what it lacks, a line each, with what helps."""
+"""The checks of ``convcompare doctor``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ from .installed import EXTRAS, INSTEAD, accelerators, extras, plugins, version_o
 
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
 LEAST_FREE = 1_000_000_000
-"""Bytes: the runs of the longest study take a third of it."""
+"""Minimum free disk space in bytes; the runs of the longest study need a third of it."""
 
 
 def diagnose(store: Path, sources: Sources, seconds: float) -> Iterator[Check]:
-    """Look at everything in turn; the network is given so many seconds, nothing is fetched."""
+    """Yield the result of each check; data sources have `seconds` to answer.
+
+    Nothing is downloaded.
+    """
     yield _versions()
     yield extras()
     yield from plugins()
@@ -64,8 +67,8 @@ def _hardware() -> Iterator[Check]:
     precision, reason = choose_precision("auto", runtime.device)
     yield Check("precision", f"{precision} ({reason})")
     limit = os.environ.get("OMP_NUM_THREADS")
-    said = f", OMP_NUM_THREADS={limit}" if limit else ""
-    text = f"{runtime.threads} a training, {cores()} cores{said}"
+    limited = f", OMP_NUM_THREADS={limit}" if limit else ""
+    text = f"{runtime.threads} a training, {cores()} cores{limited}"
     if runtime.threads < cores() and runtime.device == "cpu":
         yield Check("threads", text, "warning", f"`--threads {cores()}` uses them all")
     else:
@@ -73,7 +76,7 @@ def _hardware() -> Iterator[Check]:
 
 
 def _disk(folder: Path) -> Check:
-    """The room where runs go, and whether they can be written there; leaves nothing behind."""
+    """Check the free space of the store's folder and whether it can be written, without writing."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent
@@ -115,7 +118,7 @@ def _origins(seconds: float) -> Check:
 
 
 def _store(folder: Path) -> Check:
-    """Everything of a store, read and verified."""
+    """Read and verify the whole store."""
     if not atomic_files.exists(folder):
         return Check("store", f"{quote(folder)} is not there yet")
     try:

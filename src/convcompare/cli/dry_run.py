@@ -1,4 +1,4 @@
-"""What a comparison would do, without doing it."""
+"""The plan of a comparison, for ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ COLUMNS = (
 
 
 def plan_table(plan: ExperimentPlan) -> Table:
-    """One row a network, with the time its missing trials take, from a few measured steps.
+    """Return one row per network, with the time of its missing trials from a few measured steps.
 
-    With `--until-clear` they are those of all seeds that may be added; the note has the time of the
-    first look, too.
+    With `--until-clear`, the rows are for the maximum number of seeds; the note also has the time
+    until the first look.
     """
     from convcompare.data.training_cut import image_numbers
     from convcompare.experiment.equal_compute import passes
 
-    asked = plan.request.until_clear
-    if asked is not None:
+    until_clear = plan.request.until_clear
+    if until_clear is not None:
         first = plan.request.seeds[0]
-        plan = plan.with_seeds(range(first, first + asked.most_seeds))
-    looks = asked.looks if asked else ()
+        plan = plan.with_seeds(range(first, first + until_clear.most_seeds))
+    looks = until_clear.looks if until_clear else ()
     runner = replace(plan, runtime=plan.runtime.of_a_job()).runner()
     rows, missing = [], []
     for candidate in plan.candidates:
@@ -63,11 +63,11 @@ def plan_table(plan: ExperimentPlan) -> Table:
             }
         )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
-    begun = lines(beginnings_of(plan))
+    initial_lines = lines(beginnings_of(plan))
     notes = (
         _duration_note(plan, missing, looks),
         *uncounted(counted),
-        *begun,
+        *initial_lines,
         "nothing was run: this is the plan",
     )
     return Table(COLUMNS, tuple(rows), notes, noun="models")
@@ -76,9 +76,9 @@ def plan_table(plan: ExperimentPlan) -> Table:
 def _duration_note(
     plan: ExperimentPlan, missing: Sequence[tuple[float, Sequence[int]]], looks: Sequence[int]
 ) -> str:
-    """How long the training takes: up to the first and to the last of the `looks`, if there are.
+    """Return the training time as a note; with several `looks`, until the first and the last one.
 
-    `missing` has the seconds of a trial of each network, and the seeds that have not run.
+    `missing` has the seconds per trial of each network, and its seeds that have not run.
     """
     jobs = plan.runtime.jobs
 
@@ -103,15 +103,15 @@ def _duration_note(
 
 
 def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
-    """How the networks of a plan begin."""
+    """Return initial weights and frozen part of each network of a plan."""
     described = [(one.label, one.network.description) for one in plan.candidates]
     return [(label, network.initial_weights, network.frozen) for label, network in described]
 
 
 def power_words(plan: ExperimentPlan) -> str:
-    """What the seeds that were asked for can show, by the spread of earlier runs.
+    """Return which differences the seeds can detect, by the spread of earlier runs.
 
-    Empty where no networks are compared.
+    Empty if no networks are compared.
     """
     from convcompare.comparison.contrasts import spread
     from convcompare.comparison.power_words import detectable_words
@@ -121,17 +121,17 @@ def power_words(plan: ExperimentPlan) -> str:
     contrasts = networks - max(1, len(plan.request.sizes))
     if contrasts < 1:
         return ""
-    asked, images = plan.request.until_clear, plan.conditions.test_images
-    if asked is None:
+    until_clear, images = plan.request.until_clear, plan.conditions.test_images
+    if until_clear is None:
         return detectable_words(len(plan.request.seeds), images, found, contrasts=contrasts)
-    schedule = asked.looks
-    said = detectable_words(asked.most_seeds, images, found, contrasts=contrasts)
+    schedule = until_clear.looks
+    detectable = detectable_words(until_clear.most_seeds, images, found, contrasts=contrasts)
     seen = ", ".join(map(str, schedule))
-    return f"looks at {seen} seeds, until every contrast is decided; {said}"
+    return f"looks at {seen} seeds, until every contrast is decided; {detectable}"
 
 
 def _earlier(plan: ExperimentPlan) -> Comparison:
-    """The finished runs of the store under the configuration of this plan, whatever the network."""
+    """Return the store's finished runs with the plan's configuration and data, of any network."""
     from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.model_runs import ModelRuns
     from convcompare.core.errors import StoreError
@@ -141,7 +141,7 @@ def _earlier(plan: ExperimentPlan) -> Comparison:
     for run_id in plan.store.ids():
         try:
             run = plan.store.outcome(run_id)
-        except StoreError:  # `convcompare runs` names what is damaged
+        except StoreError:  # `convcompare runs` reports the damage
             continue
         same = run and (run.trial.data, run.trial.config) == (trial.data, trial.config)
         if run and same and run.status == "finished":

@@ -1,6 +1,7 @@
-"""The help of a command: examples first, then what it takes, by groups, as wide as there is room.
+"""Help of a command: examples first, then arguments and options by group.
 
-Plain lines: the terminal shows them with bold headings, `docs/reference_page.py` writes them down.
+The result is plain lines: terminals show headings bold, and `docs/reference_page.py` writes them to
+a page.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .command_list import ABOUT, COMMANDS, EXAMPLES, EXIT_CODES
 EXAMPLE = re.compile(r"\$ (convcompare.*)")
 NARROWEST, WIDEST = 40, 100
 WORDS = 30
-"""Columns of an option; where it is longer, what it does stands below it."""
+"""Width of the column of options; the description of a longer option is on the next line."""
 EVERYWHERE = (
     ("    --debug", "Show the traceback of an error."),
     ("-h, --help", "Show this help."),
@@ -27,7 +28,14 @@ HEADING = re.compile(r"[A-Z][a-z ]+:( convcompare .*)?")
 
 
 def command_help(command: Any, path: str, below: Mapping[str, str], width: int) -> list[str]:
-    """The lines of the help of a command, `path` as it is typed; `below` has commands below it."""
+    """Return the lines of a command's help.
+
+    Args:
+        command: The command.
+        path: Command as typed.
+        below: Subcommands with their summaries.
+        width: Width in columns.
+    """
     summary, examples, more = parts(inspect.getdoc(command.callback) or "")
     shown = [one for one in command.params if not getattr(one, "hidden", False)]
     arguments = [one for one in shown if not one.opts[0].startswith("-")]
@@ -47,7 +55,7 @@ def command_help(command: Any, path: str, below: Mapping[str, str], width: int) 
 
 
 def group_help(width: int) -> Iterator[str]:
-    """The lines of the help of the tool: all commands, each in one line of its own."""
+    """Yield the lines of the program's help: all commands, one line each."""
     commands = {name: line for name, line in COMMANDS.items() if " " not in name}
     yield from [*wrapped(ABOUT, width), ""]
     yield from _examples(EXAMPLES)
@@ -63,21 +71,21 @@ def group_help(width: int) -> Iterator[str]:
 
 
 def _examples(lines: Sequence[str]) -> list[str]:
-    """Examples under their heading; nothing if there are none."""
+    """Return examples under their heading; nothing if there are none."""
     return ["Examples:", *(f"  {line}" for line in lines), ""] if lines else []
 
 
 def parts(text: str) -> tuple[str, list[str], list[str]]:
-    """The first paragraph of a docstring, the examples in it, and its other paragraphs."""
+    """Return the first paragraph of a docstring, its examples, and its other paragraphs."""
     paragraphs = [part.strip() for part in text.split("\n\n") if part.strip()]
     lines = [line.strip() for line in text.splitlines()]
     examples = [found[1] for line in lines if (found := EXAMPLE.fullmatch(line))]
-    told = [" ".join(p.split()) for p in paragraphs if not EXAMPLE.match(p)]
-    return told[0] if told else "", examples, told[1:]
+    texts = [" ".join(p.split()) for p in paragraphs if not EXAMPLE.match(p)]
+    return texts[0] if texts else "", examples, texts[1:]
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print help: headings bold on a terminal."""
+    """Print help, with bold headings on a terminal."""
     from rich.text import Text
 
     from .console import out
@@ -89,7 +97,7 @@ def show(lines: Iterable[str]) -> None:
 
 
 def room() -> int:
-    """The columns of a help: those of the terminal, where that is no wider than can be read."""
+    """Return the width of the help: that of the terminal, up to a readable maximum."""
     from .console import out, width
 
     columns = width(out()) or _number(os.environ.get("COLUMNS")) or 80
@@ -101,32 +109,32 @@ def _number(text: str | None) -> int:
 
 
 def _pairs(heading: str, pairs: Iterable[tuple[str, str]], width: int) -> list[str]:
-    """Words with what they do beside them, under a heading."""
+    """Return two columns under a heading."""
     rows = list(pairs)
     if not rows:
         return []
     column = min(WORDS, max(len(words) for words, _ in rows)) + 4
     lines = [f"{heading}:"]
     for words, about in rows:
-        told = wrapped(about, max(20, width - column)) or [""]
+        texts = wrapped(about, max(20, width - column)) or [""]
         first = f"  {words}"
         if len(first) > column - 2:
             lines.append(first)
             first = ""
-        lines.append(f"{first:<{column}}{told[0]}".rstrip())
-        lines += [" " * column + line for line in told[1:]]
+        lines.append(f"{first:<{column}}{texts[0]}".rstrip())
+        lines += [" " * column + line for line in texts[1:]]
     return [*lines, ""]
 
 
 def beside(words: str, about: str, columns: int | None) -> list[str]:
-    """Words with a text beside them, on as many lines as a terminal needs; on one for a pipe."""
+    """Return a label with a text beside it, wrapped on a terminal and on one line in a pipe."""
     column = len(words) + 2
-    told = wrapped(about, max(20, columns - column - 1)) if columns else [about]
-    return [f"{words}  {told[0]}", *(" " * column + line for line in told[1:])]
+    texts = wrapped(about, max(20, columns - column - 1)) if columns else [about]
+    return [f"{words}  {texts[0]}", *(" " * column + line for line in texts[1:])]
 
 
 def _words(option: Any) -> str:
-    """An option as it is typed, its short form first."""
+    """Return an option as typed, its short form first."""
     short = next((name for name in option.opts if not name.startswith("--")), "")
     long = next((name for name in option.opts if name.startswith("--")), "")
     value = "" if getattr(option, "is_flag", False) else f" {option.metavar or 'VALUE'}"
@@ -135,13 +143,13 @@ def _words(option: Any) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    """An argument as it is typed: in brackets if it may be left out, with dots if it repeats."""
+    """Return an argument as typed: in brackets if optional, with dots if it repeats."""
     shown = str(argument.metavar or argument.name.upper()).removesuffix("...")
     bracketed = shown if argument.required or shown.startswith("[") else f"[{shown}]"
     return f"{bracketed}..." if argument.nargs == -1 else bracketed
 
 
 def _about(one: Any) -> str:
-    told = one.help or ""
+    text = one.help or ""
     variable = getattr(one, "envvar", None)
-    return f"{told} [env: {variable}]" if variable else told
+    return f"{text} [env: {variable}]" if variable else text

@@ -1,6 +1,6 @@
-"""What could be installed beside this tool: accelerators of torch, extras and plugins.
+"""Checks of optional software: accelerator builds of torch, extras and plugins.
 
-Each with why it is not used and the command that brings it.
+Each check states why something is not used and which command installs it.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ EXTRAS = {
     "mlflow": (("mlflow-skinny",), "`runs export --to mlflow`"),
     "wandb": (("wandb",), "`runs export --to wandb`"),
 }
-"""The extras of this package: the packages that each brings, and what for."""
+"""Extras of this package: the packages of each, and its purpose."""
 INSTEAD = {"mlflow-skinny": "mlflow"}
-"""Packages that another one contains."""
+"""Packages that are contained in another one."""
 REINSTALL = "pip install --force-reinstall torch torchvision"
 PAGE = "https://pytorch.org/get-started/locally/"
 HARDWARE = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "mps": "an Apple GPU"}
 
 
 def version_of(package: str) -> str:
-    """The version of a package that is installed; empty if it is not."""
+    """Return the version of an installed package; empty if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -44,7 +44,7 @@ def version_of(package: str) -> str:
 
 
 def accelerators() -> Check:
-    """The accelerator that ``--device auto`` takes, or why there is none."""
+    """Check the accelerator that ``--device auto`` selects, or why there is none."""
     import torch
 
     from convcompare.models import devices
@@ -62,12 +62,12 @@ def accelerators() -> Check:
 
 
 def unused(version: str, built: Mapping[str, str], found: Collection[str]) -> Check:
-    """Why no accelerator is used.
+    """Return the check that explains why no accelerator is used.
 
     Args:
-        version: that of torch.
-        built: what torch is built for, as `models.devices.built_for` gives it.
-        found: the hardware that the system names, of `HARDWARE`.
+        version: Version of torch.
+        built: Accelerators that torch is built for, from `models.devices.built_for`.
+        found: Hardware that the system reports, keys of `HARDWARE`.
     """
     build = f"torch {version} is built for {formatting.series(built.values()) or 'the CPU alone'}"
     for kind in found:
@@ -99,7 +99,10 @@ def _driver_hint(kind: str) -> str:
 
 
 def hardware() -> list[str]:
-    """The kinds of accelerators whose drivers or chips the system names; not each can be seen."""
+    """Return the kinds of accelerators with a driver or chip that the system reports.
+
+    Not every accelerator can be detected.
+    """
     found = []
     if Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi"):
         found.append("cuda")
@@ -111,7 +114,7 @@ def hardware() -> list[str]:
 
 
 def extras() -> Check:
-    """The extras that are there, and the command for each of the others."""
+    """Check which extras are installed; shows the command for each of the others."""
     there = [name for name, (packages, _) in EXTRAS.items() if all(map(_installed, packages))]
     absent = [
         f"{name} for {purpose} (`pip install 'convcompare[{name}]'`)"
@@ -127,7 +130,7 @@ def _installed(package: str) -> bool:
 
 
 def plugins() -> Iterator[Check]:
-    """A line for each package that adds something and does not load, one for all that do."""
+    """Yield a check per plugin that does not load, and one for all that do."""
     found = check_plugins()
     for error in found.values():
         if error is not None:

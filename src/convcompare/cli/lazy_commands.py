@@ -1,8 +1,8 @@
-"""The commands as the parser has them: the module of a command is imported when it is asked for.
+"""The commands for the parser; the module of a command is imported when the command is used.
 
-The function of a command has the name of the command, its dashes as underscores, and so has its
-module in `commands/`: `receptive-field` is in `receptive_field.py`, `runs check` in
-`runs/check.py`, `runs` itself in `runs/__init__.py`.
+The function of a command has the command's name with underscores, and so has its module in
+`commands/`: `receptive-field` is in `receptive_field.py`, `runs check` in `runs/check.py`, `runs`
+itself in `runs/__init__.py`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typer.core import TyperCommand, TyperGroup
 from .command_list import COMMANDS
 
 PASSING_ON = {"worker": {"ignore_unknown_options": True, "allow_interspersed_args": False}}
-"""How a command is parsed of which all that follows belongs to another."""
+"""Parser settings of commands that pass their remaining arguments to another command."""
 
 
 class Outline(TyperCommand):
-    """A command as the list of commands shows it; to run it, its module is imported."""
+    """A command as shown in the list of commands; its module is imported to run it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path.rpartition(" ")[2], help=COMMANDS[path])
@@ -30,7 +30,7 @@ class Outline(TyperCommand):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Import the command, or the one below it that is named, and let it parse."""
+        """Import the command, or the named subcommand, and let it parse."""
         below = outlines(self.path)
         if args and args[0] in below:
             inner = below[args[0]]
@@ -39,7 +39,7 @@ class Outline(TyperCommand):
 
 
 def outlines(path: str = "") -> dict[str, Outline]:
-    """The commands below a command, by their last word; without a path, those of the tool."""
+    """Return the subcommands of a command by their last word; without a path, all top commands."""
     found = [name for name in COMMANDS if name.rpartition(" ")[0] == path]
     return {name.rpartition(" ")[2]: Outline(name) for name in found}
 
@@ -51,7 +51,10 @@ class Commands(TyperGroup):
         super().__init__(**given | {"commands": outlines()})
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """The options of the group, all flags: where one is None, Typer imports pydantic to see."""
+        """Return the options of the group, all flags.
+
+        Defaults are set, since Typer would import pydantic for a default of None.
+        """
         params = super().get_params(ctx)
         for param in params:
             param.default = False if param.default is None else param.default
@@ -65,7 +68,7 @@ class Commands(TyperGroup):
 
 
 class Command(TyperCommand):
-    """One command, loaded."""
+    """One loaded command."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help of the command."""
@@ -73,16 +76,16 @@ class Command(TyperCommand):
 
 
 class Family(TyperGroup):
-    """One command, loaded, that has others below it; which of them is asked for, `Outline` sees.
+    """A loaded command with subcommands; `Outline` selects the subcommand.
 
-    So its own arguments and options come in any order, as those of any command.
+    Its own arguments and options may therefore be in any order, as for any command.
     """
 
     allow_extra_args = False
     allow_interspersed_args = True
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help of the command, with those below it."""
+        """Print the help of the command with its subcommands."""
         _show_help(self, ctx, {name: str(one.help) for name, one in self.commands.items()})
 
 
@@ -93,7 +96,7 @@ def _show_help(command: Any, ctx: Any, below: Mapping[str, str]) -> None:
 
 
 def function_of(path: str) -> Callable[..., Any]:
-    """The function of a command; imports its module."""
+    """Import the module of a command and return its function."""
     module = path.replace("-", "_").replace(" ", ".")
     found: Callable[..., Any] = getattr(
         importlib.import_module(f"{__package__}.commands.{module}"), module.rpartition(".")[2]
@@ -102,7 +105,7 @@ def function_of(path: str) -> Callable[..., Any]:
 
 
 def load(path: str) -> Any:
-    """The command of that name as the parser has it; imports its module."""
+    """Import the module of a command and return the command for the parser."""
     function = function_of(path)
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     if not (below := outlines(path)):

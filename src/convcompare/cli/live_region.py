@@ -1,4 +1,4 @@
-"""Lines at the end of a terminal that are drawn again and again, whatever becomes of its size."""
+"""Region at the end of a terminal that is redrawn repeatedly and survives resizing."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from rich.file_proxy import FileProxy
 from rich.segment import ControlType, Segment
 
 PERIOD = 0.25
-"""Seconds between two looks at what is to be drawn."""
+"""Minimum interval between two redraws in seconds."""
 REST = 4
-"""How many times as long as a drawing took the next one waits: a slow terminal gets fewer."""
+"""Minimum interval between two redraws, as a multiple of the duration of the last one; slow
+terminals are redrawn less often."""
 ERASE = "\r\x1b[J"
 SHOW, HIDE = "\x1b[?25h", "\x1b[?25l"
 CUT, WRAP = "\x1b[?7l", "\x1b[?7h"
-"""Lines too long for a terminal that has become narrower meanwhile are cut, not wrapped."""
+"""Lines that are too long for a terminal that has become narrower are cut, not wrapped."""
 
 
 class LiveRegion(RenderHook):
-    """Draws a renderable at the end of a terminal for as long as it is entered.
+    """Draws a renderable at the end of a terminal within its context.
 
-    Between two drawings the cursor stands at the beginning of its first line. A terminal that gets
-    another size keeps it there, whether or not it breaks long lines anew, so that erasing from
-    there on leaves nothing behind. Some keep its row instead if they lose rows: as many above it
-    are erased then. All writing is that of a thread of its own, which may wait for the terminal.
+    Between two redraws the cursor is at the start of the region's first line. A terminal that is
+    resized keeps it there, whether or not it rewraps long lines, so that erasing from there removes
+    the whole region. Some terminals keep its row instead when they lose rows; then as many rows
+    above are erased. A separate thread does all writing, since it may have to wait for the
+    terminal.
     """
 
     def __init__(self, renderable: RenderableType, console: Console) -> None:
@@ -64,12 +66,12 @@ class LiveRegion(RenderHook):
         self._raw(SHOW)
 
     def say(self, line: str) -> None:
-        """A line above the region, which stays; written with the next drawing."""
+        """Queue a line that stays above the region; it is written at the next redraw."""
         self._pending.append(line)
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
-        """Within it Ctrl-Z leaves the terminal to the shell as it was."""
+        """Restore the terminal for the shell when Ctrl-Z stops the process within the block."""
         usual = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGTSTP")
         if not usual or signal.getsignal(signal.SIGTSTP) != signal.SIG_DFL:
             yield
@@ -81,7 +83,7 @@ class LiveRegion(RenderHook):
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """What is printed meanwhile stands above the region, which is drawn below it anew."""
+        """Print renderables above the region and redraw the region below them."""
         lines = self.console.render_lines(self.renderable, pad=False)[: self.console.height - 1]
         return [
             _Codes(f"{self._lost()}{ERASE}"),
@@ -104,7 +106,7 @@ class LiveRegion(RenderHook):
             self.console.print(self._pending.pop(0), soft_wrap=True)
 
     def draw(self) -> None:
-        """Draw the region if it does not look as it did."""
+        """Draw the region if it has changed."""
         with self.console.capture() as captured:
             self.console.print(Control())
         now = (self.console.size, captured.get())
@@ -113,7 +115,7 @@ class LiveRegion(RenderHook):
             self._raw(now[1])
 
     def _lost(self) -> str:
-        """Up by the rows that the terminal has lost since the last drawing."""
+        """Return the code that moves the cursor up by the rows that the terminal has lost."""
         before, self._height = self._height, self.console.size.height
         return _up(before - self._height)
 
@@ -133,7 +135,7 @@ class LiveRegion(RenderHook):
 
 
 class _Codes:
-    """Control codes in the midst of what is printed."""
+    """Control codes within the output."""
 
     def __init__(self, codes: str) -> None:
         self.codes = codes
@@ -143,7 +145,7 @@ class _Codes:
 
 
 class _Lines:
-    """Lines that are rendered already, without an end after the last."""
+    """Rendered lines, without a line end after the last."""
 
     def __init__(self, lines: Sequence[Sequence[Segment]]) -> None:
         self.lines = lines

@@ -1,10 +1,10 @@
-"""Options that several commands take, in groups: each is declared once, with its default.
+"""Groups of options that several commands take; each option is declared once, with its default.
 
     @grouped
     def compare(models: o.Models, training: TrainingOptions, output: OutputOptions) -> None:
         print(training.epochs, output.format)
 
-A parameter whose type is a group stands for all its options: the parser sees them side by side.
+A parameter whose type is a group represents all its options; the parser gets them one by one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class SeedOptions:
-    """Which seeds a network is trained with."""
+    """Seeds of each network."""
 
     seeds: o.Seeds = None
     seed: o.FirstSeed = 0
@@ -33,7 +33,7 @@ class SeedOptions:
 
 @dataclass(frozen=True)
 class ContrastOptions:
-    """What is compared with what, and how long seeds are added."""
+    """What is compared, and how many seeds are added."""
 
     name: o.Name = Request.name
     baseline: o.Baseline = Request.baseline
@@ -70,7 +70,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class MachineOptions:
-    """What a trial runs on."""
+    """Device, threads and precision of a trial."""
 
     device: o.Device = Request.device
     precision: o.Precision = Request.precision
@@ -81,7 +81,7 @@ class MachineOptions:
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """How many trials run at a time, and where; which of them this command runs."""
+    """How many trials run at a time and where, and which of them this command runs."""
 
     jobs: o.Jobs = None
     executor: o.Executor = Request.executor
@@ -94,7 +94,7 @@ class ExecutorOptions:
 
 @dataclass(frozen=True)
 class StoreOptions:
-    """Where runs and data are."""
+    """Folders of runs and data."""
 
     store: o.Store = Request.store
     data_dir: o.DataDir = Request.data_dir
@@ -115,7 +115,7 @@ class OutputOptions:
 
 
 def grouped(function: F) -> F:
-    """`function` as the parser has to see it: each group of options replaced by its options."""
+    """Return `function` with each group of options replaced by its options, for the parser."""
     hints = get_type_hints(function, include_extras=True)
     parameters: list[inspect.Parameter] = []
     members: dict[str, tuple[Any, list[str]]] = {}

@@ -1,4 +1,4 @@
-"""The options that mean the same in every command, declared once."""
+"""Options that mean the same in every command, each declared once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTPUT = "Output"
 
 
 def option(*names: str, panel: str, **more: Any) -> Any:
-    """An option of the parser; what it does is in `HELP` unless `help` says otherwise."""
+    """Return an option of the parser; its help is in `HELP` unless `help` is given."""
     long = names[0].removeprefix("--").partition("/")[0].replace("-", "_")
     more.setdefault("metavar", VALUES.get(names[0]))
     more.setdefault("autocompletion", COMPLETIONS.get(names[0]))
@@ -46,7 +46,7 @@ VALUES = {
     "--data-dir": "DIR",
     "--out": "PATH",
 }
-"""What stands for the value of an option that means the same in every command."""
+"""Placeholders for values of options that mean the same in every command."""
 COMPLETIONS = {
     "--dataset": c.dataset_names,
     "--baseline": c.model_names,
@@ -66,7 +66,7 @@ COMPLETIONS = {
     "--sort": c.sortable,
     "--verdict-on": c.figure_lists,
 }
-"""How a shell completes its value."""
+"""Completers of option values."""
 
 
 Models = Annotated[

@@ -1,4 +1,4 @@
-"""Results on their way out: to the terminal, a pipe or a file, in the format asked for."""
+"""Prints results to the terminal, a pipe or a file, in the requested format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from convcompare.output.tables.formats import Format, chosen_format, render
 from convcompare.output.tables.table import MOST_NOTES, Table, plain_console, print_table
 from convcompare.store import atomic_files
 
-from .console import out, show_error, show_warning, talk, width
+from .console import err, out, show_error, show_warning, width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def emit_table(
     table: Table, kind: Format, path: Path | None = None, most: int | None = None
 ) -> None:
-    """Print a table, or write it to a file; `most` lines of notes, for a reader only."""
+    """Print a table or write it to a file, on a terminal with at most `most` lines of notes."""
     if kind == "table" and path is None:
         console = out()
         print_table(console, table, width(console), most)
@@ -45,27 +45,27 @@ def emit_table(
 
 
 def _plain(table: Table) -> str:
-    """A table as a terminal without an edge shows it."""
-    told = io.StringIO()
-    print_table(plain_console(told), table, None)
-    return told.getvalue().rstrip()
+    """Return a table as shown on a terminal of unlimited width."""
+    buffer = io.StringIO()
+    print_table(plain_console(buffer), table, None)
+    return buffer.getvalue().rstrip()
 
 
 def emit_plan(table: Table, output: OutputOptions) -> None:
-    """Print what would be run. A file that results go to is left as it is, and that is said."""
+    """Print a plan; a file for results is not written, which a message reports."""
     emit_table(table, chosen_format(output.format, None))
     if output.out is not None:
-        talk().print(f"`--dry-run` writes no file: {printable(output.out)}", soft_wrap=True)
+        err().print(f"`--dry-run` writes no file: {printable(output.out)}", soft_wrap=True)
 
 
 def emit_json(record: Mapping[str, Any], path: Path | None = None) -> None:
-    """Print a JSON object with the version of its form, or write it to a file."""
+    """Print a JSON object with its schema version, or write it to a file."""
     whole = {"schema_version": 1, **record}
     emit_text(json.dumps(whole, indent=1, ensure_ascii=False, default=str), path)
 
 
 def emit_text(text: str, path: Path | None) -> None:
-    """Print text as it is, or write it to a file and say so."""
+    """Print text as it is, or write it to a file and report that."""
     if path is None:
         out().print(text, soft_wrap=True)
         return
@@ -75,16 +75,21 @@ def emit_text(text: str, path: Path | None) -> None:
 
 
 def show_written(path: Path) -> None:
-    """Say on stderr that a file was written, beside results that go to stdout."""
+    """Report on stderr that a file was written."""
     from rich.text import Text
 
-    talk().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
+    err().print(Text.assemble("wrote ", (printable(path), f"link {path.absolute().as_uri()}")))
 
 
 @dataclass(frozen=True)
 class View:
-    """What of a comparison is shown, and how: further columns, the column that the rows are sorted
-    by, and whether every network has warnings of its own."""
+    """How a comparison is shown.
+
+    Attributes:
+        columns: Additional columns.
+        sort: Column by which the rows are sorted.
+        verbose: Whether all notes and a warning per network are shown.
+    """
 
     columns: Sequence[str] = ()
     sort: str | None = None
@@ -92,14 +97,18 @@ class View:
 
     @classmethod
     def parse(cls, columns: Sequence[str], sort: str | None, verbose: bool) -> View:
-        """The view that options ask for; UsageError if it sorts by a column that is not there."""
+        """Return the view for the given options.
+
+        Raises:
+            UsageError: if it sorts by a column that is not shown.
+        """
         from convcompare.output.tables.sorting import check_sort
 
         return cls(columns, None if sort is None else check_sort(sort, columns), verbose)
 
 
 def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, view: View) -> None:
-    """The result of a comparison: table, verdicts, what was published otherwise, warnings."""
+    """Print the result of a comparison: table, verdicts, discrepancies, conclusions, warnings."""
     from convcompare.output.report.discrepancies import differences
     from convcompare.output.tables.sorting import sorted_by
     from convcompare.output.tables.verdict_columns import assessed_json, assessed_table
@@ -129,7 +138,7 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
 def emit_robustness(
     found: Robustness, assessment: Assessment, show: Show, kind: Format, path: Path | None
 ) -> None:
-    """What networks do on damaged images: the table, verdicts, and what to know of them."""
+    """Print the table of networks on damaged images, verdicts and warnings."""
     from convcompare.output.tables.robustness_table import robustness_table
 
     if kind == "json":
@@ -143,21 +152,21 @@ def emit_robustness(
 
 
 def show_warnings(assessment: Assessment, each: bool, timed: bool = True) -> None:
-    """Say on stderr what a reader of these runs must know, as `Assessment.warnings` has it."""
+    """Print the warnings of an assessment to stderr."""
     for text, hint in assessment.warnings(each, timed):
         show_warning(text, hint)
 
 
 def _with_verdicts(table: Table, assessment: Assessment, kind: Format, path: Path | None) -> Table:
-    """The table with its verdicts as notes, but on a terminal, which prints them below it."""
+    """Return the table with its verdicts as notes, unless a terminal shows them below it."""
     if kind == "table" and path is None:
         return table
-    told = (*assessment.sentences, *assessment.notes)
-    return dataclasses.replace(table, notes=(*table.notes, *told))
+    notes = (*table.notes, *assessment.sentences, *assessment.notes)
+    return dataclasses.replace(table, notes=notes)
 
 
 def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
-    """The columns that were asked for, by network; nothing if none were."""
+    """Return the requested columns by network; empty if none were requested."""
     if not view.columns:
         return {}
     from convcompare.output.rows import rows
@@ -166,7 +175,7 @@ def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
 
 
 def end(store: RunStore) -> None:
-    """The end of a command that went on without what is damaged: it is told, and the exit code."""
+    """Report damage that a command skipped, and exit with the code for it."""
     for error in store.damage:
         show_error(error)
     if store.damage:
@@ -174,7 +183,7 @@ def end(store: RunStore) -> None:
 
 
 def _title(name: str) -> str:
-    """What a study is called in a heading."""
+    """Return the title of a study."""
     from convcompare.comparison.study import study_named
     from convcompare.core.registry import register
 
@@ -185,7 +194,7 @@ def _title(name: str) -> str:
 
 
 def _print_verdicts(assessment: Assessment) -> None:
-    """The verdicts, and the matrix of all pairs where they were asked for."""
+    """Print the verdicts, and the matrix of all pairs if requested."""
     from convcompare.output.tables.verdict_block import verdict_blocks
 
     console = out()
@@ -204,7 +213,7 @@ def _print_verdicts(assessment: Assessment) -> None:
 
 
 def _print_conclusions(assessment: Assessment) -> None:
-    """Each in a sentence, with its number in the list of all conclusions."""
+    """Print each conclusion as a sentence with its number in the list of all conclusions."""
     from convcompare.comparison.claims.findings import findings, without_runs
 
     left = without_runs(assessment)
@@ -223,19 +232,19 @@ def _print_list(heading: str, lines: Sequence[str]) -> None:
 
 
 def _wrapped(line: str, columns: int | None, indent: int) -> list[str]:
-    """A line in as many as a terminal needs, those behind the first indented."""
+    """Wrap a line for a terminal, with continuation lines indented."""
     if columns is None:
         return [line]
     return formatting.wrapped(line, columns - 2, " " * indent)
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:
-    """Save figures with their data, and print where."""
+    """Save figures with their data, and print their paths."""
     emit_paths(drawing.save(folder, kind) for drawing in drawings)
 
 
 def emit_paths(paths: Iterable[Path]) -> None:
-    """Print where something was written: a link on a terminal, a path elsewhere."""
+    """Print paths of written files: links on a terminal, plain elsewhere."""
     from rich.text import Text
 
     for path in paths:

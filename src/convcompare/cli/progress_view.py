@@ -1,4 +1,4 @@
-"""What a running comparison shows: a live view on a terminal, one plain line an epoch elsewhere."""
+"""Progress of a comparison: a live view on a terminal, one plain line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24
-"""Columns of the bar: what is narrow stays whole when a terminal is made narrower."""
+"""Width of the bar in columns; a narrow bar remains complete if the terminal becomes narrower."""
 MOST_MARKS = 20
 SHOWN_STOP = 0.5
-"""Seconds that an epoch stood still from which on its line says so."""
+"""Seconds for which an epoch must have been stopped for its line to mention it."""
 
 
 @contextmanager
 def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainView | LiveView]:
-    """A view of the tracker for as long as the job runs."""
+    """Yield a view of the tracker for the duration of the block."""
     plain = console.is_dumb_terminal or console.legacy_windows
     if quiet or plain or not console.is_terminal:
         yield PlainView(tracker, console, quiet)
@@ -50,34 +50,40 @@ def follow(tracker: Tracker, console: Console, quiet: bool) -> Iterator[PlainVie
 
 
 class PlainView:
-    """One line an epoch, for logs and pipes."""
+    """One line per epoch, for logs and pipes."""
 
     def __init__(self, tracker: Tracker, console: Console, quiet: bool) -> None:
         self.tracker, self.console, self.quiet = tracker, console, quiet
 
     def show(self, event: Event) -> None:
-        """Note an event, and print its line if it has one."""
+        """Apply an event, and print its line if it has one."""
         self.tracker.update(event)
         if not self.quiet and (text := _event_words(event, self.tracker)):
             self.console.print(text, soft_wrap=True)
 
 
 class LiveView:
-    """Every model with its trials, the runs under way, the whole job; redrawn 4 times a second."""
+    """All networks with their trials, the running trials, and the overall progress.
+
+    Redrawn 4 times per second.
+    """
 
     def __init__(self, tracker: Tracker) -> None:
         self.tracker = tracker
         self.say: Callable[[str], None] = print
-        """Writes a line that stays, above what is redrawn."""
+        """Writes a line that stays above the redrawn region."""
 
     def show(self, event: Event) -> None:
-        """Note an event; the next redraw shows it."""
+        """Apply an event; the next redraw shows it."""
         self.tracker.update(event)
         if isinstance(event, CompileDecided):
             self.say(f" {_name(self.tracker.rows[event.trial.id])} · {event.why}")
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """No more lines than the terminal has, and none wider: what is cut off cannot be erased."""
+        """Yield at most as many lines as the terminal has, and none wider.
+
+        The terminal could not erase the rest.
+        """
         running = [self._current(row) for row in self.tracker.running]
         waiting = [
             Text(f" {_name(row)} · waits for {row.waits_for}, which trains it")
@@ -94,7 +100,7 @@ class LiveView:
             yield line
 
     def _models(self, room: int) -> list[RenderableType]:
-        """The models in so many lines; where they are more, those at work and around them."""
+        """Return the networks in `room` lines; if there are more, those around the running ones."""
         labels, running = self.tracker.labels, {row.label for row in self.tracker.running}
         if room < 1:
             return []
@@ -137,15 +143,15 @@ class LiveView:
     def _bar(self) -> Text:
         tracker, rest = self.tracker, self.tracker.remaining()
         spent = formatting.clock(time.monotonic() - tracker.started)
-        told = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
+        text = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
         if rest is not None and tracker.done < len(tracker.rows):
-            told += f" · about {formatting.about_seconds(rest)} left"
+            text += f" · about {formatting.about_seconds(rest)} left"
         full = round(BAR * min(1.0, tracker.progress()))
-        return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {told}")
+        return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {text}")
 
 
 def marks(rows: Sequence[TrialRow]) -> str:
-    """A mark a trial, or how many have ended where there are too many to see."""
+    """Return a mark per trial, or the number of ended trials if there are too many."""
     if len(rows) <= MOST_MARKS:
         return "".join(row.mark for row in rows)
     ended = sum(row.state not in ("waiting", "running") for row in rows)
@@ -154,7 +160,7 @@ def marks(rows: Sequence[TrialRow]) -> str:
 
 
 def epoch_line(row: TrialRow, epoch: Epoch) -> str:
-    """One epoch in words."""
+    """Return one epoch as a line of text."""
     stopped = epoch.stopped_seconds or 0.0
     less = f", stopped for {formatting.seconds(stopped)} of them" if stopped > SHOWN_STOP else ""
     tested = ""
@@ -169,7 +175,7 @@ def epoch_line(row: TrialRow, epoch: Epoch) -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Values as a row of small bars, the largest full."""
+    """Return values as a row of small bars, relative to the largest."""
     top = max(values) or 1.0
     return "".join(SPARKS[min(7, int(8 * value / top))] for value in values[-12:])
 
@@ -179,23 +185,23 @@ def _name(row: TrialRow) -> str:
 
 
 def _event_words(event: Event, tracker: Tracker) -> str:
-    """What an event says of its trial, in a line; empty if nothing."""
+    """Return an event as a line of text; empty if it is not shown."""
     row = tracker.rows[event.run.id if isinstance(event, Ended) else event.trial.id]
     match event:
         case EpochFinished(epoch=epoch):
-            told = epoch_line(row, epoch)
+            text = epoch_line(row, epoch)
         case CompileDecided(why=why):
-            told = why
+            text = why
         case WorkerDied(message=message, attempt=attempt):
-            told = f"{message}: try {attempt}"
+            text = f"{message}: try {attempt}"
         case Waiting(holder=holder):
-            told = f"waits for {holder}, which trains it"
+            text = f"waits for {holder}, which trains it"
         case Started(history=history) if history:
-            told = f"resumes after epoch {len(history)}"
+            text = f"resumes after epoch {len(history)}"
         case Ended(reused=True):
-            told = "from an earlier call"
+            text = "from an earlier call"
         case Ended(run=run) if run.status != "finished":
-            told = f"{row.state}: {run.message}"
+            text = f"{row.state}: {run.message}"
         case _:
             return ""
-    return f"{_name(row)} · {told}"
+    return f"{_name(row)} · {text}"

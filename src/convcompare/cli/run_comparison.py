@@ -1,4 +1,4 @@
-"""A comparison from its request to the table: planned, run, printed."""
+"""Plans, runs and prints a comparison."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convcompare.experiment.request import Request
 from convcompare.experiment.session import part_of, run, run_part
 from convcompare.output.tables.formats import chosen_format
 
-from .console import talk
+from .console import err
 from .console_reporter import ConsoleReporter
 from .dry_run import plan_table
 from .output import View, emit_assessment, emit_plan
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def perform(request: Request, output: OutputOptions) -> int:
-    """Do what is asked for; the exit code."""
+    """Handle a request and return the exit code."""
     kind = chosen_format(output.format, output.out)
     view = View.parse(request.columns, output.sort, output.verbose)
-    began = now()
+    started = now()
     reporter = ConsoleReporter(output.quiet)
     plan = prepare(request, reporter)
     if request.dry_run:
@@ -41,37 +41,37 @@ def perform(request: Request, output: OutputOptions) -> int:
     assessment = run(plan, reporter)
     emit_assessment(assessment, kind, output.out, view)
     if not output.quiet:
-        say_durations(assessment, began)
-    if talk().is_terminal and kind == "table" and not output.quiet:
-        talk().print("next: convcompare plot learning-curves · convcompare report", style="dim")
+        print_durations(assessment, started)
+    if err().is_terminal and kind == "table" and not output.quiet:
+        err().print("next: convcompare plot learning-curves · convcompare report", style="dim")
     return 1 if assessment.comparison.failed else 0
 
 
 def perform_part(plan: ExperimentPlan, reporter: Reporter) -> int:
-    """Run a part of a plan and say how to see the whole; the exit code."""
+    """Run a part of a plan, print how to see the whole, and return the exit code."""
     outcome = run_part(plan, reporter)
     if not reporter.quiet:
         all_trials, shard = len(plan.trials), plan.request.shard
-        said = f"worker: {outcome.ran} of {all_trials} trials run here, none is left"
+        text = f"worker: {outcome.ran} of {all_trials} trials run here, none is left"
         if shard:
-            said = f"shard {shard}: {outcome.trials} of {all_trials} trials, {outcome.ran} of them "
-            said += "run now"
-        talk().print(said, soft_wrap=True)
-        talk().print("next: the same command without it prints the table", style="dim")
+            text = f"shard {shard}: {outcome.trials} of {all_trials} trials, {outcome.ran} of them "
+            text += "run now"
+        err().print(text, soft_wrap=True)
+        err().print("next: the same command without it prints the table", style="dim")
     return 1 if outcome.failed else 0
 
 
 def now() -> datetime.datetime:
-    """When a call begins, by the clock that runs are dated with."""
+    """Return the current time, UTC, as runs are dated."""
     return datetime.datetime.now(datetime.UTC)
 
 
-def say_durations(assessment: Assessment, began: datetime.datetime) -> None:
-    """The runs that ended in this call and what their time went into; nothing where none did.
+def print_durations(assessment: Assessment, started: datetime.datetime) -> None:
+    """Print the number of runs that ended in this call and their total durations, if there are any.
 
-    Those at the learning rates of a grid that were not chosen are among them.
+    Runs at the learning rates of a grid that were not chosen are included.
     """
-    since, comparison = began.isoformat(timespec="seconds"), assessment.comparison
+    since, comparison = started.isoformat(timespec="seconds"), assessment.comparison
     tried = [one for rate in comparison.rates if not rate.chosen for one in rate.runs]
     outcomes = assessment.store.sound_outcomes(tried).values()
     every = [*comparison.runs, *(run for run in outcomes if run)]
@@ -83,11 +83,13 @@ def say_durations(assessment: Assessment, began: datetime.datetime) -> None:
         "training": sum(epoch.train_seconds for run in runs for epoch in run.history),
         **beside_training(runs),
     }
-    told = ", ".join(f"{name} {formatting.seconds(seconds)}" for name, seconds in parts.items())
+    durations = ", ".join(
+        f"{name} {formatting.seconds(seconds)}" for name, seconds in parts.items()
+    )
     together = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
     many = formatting.several(len(runs), "run")
-    console = talk()
-    wall = formatting.seconds((now() - began).total_seconds())
+    console = err()
+    wall = formatting.seconds((now() - started).total_seconds())
     console.print(
-        f"{many} in {wall}{together}: {told}", style="dim", soft_wrap=not console.is_terminal
+        f"{many} in {wall}{together}: {durations}", style="dim", soft_wrap=not console.is_terminal
     )

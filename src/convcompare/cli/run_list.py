@@ -1,4 +1,4 @@
-"""The runs of a store as rows: which of them, and what is shown."""
+"""The runs of a store as rows of a table."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ EXPORTED = (
     Column("tags", "tags", "left"),
     NOTE,
 )
-"""Columns for programs: no cell that a spreadsheet takes for a date."""
+"""Columns for programs; no cell looks like a date to a spreadsheet."""
 STATUSES = ("finished", "diverged", "failed", "running", "incomplete")
 
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs are listed; None for all of them."""
+    """Selects the runs that are listed; a field of None selects all."""
 
     model: str | None
     dataset: str | None
@@ -50,12 +50,12 @@ class RunFilter:
     tag: str | None = None
 
     @property
-    def asked(self) -> bool:
-        """Whether anything is left out."""
+    def active(self) -> bool:
+        """Whether the filter excludes anything."""
         return any(one is not None for one in vars(self).values())
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Whether a run is among them."""
+        """Return whether a run is selected."""
         return (
             (self.model is None or fnmatchcase(row["model"], self.model))
             and (self.dataset is None or row["dataset"] == self.dataset)
@@ -66,7 +66,10 @@ class RunFilter:
 
 
 def run_table(rows: Sequence[Mapping[str, Any]], whole: bool, notes: bool) -> Table:
-    """The rows as a table, `whole` for programs; notes among them if they are asked for."""
+    """Return the rows as a table, with notes on request.
+
+    With `whole`, it has all columns, for programs.
+    """
     if whole:
         return Table(EXPORTED, tuple({**row, "tags": " ".join(row["tags"])} for row in rows))
     columns = [*COLUMNS]
@@ -76,7 +79,7 @@ def run_table(rows: Sequence[Mapping[str, Any]], whole: bool, notes: bool) -> Ta
 
 
 def listed(store: RunStore) -> list[dict[str, Any]]:
-    """Every run of a store as a row, in the order in which they ended; damaged ones are noted."""
+    """Return every run of a store as a row, in the order of their ends; damage is recorded."""
     rows = []
     with without_collection():
         for run_id in store.ids():
@@ -94,7 +97,7 @@ def listed(store: RunStore) -> list[dict[str, Any]]:
 
 def _row(store: RunStore, run_id: str) -> dict[str, Any]:
     run = store.outcome(run_id)
-    trial, said = store.trial(run_id), store.annotation(run_id)
+    trial, annotation = store.trial(run_id), store.annotation(run_id)
     history = run.history if run else store.history(run_id)
     return {
         "id": run_id,
@@ -109,24 +112,24 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
         "test_accuracy": _accuracy(run, history),
         "train_seconds": run.train_seconds if run else _seconds(history),
         "ended": run.ended if run else None,
-        "tags": list(said.tags),
-        "note": said.note,
+        "tags": list(annotation.tags),
+        "note": annotation.note,
     }
 
 
 def state(store: RunStore, run_id: str) -> str:
-    """Of a run that has not ended: whether a process works on it."""
+    """Return whether an unfinished run is ``running`` in a process or ``incomplete``."""
     return "running" if store.held(run_id) else "incomplete"
 
 
 def _accuracy(run: Run | None, history: Sequence[Epoch]) -> float | None:
-    """Of the epoch that counts; of a run that has not ended, of its last so far."""
+    """Return the test accuracy of the selected epoch; of an unfinished run, of its last epoch."""
     if run is not None:
         return run.figure("test_accuracy")
     return history[-1].test_accuracy if history else None
 
 
 def _seconds(history: Sequence[Epoch]) -> float | None:
-    """Seconds of the training so far; None where others trained meanwhile."""
+    """Return the seconds of training so far; None if other trials ran at the same time."""
     alone = all(epoch.jobs == 1 for epoch in history)
     return sum(epoch.train_seconds for epoch in history) if alone else None

@@ -1,4 +1,4 @@
-"""Standard output and error that may be closed, full or gone: results are missed, talk is not."""
+"""Standard streams that may be closed or full: lost results are errors, lost messages are not."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from convcompare.core.errors import StoreError
 
 
 class PipeClosed(Exception):
-    """Whoever read the standard output has enough."""
+    """The reader of stdout has closed the pipe."""
 
 
 class Nowhere(io.StringIO):
-    """A stream that keeps nothing."""
+    """A stream that discards everything."""
 
     def write(self, text: str) -> int:
-        """Take a text."""
+        """Discard a text."""
         return len(text)
 
 
 class _Stream(io.TextIOBase):
-    """A text stream with the attributes of another, whose failures are dealt with."""
+    """A text stream with the attributes of another, which handles failures to write."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __del__(self) -> None:
-        """Leave the stream as it is: it may be closed by now, which Python 3.13 would report."""
+        """Leave the stream open; it may be closed already, which Python 3.13 would report."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """That of the stream."""
+        """Encoding of the wrapped stream."""
         return self._stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """What becomes of characters that it cannot write."""
+        """Handling of characters that cannot be encoded."""
         return self._stream.errors
 
     def fileno(self) -> int:
-        """That of the stream."""
+        """Return the file descriptor of the wrapped stream."""
         return self._stream.fileno()
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return whether it is a terminal."""
         return self._stream.isatty()
 
     def writable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def write(self, text: str) -> int:
@@ -65,7 +65,7 @@ class _Stream(io.TextIOBase):
             return len(text)
 
     def flush(self) -> None:
-        """Hand what was written to the system."""
+        """Flush the stream."""
         try:
             self._stream.flush()
         except (OSError, ValueError) as error:
@@ -75,7 +75,7 @@ class _Stream(io.TextIOBase):
         raise NotImplementedError
 
     def _drop(self) -> None:
-        """Let all that is still to be written go nowhere, so that the end of Python is quiet."""
+        """Discard all pending and further output, so that Python exits without an error."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -85,7 +85,7 @@ class _Stream(io.TextIOBase):
 
 
 class Results(_Stream):
-    """Standard output: who does not get the result is told, unless it is enough for a reader."""
+    """Standard output: lost results are an error, unless the reader closed the pipe."""
 
     def _failed(self, error: Exception) -> None:
         self._drop()
@@ -98,16 +98,16 @@ class Results(_Stream):
         ) from error
 
 
-class Talk(_Stream):
-    """Standard error: what cannot be said is left out, and the work goes on."""
+class Messages(_Stream):
+    """Standard error: messages that cannot be written are dropped, and work continues."""
 
     def _failed(self, error: Exception) -> None:
         self._drop()
 
 
 def install() -> None:
-    """Put them in the place of the streams of this process; closed ones go nowhere."""
-    for name, kind in (("stdout", Results), ("stderr", Talk)):
+    """Replace the standard streams of this process; closed ones discard their output."""
+    for name, kind in (("stdout", Results), ("stderr", Messages)):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Nowhere())

@@ -1,4 +1,4 @@
-"""The tables of ``convcompare study``: the studies there are, and the plan of some."""
+"""Tables of ``convcompare study``: the list of studies, and plans."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTED = (
 
 
 def list_of_studies() -> Table:
-    """A row per study."""
+    """Return a row per study."""
     from convcompare.core.registry import register
 
     rows = []
@@ -47,7 +47,7 @@ def list_of_studies() -> Table:
 
 
 def plan_of_studies(requests: Sequence[Request]) -> Table:
-    """A row per network of the studies, and the conclusions that need no run."""
+    """Return a row per network of the studies, with the conclusions that need no run as notes."""
     planned = [_planned(request) for request in requests]
     columns = (
         Column("study", "study", "left"),
@@ -73,10 +73,12 @@ def plan_of_studies(requests: Sequence[Request]) -> Table:
 
 
 def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
-    """A row per conclusion that stored runs do not decide, with what would; all studies by default.
+    """Return a row per undecided conclusion of the studies, with the runs that would decide it.
+
+    By default, all studies are included.
 
     Raises:
-        UsageError: A study was not run, or none was.
+        UsageError: if a study, or any, has no runs.
     """
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.claims.findings import without_runs
@@ -101,8 +103,8 @@ def plan_of_conclusions(store: RunStore, names: Sequence[str]) -> Table:
     judged = [Assessment(Comparison.load(store, one), store) for one in chosen.values()]
     table = claim_plan_table([plan for one in judged for plan in plans(one)])
     others = [name for name, one in zip(chosen, judged, strict=True) if one.study is None]
-    said = {name: without_runs(one) for name, one in zip(chosen, judged, strict=True)}
-    lacking = tuple(f"{name}: {words}" for name, words in said.items() if words)
+    missing = {name: without_runs(one) for name, one in zip(chosen, judged, strict=True)}
+    lacking = tuple(f"{name}: {words}" for name, words in missing.items() if words)
     own = f"run on other images than the report's, so without its conclusions: {', '.join(others)}"
     notes = () if len(others) == len(judged) else table.notes
     return replace(table, notes=(*notes, *lacking, *([own] if others else [])))
@@ -138,7 +140,7 @@ def _planned(request: Request) -> list[dict[str, Any]]:
 
 
 def _counted(request: Request, rows: Sequence[dict[str, Any]]) -> list[str]:
-    """The conclusions that need no run; none where the images are not the report's."""
+    """Return the conclusions that need no run; none if the images are not the report's."""
     from convcompare.comparison.claims.counted import counted
 
     study = study_named(str(request.study))

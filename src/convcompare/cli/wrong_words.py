@@ -1,4 +1,4 @@
-"""What people type out of habit, and the command that does it here."""
+"""Commands and options of other programs that users type, and their counterparts here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VERBS: Mapping[str, str] = {
     "data": "`convcompare datasets` lists the data sets",
     "download": "a data set is fetched when it is used first: `convcompare datasets NAME`",
 }
-"""Words in the place of a command."""
+"""Hints for words in place of a command."""
 BELOW: Mapping[tuple[str, str], str] = {
     ("runs", "delete"): VERBS["delete"],
     ("runs", "remove"): VERBS["delete"],
@@ -48,7 +48,7 @@ BELOW: Mapping[tuple[str, str], str] = {
     ("plot", "show"): VERBS["figures"],
     ("study", "list"): "`convcompare study` lists the studies",
 }
-"""Words behind a command."""
+"""Hints for words after a command."""
 OPTIONS: Mapping[tuple[str, str], str] = {
     ("report", "--format"): "a report is a folder with Markdown and one HTML page: `--out FOLDER`",
     ("compare", "--models"): "networks are arguments: `convcompare compare fcn simple`",
@@ -56,7 +56,7 @@ OPTIONS: Mapping[tuple[str, str], str] = {
     ("train", "--model"): "the network is an argument: `convcompare train simple`",
     ("train", "--seeds"): "`convcompare compare MODEL --seeds N` trains a network several times",
 }
-"""Options that a command has not."""
+"""Hints for options that a command lacks."""
 
 
 TRAINING = ("compare", "train", "study")
@@ -64,14 +64,14 @@ TRAINING = ("compare", "train", "study")
 
 
 def _settings() -> set[str]:
-    """The settings of a training."""
+    """Return the names of the training settings."""
     from convcompare.core.config import TrainConfig
 
     return {field.name for field in dataclasses.fields(TrainConfig)}
 
 
 def habit(arguments: Sequence[str]) -> str | None:
-    """What to type instead of two words that mean nothing here; None for others."""
+    """Return a hint for two words that are no command here; None if there is none."""
     return BELOW.get(_words(arguments))
 
 
@@ -81,17 +81,17 @@ def _words(arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def refuse_empty(arguments: Sequence[str]) -> None:
-    """UsageError for an option with an empty value: of a path it would be the current folder."""
+    """Raise UsageError for an option with an empty value, since a path would be this folder."""
     pairs = [*(word.partition("=")[::2] for word in arguments if "=" in word), *pairwise(arguments)]
     for option, value in pairs:
         if option.startswith("-") and not value:
             raise UsageError(f"`{option}` has an empty value", "is a variable of the shell empty?")
 
 
-def remedy(arguments: Sequence[str], told: str) -> str | None:
-    """What to type instead, for a command line that did not parse; None if nobody can guess.
+def remedy(arguments: Sequence[str], message: str) -> str | None:
+    """Return a hint for a command line that did not parse; None if there is none.
 
-    `told` is the error of the parser.
+    `message` is the error of the parser.
     """
     first, second = _words(arguments)
     if first == "help" and second in COMMANDS:
@@ -102,11 +102,11 @@ def remedy(arguments: Sequence[str], told: str) -> str | None:
         return meant
     for option in arguments:
         name = option.partition("=")[0]
-        if (first, name) in OPTIONS and name in told:
+        if (first, name) in OPTIONS and name in message:
             return OPTIONS[first, name]
         setting = name.removeprefix("--").replace("-", "_")
-        if first in TRAINING and f"no such option: {name}" in told and setting in _settings():
+        if first in TRAINING and f"no such option: {name}" in message and setting in _settings():
             return f"`--set {setting}=VALUE` sets it"
-    if first == "train" and "extra argument" in told:
+    if first == "train" and "extra argument" in message:
         return "`convcompare compare MODEL…` trains several networks"
     return None

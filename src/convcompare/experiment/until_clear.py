@@ -42,13 +42,13 @@ class UntilClear:
             raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
 
 
-def asked_until_clear(
-    wanted: bool, max_seeds: int | None, max_time: float | None, margin: float | None
+def parse_until_clear(
+    enabled: bool, max_seeds: int | None, max_time: float | None, margin: float | None
 ) -> UntilClear | None:
-    """Return the settings of ``--until-clear`` from its options; None if it is not `wanted`.
+    """Return the settings of ``--until-clear`` from its options; None if it is not `enabled`.
 
     Args:
-        wanted: Whether seeds are added.
+        enabled: Whether seeds are added.
         max_seeds: Maximum number of seeds [default: 20].
         max_time: Seconds after which no round starts [default: no limit].
         margin: Percentage points [default: 0.5].
@@ -58,12 +58,12 @@ def asked_until_clear(
     """
     named = {"max_seeds": max_seeds, "max_time": max_time, "margin": margin}
     given = [option_name(name) for name, value in named.items() if value is not None]
-    if given and not wanted:
+    if given and not enabled:
         raise UsageError(
             f"`{given[0]}` is an option of `--until-clear`",
             "add `--until-clear`, or fix the seeds by `--seeds N`",
         )
-    if not wanted:
+    if not enabled:
         return None
     return UntilClear(
         UntilClear.most_seeds if max_seeds is None else max_seeds,

@@ -1,4 +1,4 @@
-"""What ``convcompare datasets NAME`` shows: splits, classes, images, and their faults."""
+"""Output of ``convcompare datasets NAME``: splits, classes, images and their faults."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ COLUMNS = (
     Column("test", "test", show=formatting.count),
 )
 NAMED = 20
-"""Names that a warning carries; JSON has all."""
+"""Maximum number of file names in a warning; JSON has all."""
 
 
 def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
     """Print the data set `name`, and draw examples of it into the file `sheet`.
 
-    Files that cannot be read are left out and named; afterwards they are the error that they are
-    for a training.
+    Files that cannot be read are skipped and listed; afterwards the error that training would raise
+    is raised.
     """
     if sheet is not None:
         _check_sheet(sheet)
@@ -43,8 +43,8 @@ def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
         emit_json(record)
     elif kind == "table":
         _print_head(dataset)
-        said = [note.line() for note in notes if not note.serious]
-        emit_table(Table(COLUMNS, tuple(rows), tuple(said)), kind)
+        notes_shown = [note.line() for note in notes if not note.serious]
+        emit_table(Table(COLUMNS, tuple(rows), tuple(notes_shown)), kind)
     else:
         emit_table(Table(COLUMNS, tuple(rows)), kind)
     for note in notes:
@@ -64,7 +64,7 @@ def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
 def to_json(
     dataset: Dataset, notes: tuple[DataNote, ...], classes: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The data set as one object; it only grows."""
+    """Return the data set as one JSON object; fields are only ever added."""
     return {
         "name": dataset.name,
         "source": dataset.source,
@@ -97,7 +97,7 @@ def _load(name: str, sources: Sources) -> tuple[Dataset, DataError | None]:
 
 
 def _examined(dataset: Dataset) -> tuple[DataNote, ...]:
-    """Notes on the images of a set that has none of its own, by the places of its images."""
+    """Return notes on the images of a data set without its own notes, by the rows of its images."""
     from convcompare.data.examine import examine
 
     splits = dataset.train, dataset.test

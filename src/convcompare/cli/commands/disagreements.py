@@ -80,7 +80,7 @@ def disagreements(
 
 
 def _in_order(comparison: Comparison, names: Sequence[str]) -> list[ModelRuns]:
-    """The networks in the order in which they were named."""
+    """Return the networks in the order of `names`."""
     place = {name: i for i, name in enumerate(names)}
     return sorted(comparison.groups, key=lambda group: place.get(group.label, len(place)))
 

@@ -1,4 +1,4 @@
-"""``convcompare receptive-field --effective``: measure, print, store arrays, figure and data."""
+"""``convcompare receptive-field --effective``: measures, prints, writes arrays, figure and data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convcompare.output.tables.receptive_field_table import WITHOUT_GATES
 from convcompare.output.tables.table import Column, Table
 from convcompare.store import atomic_files
 
-from ..console import talk
+from ..console import err
 from ..output import emit_json, emit_table
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ OPTIONAL = ("gated", "cut")
 
 @dataclass(frozen=True)
 class FieldRequest:
-    """An effective field as it was asked for."""
+    """A requested measurement of effective fields."""
 
     models: tuple[str, ...]
     dataset: str | None
@@ -64,7 +64,7 @@ class FieldRequest:
 
 
 def perform(request: FieldRequest) -> None:
-    """Measure each network, write the files, print the table."""
+    """Measure each network, write the files and print the table."""
     measure = _measure(request.measure)
     run = None if request.run is None else _find_run(request)
     models = request.models or (() if run is None else (_label(run),))
@@ -114,14 +114,14 @@ def _find_run(request: FieldRequest) -> Run:
 
 
 def _label(run: Run) -> str:
-    """The network of a run as it was typed, where that still means the same."""
+    """Return a run's network as typed, if that still resolves to the same spec."""
     label = run.trial.label
     same = label and resolve(label, shape_for(run.trial.dataset, None)).spec == run.trial.model
     return label if same else run.trial.model
 
 
 def _images(request: FieldRequest, shape: Shape) -> tuple[Tensor, str]:
-    """The images that are averaged over, normalised, and what they are in words."""
+    """Return the normalised images to average over, (n, c, h, w), and their description."""
     if request.dataset is None:
         from convcompare.models.randomness import noise
 
@@ -165,7 +165,11 @@ def _field(
 
 
 def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
-    """Put the final weights of a run in place; ModelError where they are another network's."""
+    """Load the final weights of a run.
+
+    Raises:
+        ModelError: if they do not fit the network.
+    """
     from convcompare.store.run_store import RunStore
     from convcompare.training.state import from_bytes
 
@@ -223,4 +227,4 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
     atomic_files.write(folder / f"{NAME}.npz", buffer.getvalue())
     with styled():
         path = effective_fields(panels, caption).save(folder)
-    talk().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True, markup=False)
+    err().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True, markup=False)

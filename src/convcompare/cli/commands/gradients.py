@@ -93,14 +93,14 @@ def gradients(
     from ..arguments import parse_channels, parse_settings
 
     trained = epochs != "0"
-    asked, channels_asked = model_requests(models), parse_channels(channels)
+    requested, requested_channels = model_requests(models), parse_channels(channels)
     if dataset is None:
-        asked, own_channels = _at_their_own_size(asked)
-        channels_asked = channels_asked or own_channels
+        requested, own_channels = _at_their_own_size(requested)
+        requested_channels = requested_channels or own_channels
     request = Request(
-        models=asked,
+        models=requested,
         dataset=dataset or Request.dataset,
-        channels=channels_asked,
+        channels=requested_channels,
         seeds=(seed,),
         recipe=recipe,
         settings=parse_settings(
@@ -125,7 +125,7 @@ def gradients(
 def _at_their_own_size(
     models: Sequence[ModelRequest],
 ) -> tuple[tuple[ModelRequest, ...], int | None]:
-    """Networks of libraries with images of their own size, and the channels that those take."""
+    """Return library networks with their own image size, and the channels of those images."""
     from convcompare.models.library_network import default_shape
 
     found, channels = [], None
@@ -149,7 +149,7 @@ def _show(
         emit_json({"models": models})
     else:
         rows = tuple(_row(*item, threshold) for item in records.items())
-        remarks = [f"{label}: {said}" for label, r in records.items() for said in r.remarks()]
+        remarks = [f"{label}: {remark}" for label, r in records.items() for remark in r.remarks()]
         emit_table(Table(COLUMNS, rows, (*notes, *remarks)), kind)
     if out is not None:
         from convcompare.output.plots.figure import styled

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from convcompare.models.shape import Shape
 
 DEFAULT = "mnist"
-"""The data set that networks are built for where none is named."""
+"""Data set that networks are built for by default."""
 Dataset = Annotated[
     str | None,
     o.option(
@@ -89,21 +89,25 @@ def models(
     $ convcompare models torchvision:resnet50 --image-size 160
     """
     kind = chosen_format(format, out)
-    asked = parse_channels(channels)
+    requested_channels = parse_channels(channels)
     if name is not None:
         _show(
-            name, dataset, shape_for_network(name, dataset, image_size, asked, DEFAULT), kind, out
+            name,
+            dataset,
+            shape_for_network(name, dataset, image_size, requested_channels, DEFAULT),
+            kind,
+            out,
         )
         return
     from convcompare.output.tables.comparison_table import uncounted
 
     dataset = dataset or DEFAULT
-    shape = shape_for(dataset, image_size, asked)
+    shape = shape_for(dataset, image_size, requested_channels)
     rows = _rows(shape)
     if kind == "json":
         emit_json({"models": rows}, out)
         return
-    images = f", images of {shape}" if image_size or asked else ""
+    images = f", images of {shape}" if image_size or requested_channels else ""
     notes = (
         f"for {dataset}{images} · MACs: {MACS}",
         *uncounted((row["model"], row.get("uncounted", ())) for row in rows),
@@ -116,12 +120,12 @@ def _rows(shape: Shape) -> list[dict[str, Any]]:
     from convcompare.core.memory import without_collection
     from convcompare.core.registry import register
 
-    with without_collection():  # of the modules of torch, too, which are imported here
+    with without_collection():  # the import of torch is faster, too
         return [_row(entry, shape) for entry in register.model]
 
 
 def _row(entry: Entry, shape: Shape) -> dict[str, Any]:
-    """A network; where it does not fit the images, the reason in place of its counts."""
+    """Return the row of a network; if it does not fit the images, with the reason."""
     row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
     try:
         builder = resolve(entry.name, shape)
@@ -141,12 +145,12 @@ def _counts(builder: Network) -> dict[str, Any]:
 
 
 def _written(builder: Network) -> str:
-    """All options of a network with their values, as a spec has them."""
+    """Return all options of a network with their values, as in a spec."""
     return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
 
 
 def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path | None) -> None:
-    """One network: what it is, its options, its layers."""
+    """Print one network: description, options and layers."""
     from convcompare.analysis.layer_summary import layers_of_spec
     from convcompare.models.library_network import default_shape
 
@@ -157,7 +161,7 @@ def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path 
     options = _options(name)
     layers = [dict(vars(layer)) for layer in call(name, layers_of_spec, name, shape)]
     named = {layer["name"]: layer for layer in layers}
-    for layer_name, field in _fields(name, shape).items():  # of a layer called twice, the last
+    for layer_name, field in _fields(name, shape).items():  # the last, if a layer is called twice
         if layer_name in named:
             named[layer_name]["field"] = field
     if kind == "json":
@@ -169,21 +173,21 @@ def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path 
     on = f"{shape.num_classes} classes" if own else f"on {dataset or DEFAULT}"
     about = _about(Spec.parse(name).name)
     notes = (f"{name} {on}, images of {builder.shape}: {total}", *about)
-    if options and kind != "csv" and out is None:  # one table a file
+    if options and kind != "csv" and out is None:  # one table per file
         emit_table(Table(OPTIONS, tuple(options)), kind)
     columns = (*LAYERS, UNCOUNTED) if counts["uncounted"] else LAYERS
     emit_table(Table(columns, tuple(map(_cells, layers)), notes), kind, out)
 
 
 def _cells(layer: dict[str, Any]) -> dict[str, Any]:
-    """The row of a layer, its output and what was not counted as text."""
+    """Return the row of a layer with its shape and uncounted operations as text."""
     shape, uncounted = layer["shape"], layer["uncounted"]
     sides = None if shape is None else "×".join(map(str, shape))
     return {**layer, "shape": sides, "uncounted": ", ".join(uncounted) or None}
 
 
 def _macs(counts: dict[str, Any], layers: Sequence[dict[str, Any]]) -> str:
-    """The MACs in words; where some were not counted, what those of the other layers come to."""
+    """Return the MACs as text; if some are not counted, those of the other layers."""
     if counts["macs"] is not None:
         return f"{formatting.large(counts['macs'])} MACs"
     others = formatting.large(sum(layer["macs"] or 0 for layer in layers))
@@ -204,7 +208,7 @@ def _options(name: str) -> list[dict[str, Any]]:
 
 
 def _fields(name: str, shape: Shape) -> dict[str, str]:
-    """The receptive field of each layer that has one, in pixels."""
+    """Return the receptive field of each layer that has one, in pixels."""
     from convcompare.analysis.receptive_field.of_network import field_of_spec
     from convcompare.output.tables.receptive_field_table import show_size
 
@@ -213,7 +217,7 @@ def _fields(name: str, shape: Shape) -> dict[str, str]:
 
 
 def _about(name: str) -> list[str]:
-    """The paragraphs of the docstring, for registered networks."""
+    """Return the paragraphs of a registered network's docstring."""
     from convcompare.core.registry import register
 
     text = inspect.getdoc(register.model[name].function) if name in register.model else None

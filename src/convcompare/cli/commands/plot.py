@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FIGURES = Path("convcompare-figures")
 PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp")
-"""Endings that are meant as the name of a figure, those that cannot be written included."""
+"""Endings that mean a figure, including formats that cannot be written."""
 
 
 def plot(
@@ -103,7 +103,7 @@ def plot(
 
 
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:
-    """Where to: the folder, the name of the figure where one was given, the format."""
+    """Return the folder, the name of the figure if one was given, and the format."""
     ending = out.suffix.lower().removeprefix(".")
     if ending not in PICTURES:
         return out, None, figure_format or "png"
@@ -150,7 +150,7 @@ def _in_terminal(entries: Sequence[Entry], source: Source) -> None:
 
 
 def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
-    """The figures; of several kinds those that can be drawn, the others are told."""
+    """Return the figures; of several kinds, those that fail are reported and skipped."""
     from convcompare.output.plots.figure import styled
     from convcompare.output.plots.source import draw
 

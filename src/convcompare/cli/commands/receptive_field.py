@@ -137,13 +137,13 @@ def receptive_field(
     $ convcompare receptive-field plain-20 resnet-20 --effective --image-size 96
     """
     kind = check_format(format)
-    asked_channels = parse_channels(channels)
+    requested_channels = parse_channels(channels)
     if effective:
         from .effective_field import FieldRequest, perform
 
         request = FieldRequest(
-            tuple(models or ()), dataset, image_size, asked_channels, layer, images, measure, seed,
-            run, store, data_dir, out or Path("convcompare-figures"), kind,
+            tuple(models or ()), dataset, image_size, requested_channels, layer, images, measure,
+            seed, run, store, data_dir, out or Path("convcompare-figures"), kind,
         )  # fmt: skip
         perform(request)
         return
@@ -155,7 +155,7 @@ def receptive_field(
     kind = chosen_format(format, out)
     start(models)
     shapes = {
-        model: shape_for_network(model, dataset, image_size, asked_channels) for model in models
+        model: shape_for_network(model, dataset, image_size, requested_channels) for model in models
     }
     _exact(shapes, layers, kind, out)
 

@@ -10,7 +10,7 @@ import typer
 
 from .. import completions as c
 from .. import options as o
-from ..console import drawing_progress, talk
+from ..console import drawing_progress, err
 from ..output import emit_paths, end
 
 
@@ -71,14 +71,18 @@ def report(
     cache = None if redraw else FigureCache(default_cache() / "figures")
     with drawing_progress() as progress:
         drawn = draw_figures(sections, cache, progress)
-    with talk().status("writing the report"):
+    with err().status("writing the report"):
         paths = write_report(compose(sections, out, drawn), out)
     emit_paths(paths)
     end(opened)
 
 
 def _kinds(text: str) -> frozenset[str]:
-    """Kinds of figures, with commas between them, or `none`; UsageError for another word."""
+    """Parse kinds of figures, separated by commas, or `none`.
+
+    Raises:
+        UsageError: for an unknown kind.
+    """
     from convcompare.core.registry import register
 
     words = [word.strip() for word in text.split(",")]

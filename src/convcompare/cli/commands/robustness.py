@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
 
 DEFAULT_FIGURES = ("robustness", "consistency")
-"""What verdicts are about, unless others are named."""
+"""Default figures of verdicts."""
 
 
 def robustness(

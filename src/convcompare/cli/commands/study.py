@@ -147,7 +147,7 @@ def _check_skip(skip: Sequence[str], studies: dict[str, Study]) -> None:
 
 
 def _models(study: Study, rows: Iterable[StudyRow]) -> tuple[ModelRequest, ...]:
-    """The networks of a study, each with the epochs of its row."""
+    """Return the networks of a study, each with the epochs of its row."""
     return tuple(
         ModelRequest(row.name, row.spec, {**study.settings, "epochs": str(row.epochs)})
         for row in rows
@@ -155,13 +155,13 @@ def _models(study: Study, rows: Iterable[StudyRow]) -> tuple[ModelRequest, ...]:
 
 
 def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> int:
-    """Each study in turn; a table after each, one JSON object after all."""
+    """Run each study in turn; print a table after each, or one JSON object at the end."""
     from convcompare.comparison.claims.findings import with_conclusions
     from convcompare.experiment.planning import prepare
     from convcompare.experiment.session import run
 
     from ..console_reporter import ConsoleReporter
-    from ..run_comparison import now, perform_part, say_durations
+    from ..run_comparison import now, perform_part, print_durations
 
     failed, records = False, []
     reporter = ConsoleReporter(output.quiet)
@@ -179,14 +179,14 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
             view = View(request.columns, output.sort, output.verbose)
             emit_assessment(assessment, kind, path, view)
         if not output.quiet:
-            say_durations(assessment, began)
+            print_durations(assessment, began)
     if kind == "json" and records:
         emit_json({"studies": records}, output.out)
     return 1 if failed else 0
 
 
 def _path(out: Path | None, request: Request, several: bool) -> Path | None:
-    """Where the table of a study goes: with several studies each has a file of its own."""
+    """Return the output file of a study; each has its own if there are several."""
     if out is None or not several:
         return out
     return out.with_stem(f"{out.stem}-{request.study}")

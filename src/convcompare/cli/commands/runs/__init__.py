@@ -1,4 +1,4 @@
-"""``convcompare runs``: what is in a store. A file beside this one is a command of its own."""
+"""``convcompare runs``: the content of a store. The other files here are its subcommands."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def runs(
 
 
 def _refuse(options: Mapping[str, object], about: str, hint: str) -> None:
-    """UsageError for the first option that was given, which is about something else."""
+    """Raise UsageError for the first given option, since all `options` are for something else."""
     for option in (option for option, value in options.items() if value):
         raise UsageError(f"`{option}` is for {about}", hint.format(option))
 
@@ -131,7 +131,7 @@ def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verb
         emit_json({"runs": rows}, out)
     elif rows:
         emit_table(run_table(rows, whole=kind != "table", notes=verbose), kind, out)
-    elif part.asked:
+    elif part.active:
         emit_text("no run matches: `convcompare runs` lists all", None)
     elif not store.damage:
         raise UsageError(
@@ -141,7 +141,7 @@ def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verb
 
 
 def _assessed(store: RunStore, name: str, figures: tuple[str, ...], all_pairs: bool) -> Assessment:
-    """A comparison, with verdicts on those figures or on its own."""
+    """Return a comparison with verdicts on the given figures, or on its own."""
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.selection import select
 
@@ -150,7 +150,11 @@ def _assessed(store: RunStore, name: str, figures: tuple[str, ...], all_pairs: b
 
 
 def _run_id(store: RunStore, name: str) -> str:
-    """The id that begins so; UsageError, which says how to list the runs of a network."""
+    """Return the run id that starts with `name`.
+
+    Raises:
+        UsageError: if there is none; for a network, the hint lists its runs.
+    """
     from convcompare.comparison.selection import LATEST, known_records
 
     for run_id in store.ids():
@@ -162,20 +166,20 @@ def _run_id(store: RunStore, name: str) -> str:
 
 
 def _record(store: RunStore, prefix: str) -> dict[str, Any]:
-    """What is recorded of a run, with its tags and its note."""
+    """Return the record of a run, with its tags and note."""
     run_id = _run_id(store, prefix)
-    said = to_record(store.annotation(run_id))
+    annotation = to_record(store.annotation(run_id))
     run = store.outcome(run_id)
     if run is None:
         history = [to_record(epoch) for epoch in store.history(run_id)]
         trial = to_record(store.trial(run_id))
-        head = {"id": run_id, "status": state(store, run_id), **said}
+        head = {"id": run_id, "status": state(store, run_id), **annotation}
         return {**head, "trial": trial, "history": history}
-    return {**run.to_json(), **said}
+    return {**run.to_json(), **annotation}
 
 
 def _epochs(store: RunStore, prefix: str) -> Table:
-    """A run by its epochs."""
+    """Return a run as a table of its epochs."""
     from convcompare.output.tables.epoch_table import epoch_table
 
     run_id = _run_id(store, prefix)

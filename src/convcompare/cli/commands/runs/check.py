@@ -69,7 +69,7 @@ def check(
 
 
 def _repair(store: RunStore, examination: Examination) -> dict[Damage, list[Path]]:
-    """What was quarantined, by what was found; that a run is being written is said."""
+    """Quarantine damaged files; return their new paths per damage, and report runs in progress."""
     import datetime
 
     from convcompare.store.check import repair

@@ -57,13 +57,13 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     end(opened)
 
 
-def _row(store: RunStore, begun: str, record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(store: RunStore, started: str, record: Mapping[str, Any]) -> dict[str, Any]:
     trials = trials_in(record)
     ended = sum(map(store.finished, trials))
     running = any(map(store.held, (one for one in trials if not store.finished(one))))
     state = "finished" if ended == len(trials) else "running" if running else "incomplete"
     return {
-        "name": record.get("name") or record.get("study") or begun,
+        "name": record.get("name") or record.get("study") or started,
         "created": record["created"],
         "dataset": record["conditions"]["dataset"],
         "models": len(record["models"]),

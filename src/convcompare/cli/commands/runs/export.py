@@ -9,8 +9,8 @@ from convcompare.core.errors import printable
 
 from ... import completions as c
 from ... import options as o
+from ...console import err, show_warning
 from ...console import out as results
-from ...console import show_warning, talk
 from ...output import end
 from ...run_choice import selected
 
@@ -64,5 +64,5 @@ def export(
         show_warning(f"run {run_id} of {label} has not ended, and is not exported")
     if not quiet:
         where = printable(out or PLACES[to])
-        talk().print(f"wrote to {where}", style="dim", soft_wrap=True, markup=False)
+        err().print(f"wrote to {where}", style="dim", soft_wrap=True, markup=False)
     end(opened)

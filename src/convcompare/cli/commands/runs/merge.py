@@ -73,7 +73,7 @@ def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[
 
 
 def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
-    """Copy a run whose every byte is what its record says; whether it was."""
+    """Copy a run after verifying all its files; return whether it was copied."""
     try:
         run, omission = there.recorded(run_id), there.omission(run_id)
         files = there.binary_files(there.kept(run_id))

@@ -89,7 +89,7 @@ def pack(
 
 
 def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:
-    """The ids of all runs, or of those that are named."""
+    """Return the ids of all runs, or of the named ones."""
     there = store.ids()
     if not names:
         return there
@@ -103,7 +103,11 @@ def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:
 def _files(
     store: RunStore, run_ids: Sequence[str], option: str, words: Sequence[str]
 ) -> frozenset[str]:
-    """The files that words name; UsageError for a word of none that these runs have."""
+    """Return the files of the named parts.
+
+    Raises:
+        UsageError: for a part that none of the runs has.
+    """
     from convcompare.store.packing import PARTS, part_of
 
     recorded = {name for one in run_ids for name in store.recorded(one).sha256} if words else set()

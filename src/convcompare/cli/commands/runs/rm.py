@@ -14,7 +14,7 @@ from convcompare.core.errors import StoreError, UsageError, quote
 
 from ... import completions as c
 from ... import options as o
-from ...console import out, talk
+from ...console import err, out
 from ...run_choice import HELP, METAVAR, named_runs
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def rm(
         if opened.held(run_id):
             raise opened.being_written(run_id)
     if not yes and not _confirmed(opened, found):
-        talk().print("nothing was removed")
+        err().print("nothing was removed")
         return
     for run_id in found:
         opened.remove(run_id)
@@ -76,7 +76,11 @@ def rm(
 
 
 def _before(text: str) -> datetime.datetime:
-    """The time so long ago; UsageError for anything but a number of days, hours or minutes."""
+    """Return the time a number of days, hours or minutes ago.
+
+    Raises:
+        UsageError: if the text is not such a number.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([dhm])", text.strip())
     if match is None:
         raise UsageError(f"invalid value for `--older-than`: {quote(text)}", "30d, 12h or 90m")
@@ -85,7 +89,7 @@ def _before(text: str) -> datetime.datetime:
 
 
 def _chosen(store: RunStore, run_id: str, failed: bool, before: datetime.datetime | None) -> bool:
-    """Whether a run is of the status and the age that are asked for."""
+    """Return whether a run has the requested status and age."""
     if not failed and before is None:
         return True
     run = None
@@ -98,20 +102,24 @@ def _chosen(store: RunStore, run_id: str, failed: bool, before: datetime.datetim
 
 
 def _confirmed(store: RunStore, found: list[str]) -> bool:
-    """Show the runs, and ask whether to remove them; UsageError if there is no terminal."""
+    """Show the runs and ask whether to remove them.
+
+    Raises:
+        UsageError: if stdin is not a terminal.
+    """
     if not sys.stdin.isatty():
         raise UsageError(
             "removing runs needs a confirmation, and there is no terminal to ask",
             "`--yes` removes them",
         )
     for run_id in found:
-        talk().print(_line(store, run_id), soft_wrap=True)
+        err().print(_line(store, run_id), soft_wrap=True)
     many = "this run" if len(found) == 1 else f"these {len(found)} runs"
-    talk().print(f"remove {many} permanently? [y/N] ", end="", markup=False)
-    talk().file.flush()
+    err().print(f"remove {many} permanently? [y/N] ", end="", markup=False)
+    err().file.flush()
     answer = sys.stdin.readline()
     if not answer:
-        talk().print()
+        err().print()
     return answer.strip().lower() in ("y", "yes")
 
 

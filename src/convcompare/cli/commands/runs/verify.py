@@ -16,7 +16,7 @@ from convcompare.output.tables.table import Column, Table
 
 from ... import completions as c
 from ... import options as o
-from ...console import out, talk
+from ...console import err, out
 from ...output import emit_json, emit_table
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def verify(
 
 
 def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, RunStore]:
-    """The run as it comes out again, and the store that it is in; shown while it is trained."""
+    """Train the run again with progress shown; return the new run and its store."""
     from convcompare.experiment.events import Ended
     from convcompare.experiment.reproduce import repeat
     from convcompare.experiment.trial_tracker import Tracker
@@ -91,7 +91,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
     tracker = Tracker([run.trial], {})
     ended = run
     with (
-        follow(tracker, talk(), quiet) as view,
+        follow(tracker, err(), quiet) as view,
         closing(repeat(run, folder, sources, run.environment)) as events,
     ):
         for event in events:
@@ -102,7 +102,7 @@ def _again(run: Run, folder: Path, sources: Sources, quiet: bool) -> tuple[Run, 
 
 
 def _show(repetition: Repetition, kind: Any) -> int:
-    """Print how far the two agree; the exit code."""
+    """Print how far the two runs agree, and return the exit code."""
     differences = repetition.environment()
     parts = [dict(vars(part)) for part in repetition.agreements]
     if kind == "json":
@@ -129,8 +129,8 @@ def _words(repetition: Repetition) -> list[str]:
     verdict = "bit-identical" if repetition.equal else "not bit-identical"
     lines = [f"run {run.id} of {label}, trained again: {verdict}"]
     if differences:
-        told = ", ".join(f"{name} {then} then, {now} now" for name, then, now in differences)
-        lines.append(f"the environment differs: {told}")
+        changes = ", ".join(f"{name} {then} then, {now} now" for name, then, now in differences)
+        lines.append(f"the environment differs: {changes}")
     else:
         lines.append("the environment is the same, as far as it is recorded")
     return lines
