@@ -303,7 +303,7 @@ def _conditions(
 
 
 def _data_warnings(dataset: Dataset) -> tuple[tuple[str, str], ...]:
-    """Return what users of the images must know, each with its hint."""
+    """Return the warnings about the images, each with its hint."""
     listing = f"`convcompare datasets {dataset.name}` shows all"
     return tuple(
         (note.line(), "; ".join(filter(None, (note.hint, listing)))) for note in dataset.warnings

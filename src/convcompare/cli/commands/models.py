@@ -120,7 +120,7 @@ def _rows(shape: Shape) -> list[dict[str, Any]]:
     from convcompare.core.memory import without_collection
     from convcompare.core.registry import register
 
-    with without_collection():  # the import of torch is faster, too
+    with without_collection():  # also while modules of torch are imported
         return [_row(entry, shape) for entry in register.model]
 
 

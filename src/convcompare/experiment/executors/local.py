@@ -24,7 +24,7 @@ ROUND_SECONDS = 1.0
 
 @register.executor("local")
 def local(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
-    """One trial after another: each has the machine to itself.
+    """Run one trial after another; each has the machine to itself.
 
     Networks of the user run in the process that has their code, all others in this one. Trials that
     other processes run come last, so several commands with the same trials share the work.

@@ -31,7 +31,7 @@ CRASHES = {getattr(signal, name) for name in _CRASHES if hasattr(signal, name)}
 
 @register.executor("processes")
 def processes(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
-    """Several trials at a time, each in a process of its own: the next goes to who is free.
+    """Run several trials at a time, each in its own process; an idle process gets the next one.
 
     A process that dies is replaced, and its trial resumes from its saved state; after the third
     death it has failed. A process that has run user code runs nothing else. All processes end with

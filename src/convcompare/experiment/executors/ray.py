@@ -38,7 +38,7 @@ EMPTY_SECONDS = 60.0
 
 @register.executor("ray")
 def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
-    """On a Ray cluster, each trial as one task: the next goes to whichever node has room.
+    """Run trials on a Ray cluster, one task per trial, on whichever node has free resources.
 
     Results are committed on this machine, epoch by epoch. A task whose process or node dies is sent
     again and resumes from its last epoch; after the third death its trial has failed.

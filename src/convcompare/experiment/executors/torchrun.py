@@ -21,7 +21,7 @@ LAUNCHER = "convcompare.experiment.workers.torchrun_launcher"
 
 @register.executor("torchrun")
 def torchrun(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
-    """One trial after another, each by several devices together, a process each.
+    """Run one trial after another, each on several devices with one process per device.
 
     If one of the processes dies, all are started again, and the trial resumes from its last epoch;
     after the third death it has failed. All processes end with this generator.
