@@ -1,4 +1,4 @@
-"""The runs that somebody names."""
+"""Selects runs by names, patterns and ids."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Named = Annotated[
 
 
 def is_comparison(store: RunStore, name: str) -> bool:
-    """Whether a comparison is so called, or the latest one is meant."""
+    """Return whether `name` is a comparison or ``latest``."""
     from convcompare.comparison.selection import LATEST, known_records
 
     return name == LATEST or name in known_records(store)
@@ -40,21 +40,22 @@ def selected(store: RunStore, names: Sequence[str]) -> Comparison:
 
 
 def trials_of(store: RunStore, comparison: str) -> list[str]:
-    """The ids of the runs of a comparison, those that are not there included."""
+    """Return the ids of a comparison's runs, including missing ones."""
     return trials_in(selected(store, [comparison]).record())
 
 
 def trials_in(record: Mapping[str, Any]) -> list[str]:
-    """The ids in the record of a comparison, those at every learning rate of a grid included."""
+    """Return the ids in the record of a comparison, including those at every learning rate."""
     compared = [run_id for model in record["models"] for run_id in model["trials"]]
     tried = [run_id for rate in record.get("rates", ()) for run_id in rate["runs"]]
     return list(dict.fromkeys([*compared, *tried]))
 
 
 def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
-    """The ids of the runs of networks that match a name, else of those that begin with it.
+    """Return the ids of runs whose network matches a name, or whose id starts with it.
 
-    UsageError for a name of no run.
+    Raises:
+        UsageError: if a name matches no run.
     """
     labels: dict[str, list[str]] = {}
     for run_id in store.ids():
@@ -69,7 +70,11 @@ def named_runs(store: RunStore, names: Sequence[str]) -> list[str]:
 
 
 def found_run(store: RunStore, prefix: str, known: Iterable[str]) -> str:
-    """The one id that begins with `prefix`; UsageError, with the nearest of the `known` names."""
+    """Return the only id that starts with `prefix`.
+
+    Raises:
+        UsageError: if there is no such id or several; the hint is the nearest of the `known` names.
+    """
     from convcompare.core.errors import UsageError, did_you_mean
 
     try:

@@ -155,10 +155,9 @@ def _row(what: str, first: Sequence[Fact], second: Sequence[Fact]) -> dict[str, 
 
 
 def _facts(store: RunStore, comparison: Comparison, single: bool) -> Facts:
-    """Everything that identifies the runs, and their results.
+    """Return everything that identifies the runs, and their results.
 
-    Results bear the label of their network, unless each side has a `single` one: then they stand
-    side by side.
+    Results are labelled with their network, unless each side has a `single` one.
     """
     from convcompare.comparison.estimate_words import plus_minus
 
