@@ -75,3 +75,19 @@ def test_a_split_beside_the_folder_of_the_classes_is_no_class(root: Path, copy: 
 def test_names_with_a_word_of_splits_are_classes_beside_other_classes(root: Path) -> None:
     fill(root, ("train_station", "test_tube", "harbour"))
     assert not {note.kind for note in load(root).warnings}
+
+
+@pytest.mark.parametrize("name", ["images_00{}", "HAM10000_images_part_{}", "batch{}"])
+def test_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
+    """As NIH's chest images, beside a table whose column of classes has no usual name."""
+    for number in (1, 2):
+        flat(root / name.format(number) / "images", prefix=f"{number}")
+    (root / "Data.csv").write_text("Image Index,Finding Labels,Age\n10.png,Mass,1\n")
+    message, _ = refused(root)
+    assert "are parts of one set by their names" in message and "`Finding Labels`" in message
+    assert len(load(root, ":splits=none").classes) == 2
+
+
+def test_numbers_behind_other_words_are_classes(root: Path) -> None:
+    fill(root, ("class1", "class2", "class3"))
+    assert len(load(root).classes) == 3

@@ -140,6 +140,10 @@ LISTS = {
     "tables of an index": {f"meta/{kind}.csv": ",path\n" + "".join(
         f"{i},{line}\n" for i, line in enumerate(text.split()))
         for kind, text in official().items()},
+    "places": {f"lists/places365_{name}.txt": text for name, text in
+               zip(("train_standard", "val"), official("/{0} {2}").values(), strict=True)},
+    "chest": {f"{name}_list.txt": text for name, text in
+              zip(("train_val", "test"), official().values(), strict=True)},
     "json": {"split_zhou_Birds.json": split_json()},
 }  # fmt: skip
 
@@ -225,3 +229,13 @@ def test_a_name_in_a_folder_that_is_there_means_no_image_of_another(root: Path) 
     train, test = placed(root)
     assert [len(paths) for split in (train, test) for paths in split.values()] == [5, 3, 5, 3]
     assert all(path.startswith(name) for name, paths in train.items() for path in paths)
+
+
+def test_a_list_of_images_without_its_counterpart_is_a_warning(root: Path) -> None:
+    """Two lists of test images: which one counts is not known."""
+    fill(root / "img", ("a", "b"), 6)
+    for name in ("train_standard", "test_hard", "test_easy"):
+        (root / f"{name}.txt").write_text("a/0.png\nb/1.png\n")
+    (root / "test_notes.txt").write_text("nothing of interest\n")
+    (note,) = (one for one in load(root).warnings if one.kind == "unread-splits")
+    assert note.names == ("test_easy.txt", "test_hard.txt", "train_standard.txt")

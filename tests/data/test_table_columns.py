@@ -268,3 +268,21 @@ def test_numbers_that_pandas_writes_as_fractions_name_images(root: Path) -> None
     rows = [f"{i}.0,{'ab'[i % 2]}" for i in range(6)]
     (root / "t.csv").write_text("\n".join(["image_id,label", *rows]))
     assert placed(root)[0] == {"a": ["0.png", "2.png", "4.png"], "b": ["1.png", "3.png", "5.png"]}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [("patient_id", "pqr", True), ("Lesion", "pqr", True), ("patient_id", "", False),
+     ("site", "pqr", False)],
+)  # fmt: skip
+def test_images_of_one_patient_are_divided_with_a_warning(
+    root: Path, column: str, values: str, said: bool
+) -> None:
+    """Not if each has one image, nor if a column says the split."""
+    flat(root, 12)
+    rows = [f"{i}.png,{'ab'[i % 2]},{values[i // 4] if values else i}" for i in range(12)]
+    (root / "t.csv").write_text("\n".join([f"file,label,{column}", *rows]))
+    assert ("divided" in kinds(load(root))) is said
+    rows = [f"{row},{'train' if i < 8 else 'test'}" for i, row in enumerate(rows)]
+    (root / "t.csv").write_text("\n".join([f"file,label,{column},part", *rows]))
+    assert "divided" not in kinds(load(root))

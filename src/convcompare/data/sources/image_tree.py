@@ -31,6 +31,7 @@ from .name_patterns import NamePattern
 from .named_tree import named_tree, names_hint
 from .nested_folders import (
     check_not_a_split_beside,
+    check_not_parts,
     check_not_sets,
     check_not_splits,
     deeper_folders,
@@ -38,7 +39,7 @@ from .nested_folders import (
 )
 from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read, reads_instead
 from .split_folders import read_roles
-from .split_lists import by_lists, labelled_by_lists
+from .split_lists import by_lists, labelled_by_lists, unread_lists
 from .split_names import lists_a_split
 from .split_tree import split_tree
 from .table_columns import surely_names_splits
@@ -242,11 +243,13 @@ def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[Dat
     if found.test is not None:
         return []
     above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    images = [path for paths in found.train.values() for path in paths]
     read = {table.path for table in found.tables}
     lists = [
         path for path in walk.others()
         if path.suffix.lower() in _LISTS and lists_a_split(path.stem) and path not in read
     ]  # fmt: skip
+    lists += [path for path in unread_lists(walk, images) if path not in read]
     names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *lists)})
     if not names:
         return []
@@ -261,6 +264,7 @@ def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree
     notes: list[DataNote] = []
     found = read_classes(walk, top, notes)
     if splits != "none":
+        check_not_parts(walk, top)
         check_not_splits(walk, top)
         check_not_sets(walk, top)
         check_not_a_split_beside(walk, top)

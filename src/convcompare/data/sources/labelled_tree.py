@@ -15,8 +15,8 @@ from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
 from .labelled_files import Labelled, LabelledFiles
 from .split_folders import Role
-from .split_names import SplitKind
-from .table_columns import surely_names_splits
+from .split_names import SplitKind, names_parts
+from .table_columns import group_columns, surely_names_splits
 from .table_rows import OLD, encoding_of
 
 _PARTS = re.compile(r"[\s,;|+]+")
@@ -87,6 +87,8 @@ def labelled_tree(
     ]  # fmt: skip
     notes += _without_images(walk, tables, found)
     notes += [note for table in tables for note in _doubts(walk, table, train)]
+    if test is None:
+        notes += [note for table in tables for note in _divided(walk, table)]
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test, files.notes)
     return LabelledTree(
@@ -114,6 +116,16 @@ def _doubts(walk: FolderWalk, table: LabelTable, classes: ClassFolders) -> Itera
     if foreign and encoding_of(table.path) in (OLD, "latin-1"):
         text = f"{name} is not in UTF-8, and was read as of Western Europe"
         yield DataNote("encoding", text, foreign, "save it in UTF-8 if these names are wrong")
+
+
+def _divided(walk: FolderWalk, table: LabelTable) -> Iterator[DataNote]:
+    """Yield a note on columns of patients or other groups, for images that are drawn one by one."""
+    columns = [column for column in group_columns(table.table) if column != table.label_column]
+    if columns:
+        name = quote(walk.shown(table.path))
+        text = f"images of one value of these columns of {name} may be in both splits"
+        hint = "test accuracy is too high if they are alike: add a column `split` that keeps them"
+        yield DataNote("divided", text, tuple(columns), f"{hint} together")
 
 
 def _without_images(
@@ -171,6 +183,8 @@ def table_knows_better(
         return False
     if 2 * files.count < len(walk.images(top)):
         return False
+    if names_parts([path.name for path in filled]):
+        return True
     splits = {table.split for table in tables}
     if any(table.split_column for table in tables) or ("train" in splits and len(splits) > 1):
         return True

@@ -10,9 +10,16 @@ from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import AS_CLASSES, NAMED, ClassFolders, unwrapped
+from .class_folders import (
+    AS_CLASSES,
+    LAYOUT,
+    NAMED,
+    ClassFolders,
+    NoClassFolders,
+    unwrapped,
+)
 from .image_walk import FolderWalk, one_form
-from .split_names import names_masks, says_nothing, split_words, splits_among
+from .split_names import names_masks, names_parts, says_nothing, split_words, splits_among
 
 
 def check_not_splits(walk: FolderWalk, folder: Path) -> None:
@@ -39,6 +46,17 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
         "rename them to train and test, or write folder:PATH with the one that is meant; "
         f"{AS_CLASSES}",
     )
+
+
+def check_not_parts(walk: FolderWalk, folder: Path) -> None:
+    """Raise NoClassFolders if the folders in `folder` are parts of one set by their names."""
+    names = [path.name for path in walk.filled(folder)]
+    if names_parts(names):
+        raise NoClassFolders(
+            f"{listed(names, NAMED)} in {quote(folder)} are parts of one set by their names, "
+            "and no classes",
+            f"{LAYOUT}, or add a table labels.csv with columns file and label; {AS_CLASSES}",
+        )
 
 
 def check_not_sets(walk: FolderWalk, folder: Path) -> None:

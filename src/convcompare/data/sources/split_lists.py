@@ -22,6 +22,9 @@ from .table_columns import may_be_classes
 _ENOUGH = 0.5
 """Minimum share of a list's entries that name an image, for the list to be used."""
 _NUMBERS = re.compile(r"[-+.\d]+(\s+[-+.\d]+)+")
+_TRAINVAL = re.compile(r"train[\W_]?val(?![a-z])", re.IGNORECASE)
+_LOOKED_AT = 20
+"""Number of entries of an unread list that are looked up."""
 _ESCAPE = "`splits=none` reads no lists"
 
 
@@ -181,22 +184,40 @@ def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
     return [one for one in found if one]
 
 
+def unread_lists(walk: FolderWalk, images: Sequence[Path]) -> list[Path]:
+    """Return the files named as of a split whose first entries name some of `images`."""
+    index, found = ImageIndex(walk, images), []
+    for path in walk.others():
+        if path.suffix.lower() in LIST_ENDINGS and split_words(path.stem):
+            names = list_entries(path)[:_LOOKED_AT]
+            base = walk.shown(path.parent)
+            if sum(index.at_the_start(name, base) is not None for name in names) > len(names) / 2:
+                found.append(path)
+    return found
+
+
 def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, Path]]:
     """Return groups of files in a folder whose names differ only in the split, including train.
 
     ``trainval`` is the train split if there is no ``train``.
     """
     groups: dict[tuple[object, ...], dict[SplitKind, Path]] = {}
+    alone: dict[tuple[Path, str], list[tuple[SplitKind, Path]]] = {}
     for path in sorted(files, key=lambda path: (len(path.name), natural_order(walk.shown(path)))):
-        words = split_words(path.stem)
+        words = split_words(_TRAINVAL.sub("trainval", path.stem))
         if words:
+            alone.setdefault((path.parent, path.suffix.lower()), []).append((words[0], path))
             numbers = tuple(int(digits[:18]) for digits in re.findall(r"[0-9]+", path.stem))
             key = (len(words[1]), numbers, words[1], natural_order(walk.shown(path.parent)),
                    LIST_ENDINGS.index(path.suffix.lower()))  # fmt: skip
             groups.setdefault(key, {}).setdefault(words[0], path)
+    chosen = [group for _, group in sorted(groups.items()) if {*group} > {"train"}]
+    named = {path for group in chosen for path in group.values()}
+    for pairs in alone.values():  # one of each, whatever else their names say
+        if {kind for kind, _ in pairs} > {"train"} and len(dict(pairs)) == len(pairs):
+            chosen += [dict(pairs)] if named.isdisjoint(path for _, path in pairs) else []
     order: tuple[SplitKind, ...] = ("train", "val", "test")
-    return [{kind: group[kind] for kind in order if kind in group}
-            for _, group in sorted(groups.items()) if {*group} > {"train"}]  # fmt: skip
+    return [{kind: group[kind] for kind in order if kind in group} for group in chosen]
 
 
 def _looked_up(

@@ -24,6 +24,8 @@ _FILLING = {
 MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "gt"}
 """Words for masks."""
 _OF_MASKS = {"class", "classes", "object", "objects", "ground", "truth"}
+_OF_PARTS = {(one,) for one in ("images", "imgs", "part", "batch", "chunk", "shard", "archive")}
+"""Last words of folders that are parts of one set."""
 _OF_SPLITS = {"split", "splits", "partition", "partitions", "subset"}
 ONE, ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false", "FALSE")
 """Values for yes and no in tables."""
@@ -92,6 +94,12 @@ def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
 def says_nothing(name: str) -> bool:
     """Return whether a name has only generic words, as ``images``."""
     return all(word in _FILLING for word in name_words(name))
+
+
+def names_parts(names: Collection[str]) -> bool:
+    """Return whether folders are parts of a set by their names: ``images_001``, ``images_002``."""
+    words = {tuple(name_words(name)) for name in names}
+    return len(names) > 1 and len(words) == 1 and words.pop()[-1:] in _OF_PARTS
 
 
 def names_masks(name: str) -> bool:

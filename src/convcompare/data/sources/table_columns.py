@@ -31,6 +31,8 @@ _FEW_NUMBERS = 20
 may be measurements."""
 INDEX = ("", "index", "unnamed0")
 """Names of the column of row numbers that pandas writes."""
+GROUPS = ("patient", "subject", "person", "lesion", "video", "sequence", "donor")
+"""Columns of what several images are of, with or without ``id``."""
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
@@ -117,6 +119,16 @@ def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
     ]
     single = all(sum(cell(row, name) in ONE for name in columns) == 1 for row in rows)
     return tuple(columns) if rows and single and len(columns) > 1 else ()
+
+
+def group_columns(table: TableFile) -> list[str]:
+    """Return the columns of patients, lesions, videos, … whose values repeat."""
+    return [
+        column
+        for column, name in plain_names(table).items()
+        if name.removesuffix("id") in GROUPS
+        and len({cell(row, column) for row in table.rows}) < len(table.rows)
+    ]
 
 
 def may_name_splits(column: str) -> bool:
