@@ -18,7 +18,7 @@ from convcompare.core.version import __version__
 from . import completing, streams
 from .lazy_commands import Commands
 from .streams import PipeClosed
-from .wrong_words import habit, refuse_empty, remedy
+from .wrong_words import command_of, habit, refuse_empty, remedy
 
 app = typer.Typer(
     name="convcompare",
@@ -155,6 +155,6 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
     if near:
         return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")
     text, _, suggestion = text.partition(". Did you mean ")
-    path = getattr(getattr(error, "ctx", None), "command_path", "convcompare")
+    path = getattr(getattr(error, "ctx", None), "command_path", command_of(arguments))
     hint = f"did you mean {suggestion}" if suggestion else f"`{path} --help` explains it"
     return ConvcompareError(text, hint)

@@ -16,7 +16,7 @@ VERBS: Mapping[str, str] = {
     "ls": "`convcompare runs` lists the runs",
     "help": "`convcompare --help` lists the commands, `convcompare COMMAND --help` explains one",
     "version": "`convcompare --version` prints it",
-    "run": "`convcompare compare MODEL…` trains several networks, `convcompare train MODEL` one",
+    "run": "`convcompare compare MODEL…` trains networks, `convcompare runs` lists runs",
     "bench": "`convcompare compare MODEL…` compares networks",
     "benchmark": "`convcompare compare MODEL…` compares networks",
     "test": "`convcompare runs latest` shows the test accuracy of what has run",
@@ -78,6 +78,13 @@ def habit(arguments: Sequence[str]) -> str | None:
 def _words(arguments: Sequence[str]) -> tuple[str, str]:
     words = [word for word in arguments if not word.startswith("-")]
     return (*words, "", "")[0], (*words, "", "")[1]
+
+
+def command_of(arguments: Sequence[str]) -> str:
+    """Return the command of a command line: ``convcompare runs pack``."""
+    first, second = _words(arguments)
+    found = next((name for name in (f"{first} {second}", first) if name in COMMANDS), "")
+    return f"convcompare {found}".rstrip()
 
 
 def refuse_empty(arguments: Sequence[str]) -> None:

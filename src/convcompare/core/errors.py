@@ -140,7 +140,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """
     lower = {name.lower(): name for name in known}
     close = partial(difflib.get_close_matches, word.lower(), lower, n=1)
-    near = close(cutoff=0.85) or _of_one_part(word.lower(), lower) or close(cutoff=0.6)
+    near = close(cutoff=0.85) or _of_one_part(word.lower(), lower) or close(cutoff=0.62)
     return f"did you mean `{lower[near[0]]}`?" if near else None
 
 
