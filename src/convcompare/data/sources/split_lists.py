@@ -169,8 +169,10 @@ def _notes(
 
 def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
     """Return the lists that divide `images` into train and another split, the best first."""
-    index = ImageIndex(walk, images)
     files = [path for path in walk.others() if path.suffix.lower() in LIST_ENDINGS]
+    if not files:
+        return []
+    index = ImageIndex(walk, images)
     found = [
         _looked_up(walk, index, tuple(group.values()),
                    [(path, name, kind) for kind, path in group.items()
@@ -186,13 +188,15 @@ def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
 
 def unread_lists(walk: FolderWalk, images: Sequence[Path]) -> list[Path]:
     """Return the files named as of a split whose first entries name some of `images`."""
+    files = [path for path in walk.others()
+             if path.suffix.lower() in LIST_ENDINGS and split_words(path.stem)]  # fmt: skip
+    if not files:
+        return []
     index, found = ImageIndex(walk, images), []
-    for path in walk.others():
-        if path.suffix.lower() in LIST_ENDINGS and split_words(path.stem):
-            names = list_entries(path)[:_LOOKED_AT]
-            base = walk.shown(path.parent)
-            if sum(index.at_the_start(name, base) is not None for name in names) > len(names) / 2:
-                found.append(path)
+    for path in files:
+        names, base = list_entries(path)[:_LOOKED_AT], walk.shown(path.parent)
+        if sum(index.at_the_start(name, base) is not None for name in names) > len(names) / 2:
+            found.append(path)
     return found
 
 
