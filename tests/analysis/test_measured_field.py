@@ -361,6 +361,22 @@ def test_channels_that_see_differently_count_together() -> None:
         assert rows[1] - rows[0] == columns[1] - columns[0] == size - 1
 
 
+def test_branches_are_those_that_an_image_takes() -> None:
+    class Iterates(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.f = nn.Conv2d(1, 1, 3, padding=1), nn.Linear(1, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(3):
+                before, x = x, self.a(x).tanh()
+                if (x - before).norm() < 0.01 or torch.equal(x, before):
+                    break
+            return self.f(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    assert size_of(measure(Iterates, 1, (28, 28))) == (7, 7)
+
+
 def test_recurrent_cells_see_the_rows_before() -> None:
     class Cells(nn.Module):
         def __init__(self) -> None:

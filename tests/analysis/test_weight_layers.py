@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from convcompare.analysis.latency import inference
 from convcompare.core.errors import ModelError
 from convcompare.data.dataset import Dataset
 from convcompare.models.build import resolve
+from convcompare.models.randomness import seeded
 from convcompare.models.shape import Shape
 from convcompare.store.gradient_record import GradientRecord
 from convcompare.store.run_store import RunStore
@@ -209,7 +211,49 @@ def test_layers_that_few_images_reach_are_found() -> None:
     images = torch.zeros(100, 3, 8, 8)
     images[50:90], images[90:] = 1.5, 2.5
     flow = gradient_flow(Experts(), images, torch.arange(100) % 10)
-    assert flow.layers == ("experts.0", "experts.1", "experts.2")
+    assert flow.layers == ("experts.0", "experts.1", "experts.2") and flow.passes is None
+    first = gradient_flow(Experts(), images[:50], torch.arange(50) % 10)
+    assert first.layers == flow.layers and not first.norm[1:].any()
+
+
+class LeavesOut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.Linear(192, 192) for _ in range(6))
+        self.head = nn.Linear(192, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, one = x.flatten(1), random.randrange(6)
+        for number, block in enumerate(self.blocks):
+            if number != one and torch.rand(()) < 0.5:
+                x = x + block(x)
+        return cast("Tensor", self.head(x))
+
+
+def test_layers_left_out_at_random_have_the_means_of_the_passes_that_reach_them() -> None:
+    model, (images, labels) = LeavesOut(), batch(3, 8)
+    names = (*(f"blocks.{number}" for number in range(6)), "head")
+    norms: dict[str, list[float]] = {name: [] for name in names}
+    for seed in range(16):
+        model.zero_grad()
+        with seeded(seed):
+            F.cross_entropy(model(images), labels).backward()
+        for name, kept in norms.items():
+            gradient = model.get_submodule(name).weight.grad
+            if gradient is not None:
+                kept.append(float(gradient.norm()))
+    flow = gradient_flow(model, images, labels)
+    assert flow.layers == tuple(norms) and flow.passes is not None
+    assert flow.passes.tolist() == [len(kept) for kept in norms.values()]
+    assert flow.norm == pytest.approx([np.mean(kept) for kept in norms.values()])
+    record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None], None, flow.passes)
+    least = min(flow.passes)
+    assert record.remarks()[0].endswith(f"passes that reach it, {least} to 16 of 16")
+    recorder = GradientRecorder(images, labels)
+    recorder.resume(GradientRecord.from_arrays(record.to_arrays()), moments=1)
+    recorder.measure(model)
+    assert recorder.record.remarks() == record.remarks()
+    assert np.array_equal(recorder.record.norm, np.stack([flow.norm] * 2))
 
 
 def test_a_network_without_layers_is_refused() -> None:

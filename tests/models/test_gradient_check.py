@@ -113,6 +113,15 @@ class InTraining(Net):
         return super().features(x)
 
 
+class Complex(Net):
+    def __init__(self) -> None:
+        super().__init__(Swish.apply)
+        self.turns = nn.Parameter(torch.randn(4, 4, dtype=torch.complex64))
+
+    def features(self, x: Tensor) -> Tensor:
+        return torch.view_as_real(super().features(x).to(self.turns.dtype) @ self.turns)[..., 1]
+
+
 def gated_without_gradient(x: Tensor) -> Tensor:
     with torch.no_grad():
         gate = x.mean((2, 3), keepdim=True).sigmoid()
@@ -179,6 +188,7 @@ def clipped() -> Net:
         (lambda: Net(lambda x: F.interpolate(F.max_pool2d(x, 2), scale_factor=2.0)), []),
         (OwnHead, [Found("inexact gradients", "`head.bias`")]),
         (InTraining, [INEXACT]),
+        (Complex, [INEXACT]),
         (spectral, []),
         (clipped, [Found("inexact gradients", "`head.weight`, `head.bias`")]),
     ],

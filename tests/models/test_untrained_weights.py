@@ -132,6 +132,17 @@ class Recurrent(Base):
         super().__init__()
         self.layer = nn.LSTM(8, 8, batch_first=True)
     def middle(self, x): return self.layer(x[:, None])[0][:, -1]
+class Transforms(Base):  # as a spatial transformer, whose last weights begin at 0
+    def __init__(self):
+        super().__init__()
+        hidden = [one for _ in range(6) for one in (nn.Linear(100, 100), nn.ReLU())]
+        first = (nn.Flatten(), nn.Linear(784, 100), nn.ReLU())
+        self.where = nn.Sequential(*first, *hidden, nn.Linear(100, 6))
+        nn.init.zeros_(self.where[-1].weight)
+        self.where[-1].bias.data = torch.tensor([1.0, 0, 0, 0, 1, 0])
+    def features(self, x):
+        grid = F.affine_grid(self.where(x).view(-1, 2, 3), x.shape, align_corners=False)
+        return super().features(F.grid_sample(x, grid, align_corners=False))
 class Straight(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x): return x.sign()
@@ -183,7 +194,7 @@ ZERO = {
 }
 SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OfTheInput", "Checkpointed",
          "Reentrant", "Experts", "ChosenExperts", "Frozen", "Normed", "SignsStraight",
-         "BeginsAtZero", "NormedLast")  # fmt: skip
+         "BeginsAtZero", "NormedLast", "Transforms")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,15 @@ from convcompare.core.errors import ModelError
 from convcompare.models.interface import copied, in_mode
 from convcompare.models.randomness import seeded
 
-from .weight_layers import LAYERS, Weight, weight_layers
+from .weight_layers import LAYERS, Weight, merged, weight_layers
 
 FEW = 32
 """Number of images on which the layers are found at first."""
+PASSES = 16
+"""Training passes of a network that leaves out layers at random, each with other random draws."""
 Array = npt.NDArray[np.float64]
+Gradients = Mapping[str, Tensor]
+"""By the name of the parameter; those that are all 0 are left out."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,16 @@ class GradientFlow:
 
     ``norm`` (layers,) is the L2 norm of a layer's weight gradient. ``mean_abs`` (layers,) is the
     mean of its absolute values, as printed in report 004. ``zero`` (layers,) marks weights that are
-    all 0. Biases, norms, scales, tokens and position tables are left out.
+    all 0. Biases, norms, scales, tokens and position tables are left out. ``passes`` (layers,) is
+    None if one training pass has them all. Of a network that leaves out layers at random, it is the
+    number of passes, of PASSES, that reach a layer, and the other figures are their means.
     """
 
     weights: tuple[Weight, ...]
     norm: Array
     mean_abs: Array
     zero: npt.NDArray[np.bool_]
+    passes: npt.NDArray[np.int64] | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -43,61 +50,108 @@ class GradientFlow:
 
 
 def gradient_flow(
-    model: nn.Module, images: Tensor, labels: Tensor, weights: Sequence[Weight] | None = None
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    weights: Sequence[Weight] | None = None,
+    several: bool | None = None,
 ) -> GradientFlow:
     """Compute the gradient of the mean cross-entropy over one batch, in float32 and training mode.
 
-    A copy of the network is used, with fixed random draws, so that weights, BatchNorm buffers, mode
-    and random state of `model` are unchanged.
+    Copies of the network are used, with fixed random draws, so that weights, BatchNorm buffers,
+    mode and random state of `model` are unchanged.
 
     Args:
         model: The network.
         images: Normalised images (n, c, h, w).
         labels: Class indices (n,).
         weights: Weights to examine; found by `weight_layers` if None.
+        several: Whether to average over PASSES; if None, whether a pass leaves out layers at
+            random.
 
     Raises:
         ModelError: If the network has no layer with trainable weights.
     """
-    replica = in_mode(copied(model), True)
-    device = images.device
-    with seeded(0, device), torch.enable_grad():
-        replica.zero_grad(set_to_none=True)
-        logits = replica(images.clone()).float()
-        F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+    passes = [_gradients(model, images, labels, 0)]
+    if several is None:
+        several = _leaves_out_layers(model, images, labels, passes[0])
+    if several:
+        passes += [_gradients(model, images, labels, seed) for seed in range(1, PASSES)]
     if weights is None:
-        weights = layers_of(model, images[:FEW])
-        if _missed(replica, weights):  # such as experts that few images do not reach
-            weights = layers_of(model, images)
+        weights = _weights(model, images, passes)
     if not weights:
         raise ModelError(
             "the network has no layer with trainable weights",
             "layers are convolutions and matrix products by parameters of two or more dimensions",
         )
-    named = dict(replica.named_parameters())
-    found = [named[weight.parameter] for weight in weights]
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in found]
+    named = dict(model.named_parameters())
+    reached = [[one[w.parameter] for one in passes if w.parameter in one] for w in weights]
     return GradientFlow(
         tuple(weights),
-        np.array([gradient.norm().item() for gradient in gradients]),
-        np.array([gradient.abs().mean().item() for gradient in gradients]),
-        np.array([not p.any().item() for p in found]),
+        np.array([_mean([one.norm().item() for one in found]) for found in reached]),
+        np.array([_mean([one.abs().mean().item() for one in found]) for found in reached]),
+        np.array([not named[weight.parameter].any().item() for weight in weights]),
+        np.array([len(found) for found in reached]) if several else None,
     )
 
 
-def _missed(replica: nn.Module, weights: Sequence[Weight]) -> bool:
-    """Return whether one of torch's layers has a gradient but is not among `weights`."""
-    found = {weight.parameter for weight in weights}
-    return any(
-        isinstance(replica.get_submodule(name.rpartition(".")[0]), LAYERS)
-        for name, p in replica.named_parameters()
-        if name not in found and p.ndim > 1 and p.grad is not None
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
+
+
+def _gradients(model: nn.Module, images: Tensor, labels: Tensor, seed: int) -> Gradients:
+    """Return the gradients of one training pass, of parameters of two dimensions or more."""
+    replica = in_mode(copied(model), True)
+    with seeded(seed, images.device), torch.enable_grad():
+        replica.zero_grad(set_to_none=True)
+        logits = replica(images.clone()).float()
+        F.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+    return {
+        name: p.grad
+        for name, p in _candidates(replica)
+        if p.grad is not None and p.grad.any().item()
+    }
+
+
+def _candidates(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """Iterate over the parameters that can be weights of layers."""
+    return ((name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim > 1)
+
+
+def _leaves_out_layers(model: nn.Module, images: Tensor, labels: Tensor, first: Gradients) -> bool:
+    """Return whether other random draws reach a parameter that the first pass does not."""
+    missed = {name for name, _ in _candidates(model)} - first.keys()
+    few = images[:FEW], labels[:FEW]
+    return bool(missed) and any(
+        not missed.isdisjoint(_gradients(model, *few, seed)) for seed in range(1, PASSES)
     )
 
 
-def layers_of(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
+def _weights(model: nn.Module, images: Tensor, passes: Sequence[Gradients]) -> tuple[Weight, ...]:
+    """Return the weights of the layers that the passes use, and of those of torch's that none does.
+
+    No image may reach an expert at first.
+    """
+    defined = [name for name, _ in _candidates(model)]
+    of_torch = [
+        name for name in defined if isinstance(model.get_submodule(name.rpartition(".")[0]), LAYERS)
+    ]
+    used = _used(model, images[:FEW], len(passes))
+    reached = set(of_torch) & set[str]().union(*passes)
+    if not reached.issubset(name for one in used for name in one):  # such as rare experts
+        used = _used(model, images, len(passes))
+    return merged([*used, of_torch], defined)
+
+
+def _used(model: nn.Module, images: Tensor, passes: int) -> list[list[str]]:
+    """Return the names of the weights that each pass uses."""
+    found = (layers_of(model, images, seed) for seed in range(passes))
+    return [[weight.parameter for weight in one] for one in found]
+
+
+def layers_of(model: nn.Module, images: Tensor, seed: int = 0) -> tuple[Weight, ...]:
     """Find the weights of a network in training mode, on a copy: see `weight_layers`."""
-    with seeded(0, images.device):
+    with seeded(seed, images.device):
         return weight_layers(in_mode(copied(model), True), images)
 
 

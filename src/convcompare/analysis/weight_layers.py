@@ -9,7 +9,7 @@ norms are not weights: they are added, multiplied elementwise, or pass through l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,35 @@ def weight_layers(model: nn.Module, images: Tensor) -> tuple[Weight, ...]:
         called = _parameters_of_calls(model, images)
         return _named([name for name, p in named.items() for one in called if p is one])
     return _named(list(watch.weights))
+
+
+def merged(passes: Iterable[Sequence[str]], defined: Sequence[str]) -> tuple[Weight, ...]:
+    """Return the weights of several passes, each once.
+
+    One that no earlier pass has is placed behind the one that it follows, and behind those between
+    that are defined earlier.
+
+    Args:
+        passes: Parameters of each pass, in the order of their use.
+        defined: All of them in the order of their definition.
+    """
+    order = {name: number for number, name in enumerate(defined)}
+    found: list[str] = []
+    for names in passes:
+        place = 0
+        for name in names:
+            if name in found:
+                place = found.index(name) + 1
+                continue
+            while (
+                place < len(found)
+                and found[place] not in names
+                and (order[found[place]] < order[name])
+            ):
+                place += 1
+            found.insert(place, name)
+            place += 1
+    return _named(found)
 
 
 def _parameters_of_calls(model: nn.Module, images: Tensor) -> list[Tensor]:

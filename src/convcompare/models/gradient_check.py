@@ -148,7 +148,7 @@ class _Check:
 
     def __init__(self, model: nn.Module, images: Tensor, precision: Precision) -> None:
         self.precision = precision
-        self.model, self.images = model.to(precision.dtype), images.to(precision.dtype)
+        self.model, self.images = _converted(model, precision.dtype), images.to(precision.dtype)
         with torch.enable_grad():
             outputs = self._outputs()
             with seeded(0):
@@ -204,6 +204,16 @@ class _Check:
         with seeded(0):
             outputs: Tensor = self.model(self.images.clone())
         return outputs
+
+
+def _converted(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return the network with numbers of a type; `Module.to` would make complex ones real."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_complex():
+            tensor.data = tensor.data.to(dtype.to_complex())
+        elif tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
+    return model
 
 
 def _rows(parameter: Tensor) -> Tensor:

@@ -29,9 +29,10 @@ def untrained_weights(
 
     Random images run forward and backward through `replica` in training mode, on its device; on
     ``meta`` nothing is computed. There are two passes, and more while some parameter has no
-    gradient or some weight has had only zero gradients. The further passes use other brightness and
-    other weights, so that a router reaches each of its experts and nothing stays at an initial
-    zero.
+    gradient or some weight has had only zero gradients. The further passes use other weights, so
+    that nothing stays at an initial zero. Every fourth of them has weights near the initial ones,
+    since a spatial transformer far from the identity sees nothing of the images. The others have
+    other brightness too, so that a router reaches each of its experts.
 
     Unregistered weights, such as layers in a list or a tensor in an attribute, are leaves of the
     autograd graph. Only leaves that the first two passes have in common count, since a pass may
@@ -51,10 +52,12 @@ def untrained_weights(
         if number > 1 and (not (untrained or zero) or number - reached >= PASSES):
             break
         with seeded(number, device), torch.enable_grad():
-            images = (1 + number) * torch.randn(shape.size(IMAGES), device=device)
+            gentle = number % 4 == 2
+            images = (1 if gentle else 1 + number) * torch.randn(shape.size(IMAGES), device=device)
             if number > 1:
                 initial = initial or {name: p.detach().clone() for name, p in parameters.items()}
-                _perturb(parameters, initial)
+                _perturb(parameters, initial, 0.1 if gentle else 4)
+            if number > 1 and not gentle:
                 brightness = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
                 images += torch.cat([brightness, -brightness])
             try:
@@ -82,10 +85,10 @@ def untrained_weights(
 
 
 @torch.no_grad()
-def _perturb(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor]) -> None:
-    """Set weights to the initial ones plus noise of larger size, also those that are 0."""
+def _perturb(parameters: Mapping[str, Tensor], initial: Mapping[str, Tensor], times: float) -> None:
+    """Set weights to the initial ones plus noise so many times as large, also those that are 0."""
     for name, start in initial.items():
-        scale = 4 * start.abs().mean() + 0.1
+        scale = times * (start.abs().mean() + 0.025)
         parameters[name].copy_(start + scale * torch.randn_like(start))
 
 

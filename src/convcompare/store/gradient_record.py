@@ -29,25 +29,29 @@ class GradientRecord:
 
     The first moment is the initialisation, the others are the ends of the epochs. ``zero``, of the
     same shape, is True if all weights of the layer are zero, such as those of a head that starts at
-    zero; None if there is no such layer at any moment.
+    zero; None if there is no such layer at any moment. ``passes`` (layers,) is the number of
+    training passes over which the figures of a layer are means, 0 if none has reached it; None for
+    networks that leave out no layers at random.
     """
 
     layers: tuple[str, ...]
     norm: npt.NDArray[np.float64]
     mean_abs: npt.NDArray[np.float64]
     zero: npt.NDArray[np.bool_] | None = None
+    passes: npt.NDArray[np.int64] | None = None
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the record as named arrays, for NPZ."""
-        zero = {} if self.zero is None else {"zero": self.zero}
         named = {"layers": np.array(self.layers), "norm": self.norm, "mean_abs": self.mean_abs}
-        return named | zero
+        optional = {"zero": self.zero, "passes": self.passes}
+        return named | {name: one for name, one in optional.items() if one is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> GradientRecord:
         """Return the record that `to_arrays` converted."""
         layers = tuple(str(name) for name in arrays["layers"])
-        return cls(layers, arrays["norm"], arrays["mean_abs"], arrays.get("zero"))
+        norm, mean_abs = arrays["norm"], arrays["mean_abs"]
+        return cls(layers, norm, mean_abs, arrays.get("zero"), arrays.get("passes"))
 
     def compared(self) -> tuple[int, int] | None:
         """Return the indices of the first and last layer with a gradient other than 0 at the end.
@@ -70,13 +74,24 @@ class GradientRecord:
         return float(last / first)
 
     def remarks(self) -> list[str]:
-        """Return messages about weights and gradients that are 0 at the start and at the end."""
+        """Return messages about passes, and about what is 0 at the start and at the end."""
         moments = ["at initialisation", "at the end"][: len(self.norm)]
-        return [
+        passes = [] if self.passes is None else [self._remark_on_passes(self.passes)]
+        return passes + [
             f"{message}, {when}"
             for moment, when in zip((0, -1), moments, strict=False)
             for message in self._remarks_at(moment)
         ]
+
+    def _remark_on_passes(self, passes: npt.NDArray[np.int64]) -> str:
+        """Return how many passes reach the layers of a network that leaves out some at random."""
+        most = passes.max()
+        said = (
+            "training leaves out layers at random: the figures of a layer are means over the "
+            f"passes that reach it, {passes[passes > 0].min()} to {most} of {most}"
+        )
+        never = [name for name, count in zip(self.layers, passes, strict=True) if not count]
+        return f"{said}; none reaches {listed(never)}" if never else said
 
     def _remarks_at(self, moment: int) -> list[str]:
         """Return messages about layers whose weights or gradients are exactly 0 at a moment."""
@@ -118,5 +133,6 @@ class GradientRecord:
             "mean_abs": self.mean_abs.tolist(),
             "ratio": self.ratio() if np.isfinite(self.ratio()) else None,
             "verdict": self.verdict(threshold),
+            "passes": None if self.passes is None else self.passes.tolist(),
             "remarks": self.remarks(),
         }

@@ -39,11 +39,14 @@ class GradientRecorder:
         self.norm: list[npt.NDArray[np.float64]] = []
         self.mean_abs: list[npt.NDArray[np.float64]] = []
         self.zero: list[npt.NDArray[np.bool_]] = []
+        self.passes: npt.NDArray[np.int64] | None = None
+        self.several: bool | None = None
 
     def measure(self, model: nn.Module) -> None:
         """Add the gradients of the current weights; the first measurement sets the layers."""
-        flow = gradient_flow(model, self.images, self.labels, self.weights)
-        self.weights = flow.weights
+        flow = gradient_flow(model, self.images, self.labels, self.weights, self.several)
+        self.weights, self.passes = flow.weights, flow.passes
+        self.several = flow.passes is not None
         if self.layers not in ((), flow.layers):  # resumed from the record of an older version
             for kept in (self.norm, self.mean_abs):
                 kept[:] = [_reordered(one, self.layers, flow.layers) for one in kept]
@@ -57,7 +60,8 @@ class GradientRecorder:
         """Continue after `moments` measurements; those missing from the record become NaN."""
         if record is None:
             return
-        self.layers = record.layers
+        self.layers, self.passes = record.layers, record.passes
+        self.several = record.passes is not None
         for kept, found in ((self.norm, record.norm), (self.mean_abs, record.mean_abs)):
             missing = [np.full(len(self.layers), np.nan)] * (moments - len(found))
             kept[:] = [*found[:moments], *missing]
@@ -71,7 +75,8 @@ class GradientRecorder:
         """All measurements so far."""
         zero = np.stack(self.zero)
         norm, mean_abs = np.stack(self.norm), np.stack(self.mean_abs)
-        return GradientRecord(self.layers, norm, mean_abs, zero if zero.any() else None)
+        zeros = zero if zero.any() else None
+        return GradientRecord(self.layers, norm, mean_abs, zeros, self.passes)
 
 
 def _reordered(

@@ -48,7 +48,6 @@ class ReachMode(OperatorMode):
         self.image, self.deadline = image, deadline
         self.path: list[str] = []
         self.failure: NotKnown | None = None
-        self.branches = 0
         self.number = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -66,9 +65,7 @@ class ReachMode(OperatorMode):
             raise NotKnown(TOO_LONG)
         name = func.__name__.partition(".")[0]
         if name == "_local_scalar_dense":
-            if not self.branches:
-                raise NotKnown("it reads values that depend on the image")
-            return func(*args, **kwargs)
+            raise NotKnown("it reads values that depend on the image")
         given = _by_name(func, args, kwargs)
         written = _written(func, given)
         if name in _LAYOUTS:

@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
 
 from convcompare.models.inspection import calls_seen
+from convcompare.models.interface import copied
 
 from .operation_names import VALUES
 from .reach import NotKnown, border_parts, of_image
 from .reach_mode import ReachMode
 from .reach_moves import mark
 
-_READING = VALUES - {"__bool__", "equal"} | {"__dlpack__", "data_ptr"}
-"""Functions that read values past ATen; comparisons for branches change no field."""
+_BRANCHES = frozenset(("__bool__", "is_nonzero", "equal"))
+"""Functions whose answer decides which branch a network takes."""
+_READING = VALUES - _BRANCHES | {"__dlpack__", "data_ptr"}
+"""Functions that read values past ATen."""
 IMAGE = "image"
 """Name of the image among the operations."""
 Watch = Callable[[str, nn.Module, Any, Any, ReachMode], None]
 """Called after each module with its name, the module, its arguments, its output and the mode."""
 
 
-class _Readings(TorchFunctionMode):
-    """Refuses functions that read image values past ATen; marks circular padding."""
+class _Branches(TorchFunctionMode):
+    """Records which branches a network takes."""
 
-    def __init__(self, mode: ReachMode) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.mode = mode
+        self.answers: list[bool] = []
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        output = function(*args, **(kwargs or {}))
+        if getattr(function, "__name__", "") in _BRANCHES:
+            self.answers.append(output)
+        return output
+
+
+def _branches(model: nn.Module, images: Tensor) -> list[bool]:
+    """Return the answers by which a copy of the network branches, until it fails."""
+    seen = _Branches()
+    with suppress(Exception), torch.random.fork_rng([]), torch.no_grad(), seen:
+        copied(model)(images.clone())
+    return seen.answers
+
+
+class _Readings(TorchFunctionMode):
+    """Refuses functions that read image values past ATen; marks circular padding.
+
+    Costly operations have no values here, so that branches are those of `answers`.
+    """
+
+    def __init__(self, mode: ReachMode, answers: Sequence[bool]) -> None:
+        super().__init__()
+        self.mode, self.answers = mode, iter(answers)
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -44,12 +75,12 @@ class _Readings(TorchFunctionMode):
         if depends and name in _READING:
             self.mode.failure = NotKnown("it reads values that depend on the image")
             raise self.mode.failure
-        if name in ("__bool__", "is_nonzero"):
-            self.mode.branches += 1
-            try:
-                return function(*args, **kwargs)
-            finally:
-                self.mode.branches -= 1
+        if name in _BRANCHES:
+            answer = next(self.answers, None)
+            if answer is None:
+                self.mode.failure = NotKnown("it takes other branches in another pass")
+                raise self.mode.failure
+            return answer
         output = function(*args, **kwargs)
         if (
             given is not None
@@ -95,18 +126,20 @@ def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Wa
     image = mode.image
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(1, channels, *image, generator=generator)
+    answers = _branches(model, images)
     mode.reaches.write(images, of_image(channels, *image), IMAGE)
 
     def leave(name: str, module: nn.Module, given: Any, _: Any, output: Any) -> None:
         mode.path.pop()
-        watch(name, module, given, output, mode)
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            watch(name, module, given, output, mode)
 
     with (
         calls_seen(model.named_modules(), leave, lambda name, _: mode.path.append(name)),
         torch.random.fork_rng([]),
         _plain_operations(),
         torch.no_grad(),
-        _Readings(mode),
+        _Readings(mode, answers),
         mode,
     ):
         try:
