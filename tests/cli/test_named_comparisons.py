@@ -212,6 +212,7 @@ def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path
         assert here["test_accuracy"] == there["test_accuracy"]
         assert [one["id"] for one in here["runs"]] == [one["id"] for one in there["runs"]]
     assert run("runs", "merge", str(made), "--store", str(made)).code == 2
+    assert "there is no store `nowhere`" in run("runs", "merge", "nowhere", *mine).err
 
 
 def test_what_is_damaged_is_not_copied(store: Path, tmp_path: Path, run: Run) -> None:

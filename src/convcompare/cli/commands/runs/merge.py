@@ -40,6 +40,8 @@ def merge(
     if other.resolve() == store.resolve():
         raise UsageError("a store is not merged with itself", "`--store DIR` names the other one")
     ids = [run_id for run_id in there.ids() if there.finished(run_id)]
+    if not other.exists():
+        raise UsageError(f"there is no store {quote(other)}", "a folder of runs, or a pack of it")
     if not ids:
         raise UsageError(f"no run in {quote(other)} has ended", "the folder of another store")
     new = [run_id for run_id in ids if not here.finished(run_id)]

@@ -112,7 +112,7 @@ def _files(
 
     recorded = {name for one in run_ids for name in store.recorded(one).sha256} if words else set()
     known = {part_of(name): name for name in (*recorded, *PARTS)}
-    message = f"`{option}` cannot be {{}}"
+    message = f"invalid value for `{option}`: {{}}"
     return frozenset(
         known[one_of([*known], word, message.format(quote(word)), ", ".join(sorted(known)))]
         for word in words
