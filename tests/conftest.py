@@ -1,4 +1,4 @@
-"""What the tests share: the command line in this process, and small data."""
+"""Shared fixtures: the command line in this process, and small data."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.support.hostile import HANDLER, SCRIPT
 from tests.support.own_code import own_code_here
 
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
-"""A file system in memory, and how many bytes must be free in it."""
+"""A file system in memory, and the number of bytes that must be free in it."""
 
 
 def work_in_memory() -> None:
-    """Let temporary folders be in memory if there is room and `TMPDIR` names no other place.
+    """Create temporary folders in memory if there is room and `TMPDIR` is not set.
 
-    The store syncs all that it writes: on a disk the tests would wait for that longer than for all
-    else that they do.
+    The store syncs every file that it writes: on a disk the tests would spend most of their time
+    on that.
     """
     usable = "TMPDIR" not in os.environ and MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
     if usable and shutil.disk_usage(MEMORY).free > ROOM:
@@ -49,7 +49,7 @@ hypothesis.settings.load_profile("busy")
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Small batches only wait for a second thread, for seconds where the machine is busy."""
+    """Use one thread: a second one gains nothing on small batches and stalls on a busy machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -58,7 +58,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def few_timed_passes() -> Iterator[None]:
-    """Passes are timed 3 times each, and steps no longer than they must: no test is about that."""
+    """Time passes 3 times each and steps as briefly as possible: no test depends on it."""
     with pytest.MonkeyPatch.context() as patch:
         for name, passes in (("WARM_UP", 1), ("FEWEST", 3), ("MOST", 3)):
             patch.setattr(latency, name, passes)
@@ -70,7 +70,7 @@ def few_timed_passes() -> Iterator[None]:
 def run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Result]:
-    """Run the command line in an empty folder, as a pipe sees it."""
+    """Run the command line in an empty folder, with output to a pipe."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CONVCOMPARE_STORE", raising=False)
     monkeypatch.delenv("CONVCOMPARE_DATA", raising=False)
@@ -85,7 +85,7 @@ def run(
 
 @pytest.fixture
 def only_victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One test at a time: Linux counts the victims of its memory killer for the whole machine."""
+    """Run one such test at a time: Linux counts its out-of-memory kills for the whole machine."""
     lock = tmp_path_factory.getbasetemp().parent / "only-victim.lock"
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -94,22 +94,22 @@ def only_victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(name="own_code_here")
 def run_own_code_here() -> Iterator[None]:
-    """Networks of one's own run in this process."""
+    """Run user-defined networks in this process."""
     with own_code_here():
         yield
 
 
 @pytest.fixture
 def tiny() -> Dataset:
-    """A small data set that can be learnt: the class is the row of a bright line."""
+    """Return a small data set that can be learnt: the class is the row of a bright line."""
     return make_tiny()
 
 
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """The store of a comparison, trained once however many files ask for it; it is only read.
+    """Train a comparison once per session and return its store, which tests must only read.
 
-    A file's `store` is a copy of its `whole`.
+    A test file's fixture `store` is a copy of its fixture `whole`.
     """
 
     @functools.cache
@@ -123,13 +123,13 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
 
 @pytest.fixture
 def store(whole: Path, tmp_path: Path) -> Path:
-    """A copy of the store `whole` of a file, as `runs` in the working folder."""
+    """Copy the store `whole` of a test file to `runs` in the working folder."""
     return Path(shutil.copytree(whole, tmp_path / "runs"))
 
 
 @pytest.fixture(scope="session")
 def hostile_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a comparison in which every name that a user gives is an attack on a page."""
+    """Return a store in which every user-chosen name is an injection attack on an HTML page."""
     folder = tmp_path_factory.mktemp("hostile")
     net = folder / f"net`|$x$*_&{SCRIPT}.py"
     net.parent.mkdir()
@@ -167,10 +167,10 @@ LONGEST = (
     *("test_library_networks", "test_width_matching", "test_wrong_words", "test_private_names"),
     *("test_measured_field", "test_claims", "test_verdict_plots", "test_api", "test_exports"),
 )
-"""Files by their processor time, the most first: then all workers end at about the same time."""
+"""Test files by processor time, longest first, so that all workers end at about the same time."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first; within a file the order stays."""
+    """Run the longest files first; the order within a file is unchanged."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))

@@ -1,4 +1,4 @@
-"""What only Linux, or only POSIX, has is not needed to import any module of the package."""
+"""Every module of the package can be imported without Linux-only or POSIX-only modules."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ POSIX = (
 )  # fmt: skip
 
 
-def test_all_modules_import_without_what_posix_has() -> None:
-    """And the data sets are listed: signals are installed, cores and processes are known."""
+def test_all_modules_import_without_posix_modules() -> None:
+    """Listing the data sets also works: signal handlers are installed, cores are counted."""
     script = f"{KEPT}\nPOSIX = {POSIX}\n{SCRIPT}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Packages that add entries: those of the guides, installed by pip, and some that are broken."""
+"""Plugin packages: those of the guides, installed by pip, and some that are broken."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ for line in sys.argv[1:]:
     print(end="\\f", file=sys.stderr)
 sys.exit(codes.pop() if len(codes) == 1 else 99)
 """
-"""Runs several commands in one process, since importing torch takes seconds; their common code."""
+"""Code that runs several commands in one process, since importing torch takes seconds."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder to run commands in, and one on the path of modules with what is installed there."""
+    """A folder to run commands in, and one on the module path with the installed packages."""
 
     folder: Path
     packages: Path
 
     def run(self, *commands: str) -> list[str]:
-        """What each command prints. All run in one process, and end well."""
+        """Return the stdout of each command. All run in one process and must succeed."""
         done = self.process(*commands)
         assert done.returncode == 0, done.stderr
         return done.stdout.split("\f")[:-1]
 
     def errors(self, *commands: str) -> list[str]:
-        """The error of each command: nothing is on stdout, and the exit code is 2."""
+        """Return the error of each command: stdout must be empty and the exit code 2."""
         done = self.process(*commands)
         assert (done.returncode, done.stdout.strip("\f")) == (2, "")
         return done.stderr.split("\f")[:-1]
 
     def process(self, *commands: str) -> subprocess.CompletedProcess[str]:
-        """What the commands come to in one process."""
+        """Run the commands in one process."""
         path = [str(self.packages), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CONVCOMPARE")}
         return subprocess.run(
@@ -62,7 +62,7 @@ class Place:
         )  # fmt: skip
 
     def add(self, name: str, text: str) -> None:
-        """Lay down a package of one module, as pip does."""
+        """Install a package of one module, as pip does."""
         module, about = name.replace("-", "_"), self.packages / f"{name}-1.0.dist-info"
         about.mkdir()
         (self.packages / f"{module}.py").write_text(text)
@@ -80,7 +80,7 @@ def empty(tmp_path: Path) -> Place:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The packages that the guides describe, built and installed without the network."""
+    """Build and install the packages that the guides describe, without the network."""
     home = tmp_path_factory.mktemp("plugins")
     place = Place(home / "work", home / "packages")
     place.folder.mkdir()
@@ -105,7 +105,7 @@ def test_the_packages_of_the_guides_import_from_convcompare_alone(installed: Pla
     assert {x.partition(" import ")[0] for x in lines if "convcompare" in x} == {"from convcompare"}
 
 
-def test_what_a_package_adds_is_listed_used_and_identified_by_its_file(installed: Place) -> None:
+def test_plugin_entries_are_listed_used_and_identified_by_their_file(installed: Place) -> None:
     compare = " ".join(COMPARE)
     tiny, squared, one, datasets, plots, table, first, _ = installed.run(
         "models tiny --dataset stripes --format json",
@@ -139,12 +139,12 @@ def test_what_a_package_adds_is_listed_used_and_identified_by_its_file(installed
 
 
 def ids(printed: str) -> dict[str, str]:
-    """The id of the only run of each model."""
+    """Return the id of the only run of each model."""
     models = json.loads(printed)["models"]
     return {model["model"]: model["runs"][0]["id"] for model in models}
 
 
-def test_a_plugin_that_fails_is_named(empty: Place) -> None:
+def test_failing_plugin_is_named(empty: Place) -> None:
     empty.add("broken-plugin", "import numpy\n\nnumpy.no_such_name\n")
     for text in empty.run("--help", "compare --help"):
         assert "Usage" in text
@@ -157,8 +157,8 @@ def test_a_plugin_that_fails_is_named(empty: Place) -> None:
         ]
 
 
-def test_doctor_gives_each_plugin_that_fails_a_line_and_goes_on(empty: Place) -> None:
-    """One that raises, one that takes a name; what is sound and all else is looked at."""
+def test_doctor_reports_each_failing_plugin_and_continues(empty: Place) -> None:
+    """One raises, one takes a registered name; the working ones and all else are checked."""
     empty.add("broken-plugin", "import numpy\n\nnumpy.no_such_name\n")
     taken = "from convcompare import register\n\n\n@register.model('fcn')\ndef one():\n    pass\n"
     empty.add("taken", taken)
@@ -191,7 +191,7 @@ def test_doctor_gives_each_plugin_that_fails_a_line_and_goes_on(empty: Place) ->
         ),
     ],
 )
-def test_a_name_that_is_taken_is_named_with_both_modules(
+def test_name_conflict_reports_both_modules(
     empty: Place, command: str, name: str, message: str
 ) -> None:
     text = f"from convcompare import register\n\n\n@register.{name}\ndef one():\n    pass\n"

@@ -14,13 +14,13 @@ from convcompare.core.registry import Registry, register
 
 
 @pytest.mark.parametrize("kind", ["model", "dataset", "executor", "metric"])
-def test_names_read_from_the_sources_are_those_that_register(kind: str) -> None:
+def test_names_parsed_from_the_sources_equal_the_registered_ones(kind: str) -> None:
     registry: Registry = getattr(register, kind)
     assert registry.names() == [entry.name for entry in registry]
     assert all(entry.summary for entry in registry), "the first docstring line is the listing's"
 
 
-def test_a_name_is_registered_once() -> None:
+def test_duplicate_name_is_refused() -> None:
     assert "fcn" in register.model
     with pytest.raises(UsageError) as caught:
         register.model("fcn")(lambda: None)
@@ -28,7 +28,7 @@ def test_a_name_is_registered_once() -> None:
     assert caught.value.message == f"model `fcn` is registered twice: by {both}"
 
 
-def test_a_function_that_is_defined_again_replaces_the_one_before() -> None:
+def test_redefined_function_replaces_the_previous_one() -> None:
     registry = Registry("model", "convcompare.models.zoo")
     for width in (1, 2):
 
@@ -38,7 +38,7 @@ def test_a_function_that_is_defined_again_replaces_the_one_before() -> None:
     assert registry["again"].options()["width"].default == 2
 
 
-def test_what_is_not_built_in_is_identified_by_the_file_that_defines_it() -> None:
+def test_external_entry_is_identified_by_its_file() -> None:
     registry = Registry("model", "convcompare.models.zoo")
     assert {entry.code for entry in register.model} == {None}
     expected = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
@@ -59,13 +59,13 @@ def test_what_is_not_built_in_is_identified_by_the_file_that_defines_it() -> Non
         _ = registry["partial"].code
 
 
-def test_a_misspelt_name_gets_a_suggestion() -> None:
+def test_misspelt_name_gets_a_suggestion() -> None:
     with pytest.raises(UsageError) as caught:
         register.model["simpel"]
     assert caught.value.hint == "did you mean `simple`?"
 
 
-def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+def test_command_list_shows_the_summary_of_each_command() -> None:
     for name, line in COMMANDS.items():
         text = inspect.getdoc(load(name).callback) or ""
         assert " ".join(text.partition("\n\n")[0].split()) == line

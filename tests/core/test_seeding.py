@@ -1,11 +1,11 @@
-"""The streams of random numbers of a trial: which they are, and that none is another's."""
+"""The random number streams of a trial: fixed values, no two alike."""
 
 from __future__ import annotations
 
 from convcompare.core.seeding import TrialSeeds
 
 
-def test_the_streams_stay_what_they_are() -> None:
+def test_streams_are_unchanged() -> None:
     """Recorded runs are reproduced from these numbers."""
     seeds = TrialSeeds(7)
     assert seeds.initialisation == 8652758166637566183
@@ -26,6 +26,6 @@ def streams(seed: int) -> list[int]:
     return drawn
 
 
-def test_no_two_streams_are_the_same() -> None:
+def test_streams_are_distinct() -> None:
     drawn = [stream for seed in range(20) for stream in streams(seed)]
     assert len(set(drawn)) == len(drawn)

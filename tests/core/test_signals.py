@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, once and twice, whenever: the right code, one line, no process left."""
+"""SIGINT and SIGTERM, once and twice, at any time: exit code, one line, no process left."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TRAIN = ("train", "fcn:hidden=8", "-d", "mnist-mini", "-e", "50", "--threads", "
 STOPS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 ONE = (signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.torture))
 OTHER = (pytest.param(signal.SIGINT, marks=pytest.mark.torture), signal.SIGTERM)
-"""One of the two each time, and both in the long form."""
+"""Tests alternate between the two signals; `make test-long` sends both."""
 HANGING = 120
-"""Seconds after which a process that should have ended hangs."""
+"""Seconds after which a process that should have ended counts as hanging."""
 AT_IMPORT = """
 import os, sys
 
@@ -42,8 +42,8 @@ def listen(event, arguments):
 
 sys.addaudithook(listen)
 """
-"""As `sitecustomize`: the process signals itself at an import, by its name or its number, counted
-from the first line of a file on."""
+"""As `sitecustomize`: the process signals itself at an import, given by name or by its number,
+counted from the first line of a file."""
 SLOW = """
 import time
 from pathlib import Path
@@ -69,7 +69,7 @@ class Slow(nn.Module):
                 time.sleep(3600)
         return self.head(x.flatten(1))
 """
-"""A network whose first step takes an hour, and one more after an exception."""
+"""A network whose first step takes an hour, and another hour after an exception."""
 PATIENT = "from convcompare.core import signals; signals.GRACE_SECONDS = 3600; "
 
 
@@ -79,7 +79,7 @@ def started(command: list[str], folder: Path, **variables: str) -> subprocess.Po
 
 
 def slow_step(folder: Path, before: str = "") -> subprocess.Popen[str]:
-    """A training that is within its first step, after the Python code `before`."""
+    """Start a training and wait for its first step, after the Python code `before`."""
     (folder / "net.py").write_text(SLOW)
     command = [*IN_PROCESS[:2], f"import net; {before}{IN_PROCESS[2]}"]
     process = started([*command, "train", "slow", *DATA, "-b", "64"], folder)
@@ -94,7 +94,7 @@ def await_file(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 def ended(process: subprocess.Popen[str], number: signal.Signals, begun: str = "") -> str:
-    """The one line in which it said that it was interrupted, as it ended by a signal."""
+    """Return the one line that reports the interruption; the process must end by the signal."""
     error = begun + process.communicate(timeout=HANGING)[1]
     assert process.returncode == STOPS[number], error
     assert "Traceback" not in error
@@ -116,7 +116,7 @@ def ended(process: subprocess.Popen[str], number: signal.Signals, begun: str = "
 def test_at_any_import(
     tmp_path: Path, number: signal.Signals, command: list[str], moments: tuple[str, ...]
 ) -> None:
-    """From the first line of `__main__` on; before it Python ends as it does without us."""
+    """From the first line of `__main__`; before it Python handles the signal by itself."""
     (tmp_path / "sitecustomize.py").write_text(AT_IMPORT)
     paths = [str(tmp_path), str(Path(convcompare.__file__).parents[1])]
     variables = {"PYTHONPATH": os.pathsep.join(paths), "SIGNAL": str(number.value)}
@@ -147,8 +147,8 @@ def test_while_python_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) -> None:
-    """torch aborts where an exception meets its C++ as it is loaded; here the module would tell."""
+def test_no_exception_is_raised_during_an_import(tmp_path: Path, number: signal.Signals) -> None:
+    """torch aborts if an exception reaches its C++ code while loading, as the test module does."""
     (tmp_path / "loaded.py").write_text(
         "import os, signal, time\n"
         f"try:\n    os.kill(os.getpid(), {number.value})\n    time.sleep(3600)\n"
@@ -160,7 +160,7 @@ def test_in_an_import_nothing_is_raised(tmp_path: Path, number: signal.Signals) 
 
 
 @pytest.mark.parametrize("number", ONE)
-def test_twice_leaves_now_whatever_it_is_doing(tmp_path: Path, number: signal.Signals) -> None:
+def test_second_signal_exits_at_once(tmp_path: Path, number: signal.Signals) -> None:
     process = slow_step(tmp_path, before=PATIENT)
     process.send_signal(number)
     await_file(tmp_path / "heard", process)
@@ -169,16 +169,16 @@ def test_twice_leaves_now_whatever_it_is_doing(tmp_path: Path, number: signal.Si
     ended(process, number)
 
 
-def test_a_step_that_does_not_end_is_left(tmp_path: Path) -> None:
+def test_endless_step_is_interrupted(tmp_path: Path) -> None:
     process = slow_step(tmp_path)
     process.send_signal(signal.SIGTERM)
     ended(process, signal.SIGTERM)
 
 
-def test_what_it_started_is_ended_with_it(tmp_path: Path) -> None:
-    """So are the processes that those have started, as the agents of a Ray cluster.
+def test_child_processes_are_ended_too(tmp_path: Path) -> None:
+    """So are their child processes, such as the agents of a Ray cluster.
 
-    All have its pipes: these end when the last of them has.
+    All inherit the pipes, which close when the last process ends.
     """
     last = "import time; time.sleep(3600)"
     child = (

@@ -25,7 +25,7 @@ def builder(
 OPTIONS = options_of(builder, ("in_channels",))
 
 
-def test_the_context_is_no_option() -> None:
+def test_context_is_not_an_option() -> None:
     assert list(OPTIONS) == ["width", "kernel", "dropout", "bias", "block", "depth", "note"]
 
 
@@ -42,7 +42,7 @@ def test_values_are_cast_by_the_annotations() -> None:
     }
 
 
-def test_options_that_a_colon_separates_are_answered_with_commas() -> None:
+def test_options_separated_by_colons_get_a_hint_with_commas() -> None:
     with pytest.raises(UsageError) as error:
         Spec.parse("net.py:Net:width=8:depth=2,kernel=5")
     assert error.value.hint is not None
@@ -50,7 +50,7 @@ def test_options_that_a_colon_separates_are_answered_with_commas() -> None:
     assert Spec.parse("folder:/data/a=b:size=32").name == "folder:/data/a=b"
 
 
-def test_none_is_a_value_where_it_is_allowed() -> None:
+def test_none_is_accepted_only_if_allowed() -> None:
     assert bind(Spec.parse("net:depth=none"), OPTIONS)["depth"] is None
 
 
@@ -69,13 +69,13 @@ def test_none_is_a_value_where_it_is_allowed() -> None:
         ("kernel=3,kernel=5", ""),
     ],
 )
-def test_a_value_that_is_not_allowed_says_what_is(text: str, allowed: str) -> None:
+def test_invalid_value_lists_the_valid_ones(text: str, allowed: str) -> None:
     with pytest.raises(UsageError) as caught:
         bind(Spec.parse(f"net:{text}"), OPTIONS)
     assert allowed in (caught.value.hint or "")
 
 
-def test_names_may_hold_colons() -> None:
+def test_names_may_contain_colons() -> None:
     assert Spec.parse("net.py:Net") == Spec("net.py:Net")
     assert Spec.parse("net.py:Net:width=8") == Spec("net.py:Net", (("width", "8"),))
     assert Spec.parse("folder:/a/b:size=64,test=0.2").name == "folder:/a/b"
@@ -88,7 +88,7 @@ options = st.dictionaries(st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 
 
 @given(names, options)
-def test_text_and_back(name: str, given_options: dict[str, str]) -> None:
+def test_spec_round_trips(name: str, given_options: dict[str, str]) -> None:
     spec = Spec(name, tuple(given_options.items()))
     assert Spec.parse(str(spec)) == spec
 
@@ -101,14 +101,14 @@ def test_text_and_back(name: str, given_options: dict[str, str]) -> None:
         st.booleans().map(lambda v: ("bias", v)),
     )
 )
-def test_a_formatted_value_casts_back_to_itself(pair: tuple[str, Any]) -> None:
+def test_formatted_value_casts_back_to_itself(pair: tuple[str, Any]) -> None:
     name, value = pair
     spec = Spec("net", ((name, format_value(value)),))
     assert bind(spec, OPTIONS)[name] == value
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_spec_or_a_usage_error(text: str) -> None:
+def test_any_text_is_a_spec_or_raises_a_usage_error(text: str) -> None:
     try:
         spec = Spec.parse(text)
     except UsageError as error:
@@ -117,7 +117,7 @@ def test_any_text_is_a_spec_or_a_usage_error(text: str) -> None:
         assert spec.name
 
 
-def test_options_of_somebody_else_s_network_are_what_they_read_as() -> None:
+def test_options_of_library_networks_are_parsed_by_their_form() -> None:
     class Layer:
         pass
 

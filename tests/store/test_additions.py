@@ -1,4 +1,4 @@
-"""What is measured of a run after it has ended."""
+"""Measurements that are added to a run after it has ended."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def files(store: RunStore) -> list[str]:
     return sorted(path.name for path in (store.folder(trial().id) / "additions").iterdir())
 
 
-def test_an_addition_reads_back_and_leaves_the_run_as_it_was(store: RunStore) -> None:
+def test_addition_round_trips_without_changing_the_run(store: RunStore) -> None:
     folder = store.folder(trial().id)
     before = (folder / "run.json").read_bytes()
     assert store.addition(trial().id, ROBUSTNESS) is None and not store.additions(trial().id)
@@ -50,7 +50,7 @@ def test_an_addition_reads_back_and_leaves_the_run_as_it_was(store: RunStore) ->
     assert len(files(store)) == 2 and not examine(store).findings
 
 
-def test_a_later_one_takes_the_place_of_an_earlier_one(store: RunStore) -> None:
+def test_later_addition_replaces_the_earlier_one(store: RunStore) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     assert len(files(store)) == 1
@@ -60,7 +60,7 @@ def test_a_later_one_takes_the_place_of_an_earlier_one(store: RunStore) -> None:
     assert found is not None and found["a"].tolist() == [0, 1, 2]
 
 
-def test_damage_is_refused_and_put_aside_without_the_run(store: RunStore) -> None:
+def test_damaged_addition_is_quarantined_without_the_run(store: RunStore) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     path = store.folder(trial().id) / "additions" / files(store)[0]
     data = bytearray(path.read_bytes())
@@ -75,14 +75,14 @@ def test_damage_is_refused_and_put_aside_without_the_run(store: RunStore) -> Non
 
 
 @pytest.mark.parametrize("name", ["../../x.npz", "robustness.npz", "a.0123456789ab.npz/..", "/etc"])
-def test_a_record_names_files_of_its_own_alone(store: RunStore, name: str) -> None:
+def test_record_may_only_name_its_own_files(store: RunStore, name: str) -> None:
     path = store.folder(trial().id) / "additions.json"
     write_record(path, {"id": trial().id, "sha256": {name: "00"}})
     with pytest.raises(Damaged):
         store.additions(trial().id)
 
 
-def test_an_addition_of_another_run_is_refused(store: RunStore) -> None:
+def test_addition_of_another_run_is_refused(store: RunStore) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     path = store.folder(trial().id) / "additions.json"
     record = {
@@ -93,7 +93,7 @@ def test_an_addition_of_another_run_is_refused(store: RunStore) -> None:
         store.addition(trial().id, ROBUSTNESS)
 
 
-def test_it_goes_with_its_run(store: RunStore) -> None:
+def test_addition_is_removed_with_its_run(store: RunStore) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     store.forget(trial().id)
     folder = store.folder(trial().id)
@@ -102,7 +102,7 @@ def test_it_goes_with_its_run(store: RunStore) -> None:
     assert not folder.exists()
 
 
-def test_it_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
+def test_addition_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     there = contents(store.root)
     other = RunStore(tmp_path / "other")
@@ -113,7 +113,7 @@ def test_it_is_copied_to_another_store(store: RunStore, tmp_path: Path) -> None:
     assert not examine(other).findings and contents(store.root) == there
 
 
-def test_the_record_of_robustness_by_hand() -> None:
+def test_robustness_record_by_hand() -> None:
     labels = np.array([0, 1, 2, 1])
     undamaged = np.array([0, 1, 1, NO_PREDICTION], np.int32)
     noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_PREDICTION]], np.int32)

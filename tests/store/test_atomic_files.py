@@ -1,4 +1,4 @@
-"""The one module of file operations: whole or not at all, collected, and nobody goes round it."""
+"""File operations: atomic writes, cleanup of leftovers, and no other module changes files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANGES = {
     *("copyfile", "copytree", "NamedTemporaryFile", "TemporaryDirectory", "truncate", "removedirs"),
 }
 OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
-"""Whose ``open`` reads: pictures, archives, addresses."""
+"""Objects whose ``open`` only reads: pictures, archives, addresses."""
 READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
     *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
@@ -32,7 +32,7 @@ READS = {
     *("npz_file", "checksums", "weights_file", "figure_cache", "json_tables", "stand_ins"),
     "list_files",
 }
-"""Modules that read files which are not of the store, or which they check themselves."""
+"""Modules that read files outside the store, or that verify the files themselves."""
 STREAMS = {"worker", "torchrun_rank"}
 TRANSIENT = {
     "torchrun": {"TemporaryDirectory"},
@@ -42,7 +42,7 @@ TRANSIENT = {
     "streams": {"open"},
     "published_weights": {"mkdir"},
 }
-"""What modules do in a temporary folder of their own, which is gone when they end, with the null
+"""Operations of modules in their own temporary folder, which is deleted at the end, on the null
 device, or in the cache of a library."""
 
 
@@ -64,7 +64,7 @@ def restored() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("operation", ["create", "rename"])
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, operation: str, restored: None) -> None:
+def test_failed_write_leaves_the_old_file(tmp_path: Path, operation: str, restored: None) -> None:
     path = tmp_path / "file"
     atomic_files.write(path, b"old")
     atomic_files.disk = Full(operation)
@@ -81,7 +81,7 @@ def test_the_first_write_wins(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 
 
-def test_files_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
+def test_files_have_the_permissions_of_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         atomic_files.write(tmp_path / "a", b"")
@@ -91,7 +91,7 @@ def test_files_have_the_rights_that_the_umask_gives(tmp_path: Path) -> None:
     assert {p.stat().st_mode & 0o777 for p in tmp_path.iterdir()} == {0o640}
 
 
-def test_what_a_dead_process_left_is_collected_and_what_a_live_one_writes_is_not(
+def test_only_files_of_dead_processes_are_collected(
     tmp_path: Path,
 ) -> None:
     code = (
@@ -121,7 +121,7 @@ def test_only_regular_files_of_a_bounded_size_are_read(tmp_path: Path, kind: str
         atomic_files.read(path, limit=4)
 
 
-def test_a_pid_that_is_given_again_is_another_process() -> None:
+def test_reused_pid_is_another_process() -> None:
     me = process.this()
     assert not me.dead
     assert process.Process(me.host, me.pid, me.started - 1).dead
@@ -129,7 +129,7 @@ def test_a_pid_that_is_given_again_is_another_process() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.stem)
-def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
+def test_only_the_file_module_changes_files(path: Path) -> None:
     if path.parent == SOURCE / "store" and path.name in ("atomic_files.py", "disk.py"):
         return
     found = []
@@ -150,8 +150,8 @@ def test_nobody_changes_files_but_the_module_for_it(path: Path) -> None:
     assert not others or path.stem in STREAMS, others
 
 
-def test_a_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
-    """As `--out /dev/stdout`, which an administrator would otherwise be rid of."""
+def test_pipe_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    """As `--out /dev/stdout`, which a command run as root would otherwise delete."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     for name in ("pipe", "link"):

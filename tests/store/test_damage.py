@@ -1,4 +1,4 @@
-"""Damage of one file of one run: noticed, named in one line, and the other runs are shown."""
+"""Damage to one file of one run: detected, reported in one line, and other runs are shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def whole(trained_once: Callable[..., Path]) -> Path:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["run.json", "test_logits.npz", "analyses/features.npz"])
-def test_a_table_of_the_others_is_shown(
+def test_table_shows_the_undamaged_runs(
     store: Path, run: Run, name: str, damage: Callable[[Path, Path], None]
 ) -> None:
     hurt, sound = sorted(path for path in store.iterdir() if path.name != "comparisons")
@@ -37,14 +37,14 @@ def test_a_table_of_the_others_is_shown(
 
 @pytest.mark.torture
 @pytest.mark.parametrize("name", ["run.json", "test_logits.npz", "analyses/features.npz"])
-def test_a_report_of_the_others_is_written(store: Path, run: Run, name: str) -> None:
+def test_report_has_the_undamaged_runs(store: Path, run: Run, name: str) -> None:
     hurt, sound = sorted(path for path in store.iterdir() if path.name != "comparisons")
     cut(hurt / name, sound / name)
     assert run("report").code == 4
 
 
 @pytest.mark.parametrize("damage", DAMAGES[:3])
-def test_a_damaged_comparison_is_passed_over_and_said(
+def test_damaged_comparison_is_skipped_and_reported(
     store: Path, run: Run, damage: Callable[[Path, Path], None]
 ) -> None:
     assert run(*COMPARE[:4], "-e", "1", "--quiet", *ONE_THREAD).code == 0
@@ -55,7 +55,7 @@ def test_a_damaged_comparison_is_passed_over_and_said(
     assert f"{newest.name}` is damaged" in result.err
 
 
-def test_a_name_of_a_file_elsewhere_is_no_file_of_a_run(store: Path, run: Run) -> None:
+def test_path_outside_the_run_is_refused(store: Path, run: Run) -> None:
     from convcompare.store.files import FOLDER
     from convcompare.store.json_records import write_record
 
@@ -67,7 +67,7 @@ def test_a_name_of_a_file_elsewhere_is_no_file_of_a_run(store: Path, run: Run) -
     assert "it names the file `../../../secret`" in result.err
 
 
-def test_a_deep_or_endless_record_is_refused(store: Path, run: Run) -> None:
+def test_deeply_nested_or_endless_record_is_refused(store: Path, run: Run) -> None:
     deep, long = sorted(store.glob("*/run.json"))
     deep.write_bytes(b"[" * 1_000_000)
     with long.open("wb") as file:

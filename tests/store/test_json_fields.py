@@ -1,4 +1,4 @@
-"""Dataclasses to JSON objects and back: what is kept, what is ignored, what is refused."""
+"""Dataclasses to JSON objects and back: fields that are kept, ignored and refused."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ RECORD: dict[str, Any] = {
 }
 
 
-def test_a_record_has_the_fields_in_order_and_reads_back() -> None:
+def test_record_keeps_field_order_and_round_trips() -> None:
     assert json.dumps(to_record(WHOLE)) == json.dumps(RECORD)
     assert from_record(Whole, json.loads(json.dumps(RECORD))) == WHOLE
 
 
-def test_defaults_stand_for_missing_fields_and_unknown_ones_are_ignored() -> None:
+def test_missing_fields_get_defaults_and_unknown_ones_are_ignored() -> None:
     record = {
         "number": 3,
         "share": 0.5,
@@ -106,18 +106,18 @@ def test_an_int_stays_an_int_and_nan_stays_nan() -> None:
         ("sums", {"d": 1}),
     ],
 )
-def test_a_value_of_another_type_is_refused(name: str, value: object) -> None:
+def test_value_of_another_type_is_refused(name: str, value: object) -> None:
     with pytest.raises(TypeError):
         from_record(Whole, {**RECORD, name: value})
 
 
 @pytest.mark.parametrize("record", ["", [], None, 3])
-def test_what_is_no_object_is_no_record_though_every_field_has_a_default(record: Any) -> None:
+def test_non_object_is_refused_even_if_every_field_has_a_default(record: Any) -> None:
     with pytest.raises(TypeError):
         from_record(TrainConfig, record)
 
 
-def test_a_choice_or_limit_of_a_newer_version_is_read() -> None:
+def test_choice_or_limit_of_a_newer_version_is_read() -> None:
     config = from_record(TrainConfig, {"optimizer": "newer", "epochs": 0})
     assert (config.optimizer, config.epochs) == ("newer", 0)
 
@@ -127,7 +127,7 @@ class MayHave:
     part: Part | None = None
 
 
-def test_a_part_may_be_missing() -> None:
+def test_optional_part_may_be_missing() -> None:
     for one in (MayHave(), MayHave(Part(0.5))):
         assert from_record(MayHave, json.loads(json.dumps(to_record(one)))) == one
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""Who may write, with real processes: the dead, the stopped, those of another host."""
+"""Leases with real processes: dead, stopped, and on another host."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ except LeaseLost:
 
 
 class Holder:
-    """A process that claims a folder, and on a line says whether it still has it."""
+    """A process that claims a folder and replies to each line with the state of its lease."""
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -50,17 +50,17 @@ class Holder:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self.hear() == "claimed"
+        assert self.reply() == "claimed"
 
-    def hear(self) -> str:
+    def reply(self) -> str:
         assert self.process.stdout
         return self.process.stdout.readline().strip()
 
-    def ask(self) -> str:
+    def query(self) -> str:
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        return self.hear()
+        return self.reply()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def held(tmp_path: Path) -> Iterator[Callable[[], Holder]]:
 
 
 def rewrite(folder: Path, **changes: Any) -> Path:
-    """Change what the newest lease of a folder says."""
+    """Change fields of the newest lease of a folder."""
     path = max(folder.glob("lease-*"))
     record = json.loads(path.read_text())
     del record["crc32"]
@@ -87,32 +87,32 @@ def rewrite(folder: Path, **changes: Any) -> Path:
 
 
 def await_claim(folder: Path) -> lease.Lease:
-    """The lease of a folder, as soon as it is free."""
+    """Claim the lease of a folder as soon as it is free."""
     while (mine := lease.claim(folder)) is None:
         time.sleep(0.02)
     return mine
 
 
 def await_beat(folder: Path) -> None:
-    """Wait until the heart of the newest lease of a folder has beaten once more."""
+    """Wait for the next heartbeat of the newest lease of a folder."""
     path = max(folder.glob("lease-*"))
     before = path.stat().st_mtime_ns
     while path.stat().st_mtime_ns == before:
         time.sleep(0.01)
 
 
-def test_one_holds_it_until_it_is_released(tmp_path: Path, held: Callable[[], Holder]) -> None:
+def test_lease_is_exclusive_until_released(tmp_path: Path, held: Callable[[], Holder]) -> None:
     other = held()
     assert lease.claim(tmp_path) is None
     assert lease.holder(tmp_path).startswith(f"process {other.process.pid} on `")
-    assert other.ask() == "still mine"
+    assert other.query() == "still mine"
     with lease.hold(tmp_path) as mine:
         mine.check()
         assert lease.claim(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_lease_of_a_dead_process_is_free_at_once(
+def test_lease_of_a_dead_process_is_free_at_once(
     tmp_path: Path, held: Callable[[], Holder]
 ) -> None:
     other = held()
@@ -123,16 +123,16 @@ def test_the_lease_of_a_dead_process_is_free_at_once(
     assert [path.name for path in tmp_path.iterdir()] == ["lease-000002"]
 
 
-def test_a_process_that_was_given_the_same_number_is_not_the_owner(
+def test_process_with_a_reused_pid_is_not_the_owner(
     tmp_path: Path, held: Callable[[], Holder]
 ) -> None:
     other = held()
     rewrite(tmp_path, started=process.this().started + 1, pid=os.getpid())
     assert lease.claim(tmp_path)
-    assert other.ask() == "lost"
+    assert other.query() == "lost"
 
 
-def test_a_stopped_owner_loses_it_and_notices_when_it_wakes(
+def test_stopped_owner_loses_the_lease_and_notices_on_resuming(
     tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = held()
@@ -144,13 +144,13 @@ def test_a_stopped_owner_loses_it_and_notices_when_it_wakes(
     monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.5)
     mine = await_claim(tmp_path)
     os.kill(other.process.pid, signal.SIGCONT)
-    assert other.ask() == "lost"
+    assert other.query() == "lost"
     mine.check()
     assert [path.name for path in tmp_path.iterdir()] == ["lease-000002"]
 
 
 @pytest.mark.parametrize("damage", ["host", "text", "folder"])
-def test_of_another_host_only_the_heartbeat_is_believed(
+def test_only_the_heartbeat_of_another_host_counts(
     tmp_path: Path, held: Callable[[], Holder], monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     other = held()
@@ -159,10 +159,10 @@ def test_of_another_host_only_the_heartbeat_is_believed(
     if damage != "host":
         path.unlink()
         path.mkdir() if damage == "folder" else path.write_bytes(b"?")
-    os.utime(path, (2**31, 2**31))  # its clock is years ahead
+    os.utime(path, (2**31, 2**31))  # the other host's clock is years ahead
     assert lease.claim(tmp_path) is None
     monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.0)
-    os.utime(path, (1, 1))  # a beat, by a clock that was set back
+    os.utime(path, (1, 1))  # a heartbeat, by a clock that was set back
     seen = time.monotonic()
     assert lease.claim(tmp_path) is None
     monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.2)
@@ -170,7 +170,9 @@ def test_of_another_host_only_the_heartbeat_is_believed(
     assert time.monotonic() - seen >= 0.2
 
 
-def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_lost_its_lease_commits_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slow, quick = RunStore(tmp_path), RunStore(tmp_path)
     mine = slow.claim(trial().id)
     assert mine
@@ -196,7 +198,7 @@ def test_who_lost_a_run_commits_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert slow.weights(slow.run(trial().id)) == b"weights"
 
 
-def test_a_lease_lost_between_writing_and_renaming_is_noticed(
+def test_lease_lost_between_write_and_rename_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(Disk):
@@ -217,7 +219,7 @@ def test_a_lease_lost_between_writing_and_renaming_is_noticed(
     assert names == ["0002.json", "0002.safetensors", "0003.json", "0003.safetensors"]
 
 
-def test_the_first_end_counts(tmp_path: Path) -> None:
+def test_first_recorded_end_counts(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     half_done(store)
     first = store.finish(finished(trial()), b"one", None)
@@ -225,7 +227,7 @@ def test_the_first_end_counts(tmp_path: Path) -> None:
     assert store.weights(first) == b"one"
 
 
-def test_what_a_killed_end_left_is_tidied(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_end_are_removed(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     half_done(store)
     store.finish(finished(trial()), b"one", None)
@@ -239,7 +241,7 @@ def test_what_a_killed_end_left_is_tidied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [".", "analyses"])
-def test_a_temporary_file_that_a_disk_would_not_remove_goes_with_the_next_look(
+def test_temporary_file_that_could_not_be_removed_is_removed_later(
     tmp_path: Path, place: str
 ) -> None:
     store = RunStore(tmp_path)
@@ -253,7 +255,7 @@ def test_a_temporary_file_that_a_disk_would_not_remove_goes_with_the_next_look(
 
 
 @pytest.mark.parametrize("operation", ["read", "unlink"])
-def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
+def test_released_lease_file_that_could_not_be_removed_is_not_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     def refuse(*_: Any) -> Any:
@@ -273,7 +275,7 @@ def test_a_lease_that_the_disk_kept_is_nobodys_for_who_gave_it_back(
 
 
 @pytest.mark.parametrize("nonce", [[], {}, None, 3])
-def test_a_lease_whose_nonce_is_none_is_somebody_elses(tmp_path: Path, nonce: object) -> None:
+def test_lease_without_a_nonce_belongs_to_another_process(tmp_path: Path, nonce: object) -> None:
     record = {"host": "elsewhere", "pid": 1, "started": 1, "machine": "m", "nonce": nonce}
     path = tmp_path / "lease-000001"
     path.write_bytes(stamp(record))
@@ -282,7 +284,7 @@ def test_a_lease_whose_nonce_is_none_is_somebody_elses(tmp_path: Path, nonce: ob
 
 
 @pytest.mark.torture  # experiment/test_shards.py has two workers on one store
-def test_two_comparisons_of_the_same_trials_do_each_once(tmp_path: Path) -> None:
+def test_two_comparisons_run_each_shared_trial_once(tmp_path: Path) -> None:
     command = ["compare", "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]
     both = [nursery().start(command, tmp_path) for _ in range(2)]

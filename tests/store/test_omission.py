@@ -1,4 +1,4 @@
-"""A pack without some of its arrays: what is left says the same, what is gone is said to be."""
+"""A pack without some of its arrays: same results from the rest, and omissions are reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def small(store: Path, run: Run) -> Path:
     return Path("small")
 
 
-def test_the_classes_by_hand() -> None:
+def test_predicted_classes_by_hand() -> None:
     logits = np.array([[1, 3, 3], [-1, -2, -3], [0, 0, 9], [0, 5, 0]], np.float32)
     found = PredictedClasses.of(Predictions(logits, np.array([1, 2, 2, 1])))
     assert found.predicted.tolist() == [1, 0, 2, 1], "of equal logits the first counts"
@@ -54,7 +54,7 @@ def test_the_classes_by_hand() -> None:
     assert many.to_arrays()["labels"].dtype == np.uint16
 
 
-def test_no_class_is_known_of_logits_that_are_not_finite() -> None:
+def test_non_finite_logits_have_no_class() -> None:
     logits = np.array([[1, 3], [np.nan, 2], [np.inf, 2]], np.float32)
     predictions = Predictions(logits, np.array([1, 1, 0]))
     found = PredictedClasses.of(predictions)
@@ -77,13 +77,13 @@ def test_no_class_is_known_of_logits_that_are_not_finite() -> None:
     ],
     ids=str,
 )
-def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
+def test_arrays_of_other_shapes_are_refused(change: dict[str, Any]) -> None:
     arrays = {"given": np.array([0, 1]), "labels": np.array([1, 1]), "classes": np.array(3)}
     with pytest.raises(ValueError, match="classes"):
         PredictedClasses.from_arrays(arrays | change)
 
 
-def test_a_run_keeps_its_logits_if_no_classes_can_stand_for_them(tmp_path: Path) -> None:
+def test_run_keeps_logits_that_classes_cannot_replace(tmp_path: Path) -> None:
     store = RunStore(tmp_path / "runs")
     store.begin(trial(), ENVIRONMENT)
     logits = np.array([[1, np.nan], [0, 1]], np.float32)
@@ -103,13 +103,13 @@ SAME = (
 
 
 @pytest.mark.parametrize("command", SAME, ids=lambda c: " ".join(c[:2]))
-def test_tables_are_the_same(store: Path, small: Path, run: Run, command: tuple[str, ...]) -> None:
+def test_tables_are_unchanged(store: Path, small: Path, run: Run, command: tuple[str, ...]) -> None:
     of_folder, of_pack = (run(*command, "--store", str(one)) for one in (store, small))
     assert of_pack.code == of_folder.code == 0, of_pack.err
     assert of_pack.out == of_folder.out
 
 
-def test_what_is_left_out_is_known(store: Path, small: Path, run: Run) -> None:
+def test_omitted_arrays_are_recorded(store: Path, small: Path, run: Run) -> None:
     there, here = RunReader(store), RunReader(small)
     for run_id in there.ids():
         old, new = there.run(run_id), here.run(run_id)
@@ -137,7 +137,7 @@ def test_what_is_left_out_is_known(store: Path, small: Path, run: Run) -> None:
     )
 
 
-def test_it_goes_on_through_folders_packs_and_merges(small: Path, run: Run) -> None:
+def test_omission_survives_folders_packs_and_merges(small: Path, run: Run) -> None:
     assert run("runs", "unpack", "small", "folder").code == 0
     assert run("runs", "pack", "--store", "folder", "--out", "again").code == 0
     assert Path("again").read_bytes() == small.read_bytes()
@@ -155,7 +155,7 @@ def test_it_goes_on_through_folders_packs_and_merges(small: Path, run: Run) -> N
     assert run("runs", "latest", "--store", "merged").code == 0
 
 
-def test_it_is_trained_again_and_its_classes_compared(small: Path, run: Run) -> None:
+def test_rerun_is_compared_by_classes(small: Path, run: Run) -> None:
     assert run("runs", "unpack", "small", "folder").code == 0
     one = RunReader(Path("folder")).ids()[0]
     again = ("runs", "verify", one, "--threads", "1", "--store", "folder", "--format", "json")
@@ -164,7 +164,7 @@ def test_it_is_trained_again_and_its_classes_compared(small: Path, run: Run) -> 
     assert '"classes"' in result.out and '"logits"' not in result.out
 
 
-def test_a_run_that_is_removed_leaves_nothing_of_it(small: Path, run: Run) -> None:
+def test_removed_run_leaves_no_files(small: Path, run: Run) -> None:
     assert run("runs", "unpack", "small", "folder").code == 0
     one = RunReader(Path("folder")).ids()[0]
     RunStore(Path("folder")).forget(one)
@@ -172,7 +172,7 @@ def test_a_run_that_is_removed_leaves_nothing_of_it(small: Path, run: Run) -> No
     assert left == {"trial.json", "environment.json"}
 
 
-def test_damage_of_what_stands_for_them_is_found(small: Path, run: Run) -> None:
+def test_damaged_replacement_arrays_are_detected(small: Path, run: Run) -> None:
     assert run("runs", "unpack", "small", "folder").code == 0
     store = RunStore(Path("folder"))
     one, other, third, fourth = store.ids()
@@ -190,7 +190,7 @@ def test_damage_of_what_stands_for_them_is_found(small: Path, run: Run) -> None:
     assert "is missing" in {f.run_id: f.error.message for f in examine(store).findings}[fourth]
 
 
-def test_words_of_no_part_are_refused(store: Path, run: Run) -> None:
+def test_unknown_parts_are_refused(store: Path, run: Run) -> None:
     result = run("runs", "pack", "--without", "logit")
     assert (result.code, "did you mean `logits`" in result.err) == (2, True)
     result = run("runs", "pack", "--first-seed", "../../x")

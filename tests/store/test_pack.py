@@ -1,4 +1,4 @@
-"""A store in one file: read like a folder, never written, the same bytes when it is unpacked."""
+"""A store in one file: read like a folder, never written, unpacked to the same bytes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 @pytest.fixture(scope="module")
 def whole(trained_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with two runs, all that may be beside them, and one that was removed."""
+    """A store with two runs, every optional file, and a removed run."""
     store = tmp_path_factory.mktemp("whole") / "runs"
     shutil.copytree(trained_once(*COMPARE, *ONE_THREAD), store)
     opened = RunStore(store)
@@ -61,7 +61,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-def test_the_bytes_come_back(store: Path, run: Run) -> None:
+def test_unpacking_restores_the_bytes(store: Path, run: Run) -> None:
     result = run("runs", "pack")
     assert (result.code, result.out.partition(":")[0]) == (
         0,
@@ -79,7 +79,7 @@ def test_the_bytes_come_back(store: Path, run: Run) -> None:
         assert Path(name).read_bytes() == Path("runs.ccpack").read_bytes()
 
 
-def test_any_program_for_archives_reads_it(packed: Path, whole: Path) -> None:
+def test_pack_is_a_standard_archive(packed: Path, whole: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -105,7 +105,7 @@ READERS = (
 
 
 @pytest.mark.parametrize("command", READERS, ids=lambda c: " ".join(c[:3]))
-def test_who_reads_sees_the_folder(
+def test_commands_read_a_pack_like_its_folder(
     store: Path, packed: Path, run: Run, command: tuple[str, ...]
 ) -> None:
     shutil.rmtree(store / trial().id)
@@ -117,14 +117,14 @@ def test_who_reads_sees_the_folder(
 
 
 @pytest.mark.parametrize("command", [("runs",), ("train", "fcn", "-d", "mnist-mini")])
-def test_a_pack_that_is_not_there_is_no_empty_store(run: Run, command: tuple[str, ...]) -> None:
+def test_missing_pack_is_not_an_empty_store(run: Run, command: tuple[str, ...]) -> None:
     result = run(*command, "--store", "mistyped.ccpack")
     assert result.code == 2
     assert "error: there is no pack `mistyped.ccpack`" in result.err
     assert not Path("mistyped.ccpack").exists()
 
 
-def test_the_library_and_the_environment_take_it(
+def test_library_and_environment_accept_a_pack(
     packed: Path, store: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert str(read(store=packed)) == str(read(store=store))
@@ -134,7 +134,7 @@ def test_the_library_and_the_environment_take_it(
     assert run("runs", "latest").out == shown
 
 
-def test_a_report_and_an_export_are_made_of_it(packed: Path, run: Run) -> None:
+def test_report_and_export_of_a_pack(packed: Path, run: Run) -> None:
     assert run("runs", "export", "--out", "csv", "--store", str(packed)).code == 0
     assert len(list(Path("csv").iterdir())) > 1
     (section,) = select([], RunStore(packed), Sources(Path("unused")))
@@ -142,7 +142,7 @@ def test_a_report_and_an_export_are_made_of_it(packed: Path, run: Run) -> None:
     assert "all.ccpack/" not in to_markdown(document, {}), "nothing leads into the file"
 
 
-def test_a_run_of_it_is_trained_again(packed: Path, run: Run) -> None:
+def test_run_of_a_pack_is_reproduced(packed: Path, run: Run) -> None:
     one = RunReader(packed).ids()[0]
     result = run(
         "runs", "verify", one, "--threads", "1", "--store", str(packed), "--format", "json"
@@ -163,7 +163,7 @@ WRITERS = (
 
 
 @pytest.mark.parametrize("command", WRITERS, ids=lambda c: " ".join(c[:2]))
-def test_who_writes_is_told_what_to_do(
+def test_writing_to_a_pack_is_refused_with_a_hint(
     packed: Path, whole: Path, run: Run, command: tuple[str, ...]
 ) -> None:
     before, one = packed.read_bytes(), RunReader(packed).ids()[0]
@@ -176,14 +176,14 @@ def test_who_writes_is_told_what_to_do(
     assert packed.read_bytes() == before
 
 
-def test_who_writes_into_a_file_is_told_that_it_is_no_pack(run: Run, tmp_path: Path) -> None:
+def test_writing_to_another_file_reports_that_it_is_no_pack(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a-file").write_text("x")
     result = run(*WRITERS[0], "--store", "a-file")
     assert (result.code, result.out) == (4, "")
     assert "`a-file` is neither a folder nor a pack of runs" in result.err
 
 
-def test_every_change_of_a_pack_is_refused(packed: Path) -> None:
+def test_pack_is_read_only(packed: Path) -> None:
     opened = RunStore(packed)
     one = opened.ids()[0]
     changes: tuple[Callable[[], object], ...] = (
@@ -205,7 +205,7 @@ def test_every_change_of_a_pack_is_refused(packed: Path) -> None:
     assert sorted(path.name for path in packed.parent.iterdir()) == ["all.ccpack"]
 
 
-def test_some_runs_are_packed_with_their_comparisons(store: Path, run: Run) -> None:
+def test_selected_runs_are_packed_with_their_comparisons(store: Path, run: Run) -> None:
     assert run(*COMPARE, *ONE_THREAD, "fcn:hidden=3", "--name", "three").code == 0
     assert run("runs", "pack", "fcn:hidden=[12]", "--out", "two").code == 0
     assert len(RunReader(Path("two")).ids()) == 2
@@ -219,7 +219,7 @@ def test_some_runs_are_packed_with_their_comparisons(store: Path, run: Run) -> N
     assert not Path("none").exists()
 
 
-def test_a_pack_is_merged_like_a_folder(packed: Path, whole: Path, run: Run) -> None:
+def test_pack_is_merged_like_a_folder(packed: Path, whole: Path, run: Run) -> None:
     result = run("runs", "merge", str(packed), "--store", "new")
     assert (result.code, result.out.partition(";")[0]) == (0, "copied 2 runs and 1 comparison")
     new, old = RunReader(Path("new")), RunReader(whole)
@@ -247,7 +247,7 @@ def test_nothing_is_overwritten(store: Path, packed: Path, run: Run, tmp_path: P
     assert run("runs", "unpack", "nothing", "there").code == 2
 
 
-def test_a_damaged_run_is_not_packed(store: Path, run: Run) -> None:
+def test_damaged_run_is_not_packed(store: Path, run: Run) -> None:
     one = RunReader(store).ids()[0]
     path = store / one / "test_logits.npz"
     path.write_bytes(path.read_bytes()[:-1])
@@ -257,7 +257,7 @@ def test_a_damaged_run_is_not_packed(store: Path, run: Run) -> None:
     assert not list(Path.cwd().glob(".tmp-*"))
 
 
-def test_a_name_that_no_pack_may_have_is_not_packed(store: Path, run: Run) -> None:
+def test_forbidden_name_is_not_packed(store: Path, run: Run) -> None:
     (old,) = (store / "comparisons").iterdir()
     old.rename(old.with_name("my kernels.json"))
     result = run("runs", "pack")
@@ -265,7 +265,7 @@ def test_a_name_that_no_pack_may_have_is_not_packed(store: Path, run: Run) -> No
     assert not Path("runs.ccpack").exists()
 
 
-def test_a_store_of_the_first_version_is_packed(tmp_path: Path) -> None:
+def test_store_of_the_first_version_is_packed(tmp_path: Path) -> None:
     opened = RunReader(V1)
     pack(opened, [FINISHED, DIVERGED], tmp_path / "old.ccpack")
     found = RunStore(tmp_path / "old.ccpack")
@@ -276,8 +276,8 @@ def test_a_store_of_the_first_version_is_packed(tmp_path: Path) -> None:
     assert examine(found).findings == ()
 
 
-def test_every_damaged_byte_is_found(packed: Path, run: Run) -> None:
-    """Bytes of headers that nobody reads aside."""
+def test_every_damaged_byte_is_detected(packed: Path, run: Run) -> None:
+    """Except header bytes that are never read."""
     data = packed.read_bytes()
     with zipfile.ZipFile(packed) as archive:
         infos = archive.infolist()
@@ -297,8 +297,8 @@ def test_every_damaged_byte_is_found(packed: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.999, 1])
-def test_a_part_of_a_pack_is_refused(packed: Path, run: Run, share: float) -> None:
-    """A pack holds archives of arrays, whose ends are not its own; so has one with bytes after."""
+def test_truncated_pack_is_refused(packed: Path, run: Run, share: float) -> None:
+    """A pack contains archives of arrays, whose end records must not be taken for its own."""
     data = packed.read_bytes()
     packed.write_bytes(data[: int(share * len(data))] if share < 1 else data + b"more")
     for command in (("runs", "--store"), ("runs", "check", "--store"), ("runs", "unpack")):
@@ -306,7 +306,7 @@ def test_a_part_of_a_pack_is_refused(packed: Path, run: Run, share: float) -> No
 
 
 @pytest.mark.parametrize(("change", "says"), HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_no_store_has_is_refused(packed: Path, run: Run, change: Hostile, says: str) -> None:
+def test_hostile_members_are_refused(packed: Path, run: Run, change: Hostile, says: str) -> None:
     write_pack(packed, change(members(packed)))
     refused(run, "runs", "--store", str(packed), says=says)
     refused(run, "runs", "unpack", str(packed), "folder/below", says=says)
@@ -320,7 +320,7 @@ def test_overlapping_members_are_refused(run: Run) -> None:
     assert not Path("runs").exists()
 
 
-def test_other_files_are_no_packs(packed: Path, run: Run) -> None:
+def test_other_files_are_refused(packed: Path, run: Run) -> None:
     found = members(packed)
     Path("nothing").touch()
     Path("text").write_text("accuracy,0.9\n")
@@ -347,8 +347,8 @@ def test_other_files_are_no_packs(packed: Path, run: Run) -> None:
         assert not Path("new").exists()
 
 
-def test_a_record_in_place_of_another_is_found(packed: Path, run: Run) -> None:
-    """The digests of the manifest fit: whoever made it had other records."""
+def test_swapped_record_is_detected(packed: Path, run: Run) -> None:
+    """The digests of the manifest match: the pack was written with swapped records."""
     found = dict(members(packed))
     one, other = RunReader(packed).ids()
     found[f"{one}/run.json"] = found[f"{other}/run.json"]
@@ -357,15 +357,15 @@ def test_a_record_in_place_of_another_is_found(packed: Path, run: Run) -> None:
     assert result.code == 4 and f"{one}/run.json` is damaged" in result.err
 
 
-def test_a_pack_that_vanishes_is_said(packed: Path) -> None:
+def test_deleted_pack_is_reported(packed: Path) -> None:
     opened = RunReader(packed)
     packed.unlink()
     with pytest.raises(ConvcompareError, match="cannot read"):
         opened.ids()
 
 
-def test_only_what_is_asked_for_is_read(packed: Path) -> None:
-    """Whatever else is damaged."""
+def test_only_requested_members_are_read(packed: Path) -> None:
+    """Damage elsewhere in the pack is not noticed."""
     one, other = RunReader(packed).ids()
     kept = {f"{one}/run.json", "pack.json"}
     data = bytearray(packed.read_bytes())
@@ -383,7 +383,7 @@ def test_only_what_is_asked_for_is_read(packed: Path) -> None:
 
 
 def refused(run: Run, *command: str, says: str) -> None:
-    """In one line and a hint, with the exit code of a store."""
+    """Assert that the command fails in one line and a hint, with the exit code for stores."""
     result = run(*command)
     assert (result.code, result.out) == (4, "")
     lines = [line for line in result.err.splitlines() if line.startswith("error")]

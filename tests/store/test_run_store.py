@@ -24,19 +24,19 @@ def store(tmp_path: Path) -> RunStore:
     return RunStore(tmp_path / "runs")
 
 
-def test_records_survive_json() -> None:
+def test_records_round_trip_through_json() -> None:
     run = finished(trial())
     assert from_record(Run, json.loads(json.dumps(run.to_json()))) == run
 
 
-def test_newer_fields_are_passed_over() -> None:
+def test_unknown_fields_of_newer_versions_are_ignored() -> None:
     record = finished(trial()).to_json()
     record["cost"]["joules"] = 3
     record["trial"]["config"]["ema"] = 0.9
     assert from_record(Run, record) == finished(trial())
 
 
-def test_an_id_changes_with_every_option_and_not_with_the_label() -> None:
+def test_id_depends_on_every_option_and_not_on_the_label() -> None:
     base = trial()
     others = [
         trial(seed=1),
@@ -49,7 +49,7 @@ def test_an_id_changes_with_every_option_and_not_with_the_label() -> None:
     assert Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(), label="x").id == base.id
 
 
-def test_the_first_numerics_leaves_ids_and_bytes_as_they_are() -> None:
+def test_first_numerics_version_keeps_ids_and_bytes() -> None:
     base = trial()
     assert base.id == "c4a9793a70a9"
     names = ["model", "dataset", "data", "seed", "config", "code", "label"]
@@ -61,7 +61,7 @@ def test_the_first_numerics_leaves_ids_and_bytes_as_they_are() -> None:
         assert from_record(Trial, to_record(one)) == one
 
 
-def test_a_finished_run_reads_back_whole(store: RunStore) -> None:
+def test_finished_run_round_trips(store: RunStore) -> None:
     half_done(store)
     run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     assert store.run(run.id) == run
@@ -72,7 +72,7 @@ def test_a_finished_run_reads_back_whole(store: RunStore) -> None:
     assert store.ids() == [run.id]
 
 
-def test_a_half_done_run_goes_on_from_its_last_epoch(store: RunStore) -> None:
+def test_interrupted_run_resumes_after_its_last_epoch(store: RunStore) -> None:
     half_done(store)
     checkpoint, damage = store.checkpoint(trial().id)
     assert checkpoint is not None
@@ -82,7 +82,7 @@ def test_a_half_done_run_goes_on_from_its_last_epoch(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"state", b"State 3", None])
-def test_a_damaged_state_falls_back_to_the_one_before(
+def test_damaged_checkpoint_falls_back_to_the_previous_one(
     store: RunStore, damage: bytes | None
 ) -> None:
     half_done(store)
@@ -91,29 +91,29 @@ def test_a_damaged_state_falls_back_to_the_one_before(
         newest.unlink()
     else:
         newest.write_bytes(damage)
-    checkpoint, told = store.checkpoint(trial().id)
+    checkpoint, warning = store.checkpoint(trial().id)
     assert checkpoint is not None
     assert (checkpoint.data, len(checkpoint.history)) == (b"state 2", 2)
-    assert "0003.safetensors` is damaged" in told
-    assert told.endswith("run continues after epoch 2")
+    assert "0003.safetensors` is damaged" in warning
+    assert warning.endswith("run continues after epoch 2")
 
 
-def test_a_damaged_record_of_a_state_falls_back_and_two_start_over(store: RunStore) -> None:
+def test_damaged_checkpoint_record_falls_back_and_two_restart_the_run(store: RunStore) -> None:
     half_done(store)
     states = store.folder(trial().id) / "checkpoint"
     newest = states / "0003.json"
     newest.write_bytes(newest.read_bytes().replace(b'"epoch": 3', b'"epoch": 4', 1))
-    checkpoint, told = store.checkpoint(trial().id)
+    checkpoint, warning = store.checkpoint(trial().id)
     assert checkpoint is not None
-    assert (checkpoint.data, told.count("is damaged")) == (b"state 2", 1)
+    assert (checkpoint.data, warning.count("is damaged")) == (b"state 2", 1)
     (states / "0002.json").unlink()
     (states / "0002.json").mkdir()
-    checkpoint, told = store.checkpoint(trial().id)
+    checkpoint, warning = store.checkpoint(trial().id)
     assert checkpoint is None
-    assert "it is a folder: run starts over" in told
+    assert "it is a folder: run starts over" in warning
 
 
-def test_the_state_of_another_run_is_not_gone_on_with(store: RunStore) -> None:
+def test_checkpoint_of_another_run_is_not_resumed(store: RunStore) -> None:
     half_done(store)
     other = trial(1)
     store.begin(other, ENVIRONMENT)
@@ -121,14 +121,14 @@ def test_the_state_of_another_run_is_not_gone_on_with(store: RunStore) -> None:
     for name in ("0003.json", "0003.safetensors"):
         theirs = store.folder(other.id) / "checkpoint" / name
         (store.folder(trial().id) / "checkpoint" / name).write_bytes(theirs.read_bytes())
-    checkpoint, told = store.checkpoint(trial().id)
+    checkpoint, warning = store.checkpoint(trial().id)
     assert checkpoint is not None
-    assert (checkpoint.data, "it is of another run" in told) == (b"state 2", True)
+    assert (checkpoint.data, "it is of another run" in warning) == (b"state 2", True)
 
 
 @pytest.mark.parametrize("value", ["../../x", 3, None, [], {"a": 1}])
 @pytest.mark.parametrize("place", ["trial", "status", "history", "sha256", "ended", "cost"])
-def test_a_record_that_is_no_run_is_noticed_though_its_sum_is_right(
+def test_record_that_is_no_run_is_refused_despite_its_checksum(
     store: RunStore, place: str, value: object
 ) -> None:
     half_done(store)
@@ -145,7 +145,7 @@ def test_a_record_that_is_no_run_is_noticed_though_its_sum_is_right(
         assert (place, value) in (("history", []), ("sha256", []), ("ended", "../../x"))
 
 
-def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
+def test_every_flipped_byte_of_a_record_is_detected(store: RunStore) -> None:
     path = store.root / "record.json"
     atomic_files.make_folder(store.root)
     write_record(path, {"a": 1, "b": [1.5, "text"]})
@@ -161,7 +161,7 @@ def test_every_flipped_byte_of_a_record_is_noticed(store: RunStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "test_logits.npz"])
-def test_swapped_or_cut_files_are_noticed(store: RunStore, name: str) -> None:
+def test_swapped_or_truncated_files_are_detected(store: RunStore, name: str) -> None:
     half_done(store)
     run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     path = store.folder(run.id) / name
@@ -170,7 +170,7 @@ def test_swapped_or_cut_files_are_noticed(store: RunStore, name: str) -> None:
         _ = store.weights(run), store.predictions(run)
 
 
-def test_a_record_of_another_run_is_noticed(store: RunStore) -> None:
+def test_record_of_another_run_is_detected(store: RunStore) -> None:
     for seed in (0, 1):
         store.begin(trial(seed), ENVIRONMENT)
         store.finish(finished(trial(seed)), None, None)
@@ -180,7 +180,7 @@ def test_a_record_of_another_run_is_noticed(store: RunStore) -> None:
         store.run(trial(1).id)
 
 
-def test_a_newer_store_asks_for_an_upgrade(store: RunStore) -> None:
+def test_newer_store_requires_an_upgrade(store: RunStore) -> None:
     atomic_files.make_folder(store.root)
     write_record(store.root / "record.json", {"schema_version": 99})
     with pytest.raises(StoreError) as caught:
@@ -196,7 +196,7 @@ def test_leftovers_of_a_killed_write_are_collected(store: RunStore) -> None:
     assert not left.exists()
 
 
-def test_forgetting_starts_over(store: RunStore) -> None:
+def test_forgotten_run_starts_over(store: RunStore) -> None:
     half_done(store)
     store.finish(finished(trial()), b"weights", PREDICTIONS)
     store.forget(trial().id)

@@ -1,4 +1,4 @@
-"""Stores as earlier versions wrote them, and as later ones may: opened, refused, not rewritten."""
+"""Stores of earlier and later versions: opened or refused, never rewritten."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_first_format_opens(old: Path) -> None:
     assert store.incomplete_analysis(HALF_DONE, "gradients")
 
 
-def test_a_half_done_run_of_the_first_format_goes_on(old: Path, run: Run) -> None:
+def test_interrupted_run_of_the_first_format_resumes(old: Path, run: Run) -> None:
     trial = RunStore(old).trial(HALF_DONE)
     command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1")
     result = run(*command, "--precision", trial.config.precision)
@@ -63,11 +63,9 @@ def test_readers_write_nothing(old: Path, run: Run, command: tuple[str, ...]) ->
     assert contents(old) == before
 
 
-def test_every_record_has_a_version_and_that_of_a_newer_one_is_refused(
-    run: Run, tmp_path: Path
-) -> None:
+def test_every_record_has_a_version_and_newer_ones_are_refused(run: Run, tmp_path: Path) -> None:
     command = ("compare", "-d", "mnist-mini", "fcn:hidden=1", "fcn:hidden=2", "-e", "1", "--quiet")
-    for part in (("--shard", "1/2"), ("--shard", "2/2"), ()):  # whose runs are timed in the end
+    for part in (("--shard", "1/2"), ("--shard", "2/2"), ()):  # the last one times all runs
         assert run(*command, "--threads", "1", *part).code == 0
     records = sorted((tmp_path / "runs").rglob("*.json"))
     names = {path.name for path in records if path.parent.name != "comparisons"}

@@ -1,4 +1,4 @@
-"""What a command of the tests leaves behind."""
+"""Result of a command that a test ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Result:
-    """What a command left behind: exit code, stdout, stderr."""
+    """Exit code, stdout and stderr of a command."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""Ways in which a file of a store is damaged."""
+"""Ways to damage a file of a store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def cut(path: Path, other: Path) -> None:
 
 
 def flip(path: Path, other: Path) -> None:
-    """One bit, not of a digit: another last digit of a number may be the same number."""
+    """Flip one bit, not in a digit: a number with another last digit may be the same float."""
     data = bytearray(path.read_bytes())
     middle = range(len(data) // 2, len(data))
     data[next(at for at in middle if not chr(data[at]).isdigit())] ^= 1
@@ -31,4 +31,4 @@ def folder(path: Path, other: Path) -> None:
 
 
 DAMAGES = (cut, flip, empty, swap, folder)
-"""Each is given the file and a sound one of another run."""
+"""Functions of the file to damage and of the intact file of another run."""

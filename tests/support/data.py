@@ -1,4 +1,4 @@
-"""Small data sets that are made, not loaded."""
+"""Small generated data sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convcompare.data.dataset import Dataset, Split
 
 
 def make_tiny(train: int = 203, test: int = 57, size: int = 8) -> Dataset:
-    """Bright line in row `label` on noise; sizes that no batch divides."""
+    """Bright line in row `label` on noise; the sizes are no multiples of any batch size."""
     generator = np.random.Generator(np.random.PCG64(0))
 
     def split(n: int) -> Split:

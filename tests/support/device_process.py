@@ -1,6 +1,6 @@
-"""What one of two processes does in the tests of several devices: python device_process.py FOLDER.
+"""One of two processes in the tests of several devices: python device_process.py FOLDER.
 
-It leaves what it found in FOLDER, for `test_devices.py` to hold against one device.
+It writes its results to FOLDER, which `test_devices.py` compares with those of one device.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 class Doubled(torch.autograd.Function):
-    """A layer with a backward of its own."""
+    """A layer with a hand-written backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class Doubled(torch.autograd.Function):
 
 
 class Plain(nn.Module):
-    """No BatchNorm, no dropout: several devices must compute what one does."""
+    """No BatchNorm, no dropout: several devices must compute the same as one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Plain(nn.Module):
 
 
 class Whimsical(nn.Module):
-    """BatchNorm, dropout, a buffer of booleans, weights that are used now and then."""
+    """BatchNorm, dropout, a boolean buffer, and weights that are used in some steps only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Whimsical(nn.Module):
 def trainer(
     model: type[nn.Module], devices: SingleDevice = ALONE, test: int = 57, **settings: Any
 ) -> Trainer:
-    """A trainer over the same small data set on either side."""
+    """Return a trainer over the same small data set in both processes."""
     dataset = make_tiny(test=test)
     given = {"epochs": "2", **{name: str(value) for name, value in settings.items()}}
     cpu = torch.device("cpu")
@@ -95,7 +95,7 @@ def trainer(
 
 
 def gradients(devices: SingleDevice, size: int) -> dict[str, Tensor]:
-    """Of one step with a batch of so many images, by parameter."""
+    """Return the gradients of one step with a batch of `size` images, by parameter."""
     job = trainer(Plain, devices, batch_size=size)
     job.averaging = devices.averaging(job.model)
     images, labels = next(job.batches(0))
@@ -106,7 +106,7 @@ def gradients(devices: SingleDevice, size: int) -> dict[str, Tensor]:
 
 
 def logits(devices: SingleDevice, size: int) -> Tensor:
-    """Of a test split of so many images."""
+    """Return the logits of a test split of `size` images."""
     job = trainer(Plain, devices, test=size)
     return job.evaluate(job.test_batches)
 

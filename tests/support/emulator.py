@@ -1,4 +1,4 @@
-"""A terminal as a test sees it: text, returns, cursor up, erase down, wrapping, other sizes."""
+"""A terminal emulator: text, carriage returns, cursor up, erase down, wrapping, resizing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TOKEN = re.compile(r"\x1b\[\??[\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]")
 
 @dataclass
 class Row:
-    """A row of the screen; `joined` if it goes on with the paragraph of the row above."""
+    """A row of the screen; `joined` if it continues the wrapped line of the row above."""
 
     text: str = ""
     joined: bool = False
@@ -18,7 +18,7 @@ class Row:
 
 @dataclass
 class Emulator:
-    """With `reflow` long lines are broken anew when the width changes, else they are cut."""
+    """With `reflow`, long lines are wrapped again when the width changes, else they are cut."""
 
     width: int
     height: int
@@ -29,20 +29,20 @@ class Emulator:
     wraps: bool = True
 
     def feed(self, text: str) -> None:
-        """Show what a program writes."""
+        """Process the output of a program."""
         for token in TOKEN.findall(text):
             self._take(token)
 
     @property
     def shown(self) -> list[str]:
-        """All lines there are, those above the screen included."""
+        """Return all lines, including those scrolled off the top of the screen."""
         lines = [row.text.rstrip() for row in self.rows]
         while lines and not lines[-1]:
             lines.pop()
         return lines
 
     def resize(self, width: int, height: int) -> None:
-        """Get another size, with the cursor where it was in the text."""
+        """Change the size and keep the cursor at the same place in the text."""
         self.height = height
         if not self.reflow:
             for row in self.rows:

@@ -1,7 +1,7 @@
-"""A device `fake` whose memory is the processor's, by torch's own interface for Python backends.
+"""A device `fake` with CPU memory, made with torch's interface for Python backends.
 
-Run with a folder, it trains there on `fake` and on the CPU and prints what a test asserts. A
-process can have one such backend, and keeps it: nothing else imports this module.
+Run with a folder, it trains there on `fake` and on the CPU and prints the results for a test. A
+process can have one such backend and cannot remove it: no other module imports this one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 KIND = "fake"
 CALLS: list[str] = []
-"""What this tool has asked of the device, and of `torch.cuda`."""
+"""Calls that the package made to the device module and to `torch.cuda`."""
 
 
 class FakeTensor(torch.Tensor):
-    """A tensor that says it is on `fake`, and holds one of the CPU."""
+    """A tensor whose device is `fake`; it wraps a CPU tensor."""
 
     held: torch.Tensor
 
@@ -42,7 +42,7 @@ class FakeTensor(torch.Tensor):
 
 
 def compute(operator: Any, args: Any, kwargs: Any) -> Any:
-    """Run an operator on what is held; its results are on `fake` unless another device is asked."""
+    """Run an operator on the wrapped tensors; results are on `fake` unless it names a device."""
     given = [one for one in tree.tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
     mixed = {one.device.type for one in given if one.ndim} - {KIND}
     if mixed and "copy" not in str(operator):
@@ -71,7 +71,7 @@ def _held(one: Any) -> Any:
 
 
 class Module:
-    """What `torch.fake` is."""
+    """The module `torch.fake`."""
 
     def is_available(self) -> bool:
         return True
@@ -105,7 +105,7 @@ class Module:
 
 
 class Hooks(torch._C._acc.PrivateUse1Hooks):
-    """What torch.accelerator asks."""
+    """Hooks that `torch.accelerator` calls."""
 
     def is_available(self) -> bool:
         return True
@@ -117,7 +117,7 @@ class Hooks(torch._C._acc.PrivateUse1Hooks):
 
 
 def install() -> Any:
-    """Make the device known; what is returned must be kept."""
+    """Register the device; the caller must keep a reference to the result."""
     _setup_privateuseone_for_python_backend(KIND, Module(), Hooks())  # type: ignore[no-untyped-call]
     library = torch.library.Library("_", "IMPL")
     library.fallback(lambda op, *args, **kwargs: compute(op, args, kwargs), "PrivateUse1")
@@ -126,7 +126,7 @@ def install() -> Any:
 
 
 def note_cuda() -> None:
-    """Note each call of a function of `torch.cuda` that comes from this tool, not from torch."""
+    """Record each call of a `torch.cuda` function by this package, not those by torch."""
     for name in torch.cuda.__all__:
         real = getattr(torch.cuda, name, None)
         if callable(real) and not isinstance(real, type):
@@ -143,7 +143,7 @@ def _noting(name: str, real: Any) -> Any:
 
 
 def main(folder: str) -> None:
-    """Train on both, and print the figures of each run, its record, and what was asked."""
+    """Train on both; print the figures and the record of each run, and the recorded calls."""
     import convcompare
     from convcompare.store.run_store import RunStore
 

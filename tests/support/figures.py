@@ -1,4 +1,4 @@
-"""Comparisons that were never trained, with all that their figures are drawn from."""
+"""Untrained comparisons with the data that their figures are drawn from."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ LAYERS = ("conv1", "conv2", "head")
 
 
 class MadeRuns(RunStore):
-    """Records of runs by their id, in memory."""
+    """A store in memory: records of runs by run id."""
 
     def __init__(self) -> None:
         super().__init__(Path("none"))
         self.recorded: dict[str, Mapping[str, Any]] = {}
-        self.said: dict[str, Predictions] = {}
+        self.logits: dict[str, Predictions] = {}
 
     def analysis(self, run: Run, name: str) -> Any:
         return self.recorded.get(run.id, {}).get(name)
 
     def predictions(self, run: Run) -> Predictions:
-        return self.said[run.id]
+        return self.logits[run.id]
 
 
 @dataclass(frozen=True)
 class Made:
-    """A network: its test accuracy by seed, its losses by epoch, and what is odd about it."""
+    """A network: test accuracy by seed, losses by epoch, and any irregularity."""
 
     label: str
     accuracies: Sequence[float] = (0.9, 0.91, 0.905)
@@ -66,14 +66,14 @@ class Made:
 def source(
     networks: Sequence[Made], classes: Sequence[str] = ("a", "b", "c", "d"), images: int = 400
 ) -> Source:
-    """What figures of these networks are drawn from."""
+    """Return the data from which figures of these networks are drawn."""
     store, runs = MadeRuns(), []
     for place, network in enumerate(networks):
         for seed, accuracy in enumerate(network.accuracies):
             run = _run(network, seed, accuracy, place)
             runs.append(run)
             store.recorded[run.id] = _records(network, place)
-            store.said[run.id] = _predictions(accuracy, len(classes), images)
+            store.logits[run.id] = _predictions(accuracy, len(classes), images)
     groups = group_runs([run.trial.label for run in runs], runs, [False] * len(runs))
     conditions = dataclasses.replace(
         CONDITIONS, dataset="tiny", classes=tuple(classes), test_images=images
@@ -84,7 +84,7 @@ def source(
 
 
 def drawn(source: Source, kind: str) -> list[Drawing]:
-    """The figures of a kind, laid out."""
+    """Return the figures of a kind, laid out."""
     with styled():
         drawings = draw(register.plot[kind], source)
         for drawing in drawings:
@@ -153,7 +153,7 @@ def _records(network: Made, place: int) -> Mapping[str, Any]:
 
 
 def _predictions(accuracy: float, classes: int, images: int) -> Predictions:
-    """Right in as many images as the accuracy says; the others are taken for the next class."""
+    """Return predictions with this accuracy; errors are assigned to the next class."""
     labels = np.arange(images) % classes
     given = np.where(np.arange(images) < round(accuracy * images), labels, (labels + 1) % classes)
     return Predictions(np.eye(classes, dtype=np.float32)[given], labels)

@@ -1,7 +1,7 @@
-"""Fields measured and not derived: where the gradient of one unit reaches the image.
+"""Receptive fields by measurement: the pixels with a non-zero gradient of one unit.
 
-The second way, which shares no rule with the first: the network is run with positive weights and
-without maxima (`linearised`) on a real image, and one unit is differentiated by autograd.
+This method is independent of the derivation: the network runs with positive weights and without
+maxima (`linearised`) on a real image, and autograd differentiates one unit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def run_linear(
     gates: bool,
     names: set[str] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The image, and what each module gives for it, ready to be differentiated."""
+    """Return the image and the output of each module for it, ready to be differentiated."""
     model = linear_copy(model.eval().requires_grad_(False), gates)
     images = torch.ones(1, channels, *image, dtype=torch.float64, requires_grad=True)
     outputs: dict[str, Tensor] = {}
@@ -45,7 +45,7 @@ def run_linear(
 
 
 def seen_pixels(output: Tensor, unit: tuple[int | slice, ...], images: Tensor) -> tuple[Span, Span]:
-    """The rows and the columns from the first to the last that a unit of `output` depends on."""
+    """Return the first and last row and column that a unit of `output` depends on."""
     (gradient,) = torch.autograd.grad(output[unit].sum(), images, retain_graph=True)
     seen = gradient[0].ne(0).any(0)
     return _span(seen.any(1)), _span(seen.any(0))

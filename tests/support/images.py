@@ -1,4 +1,4 @@
-"""Folders of images for tests: painted, random, of any pixels."""
+"""Folders of images for tests: of one colour, random, or of given pixels."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from convcompare.data.sources.image_tree import read_tree
 
 
 def save(path: Path, pixels: np.ndarray, **options: Any) -> Path:
-    """An image of these pixels, in a folder that is made for it."""
+    """Save an image with these pixels; missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
     return path
 
 
 def noise(path: Path, shape: tuple[int, ...] = (16, 16, 3)) -> Path:
-    """An image that is like no other: random pixels, by its path."""
+    """Save an image of random pixels, seeded by its path, so that no two are alike."""
     seed = list(str(path).encode())
     return save(path, np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
 
 
 def fill(folder: Path, classes: Iterable[str] = ("cat", "dog"), count: int = 6) -> None:
-    """Class folders of `count` images each, no two alike."""
+    """Create class folders of `count` images each, no two alike."""
     for name in classes:
         flat(folder / name, count)
 
 
 def flat(folder: Path, count: int = 6, prefix: str = "") -> None:
-    """`count` images without class folders, no two alike."""
+    """Create `count` images without class folders, no two alike."""
     for index in range(count):
         noise(folder / f"{prefix}{index}.png")
 
 
 def load(root: Path, options: str = "") -> Dataset:
-    """The images in `root` as a data set, cached beside it."""
+    """Load the images in `root` as a data set, cached beside it."""
     return load_dataset(f"folder:{root}{options}", Sources(root.parent / "cache", offline=True))
 
 
 def placed(root: Path, **options: str) -> list[dict[str, list[str]]]:
-    """The paths of the training and test images of each class; no test images if none are given."""
+    """Return the paths of training and test images by class; test images only if there are any."""
     tree = read_tree(str(root), **options)  # type: ignore[arg-type]
     return [
         {name: [path.relative_to(root).as_posix() for path in files]
@@ -57,12 +57,12 @@ def placed(root: Path, **options: str) -> list[dict[str, list[str]]]:
 
 
 def kinds(dataset: Dataset) -> set[str]:
-    """The kinds of the warnings of a data set."""
+    """Return the kinds of the warnings of a data set."""
     return {note.kind for note in dataset.warnings}
 
 
 def refused(root: Path, options: str = "") -> tuple[str, str]:
-    """The message and the hint of the error that the folder gives."""
+    """Return message and hint of the error that loading the folder raises."""
     with pytest.raises(DataError) as caught:
         load(root, options)
     return caught.value.message, str(caught.value.hint)

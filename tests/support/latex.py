@@ -1,4 +1,4 @@
-"""A page set by LaTeX."""
+"""Typesetting with LaTeX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def typeset(body: str, folder: Path) -> str:
-    """Set a body as the page of an article; what pdflatex says of it, which must be no error."""
+    """Typeset a body as an article; assert that pdflatex succeeds and return its output."""
     page = "\\documentclass{article}\\usepackage{array,longtable}\\begin{document}\n"
     (folder / "page.tex").write_text(f"{page}{body}\n\\end{{document}}\n")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Layers with their own backward pass, replaced by torch's, whose operations can be exchanged."""
+"""Replace layers with a hand-written backward pass by torch's, whose operations can be patched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convcompare.models.layers.pooling import LpPool2d
 
 
 def linear_copy(model: nn.Module, gates: bool = False) -> nn.Module:
-    """`model` with its layers of own arithmetic replaced by torch's of the same geometry."""
+    """Return `model` with hand-written layers replaced by torch's of the same geometry."""
     for name, child in list(model.named_children()):
         other = _surrogate(child, gates)
         if other is None:

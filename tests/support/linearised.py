@@ -1,4 +1,4 @@
-"""A network made linear and positive, to be differentiated: no sum in it can cancel.
+"""A network made linear and positive for differentiation: no sum in it can cancel.
 
 While `Linearised` is active every convolution and linear layer has equal positive weights and no
 bias, maxima are means, and activations and norms are left out. So the gradient of a unit is
@@ -28,16 +28,16 @@ _IDENTITY = frozenset((
 ))  # fmt: skip
 _NORMS = frozenset(["group_norm", "instance_norm", "layer_norm"])
 _MASKED = -50.0
-"""A number below it that is added in front of a softmax takes a place out."""
+"""A smaller number, added before a softmax, masks a position."""
 _ANY_CHANNEL = frozenset(["permute", "transpose", "avg_pool2d", "adaptive_avg_pool2d"])
-"""Operations that are the same for every channel, whichever dimension counts them."""
+"""Operations that treat all channels alike, whichever dimension the channels are in."""
 
 
 class Linearised(TorchFunctionMode):
-    """Replaces operations as described above; with `gates` products with gates are kept.
+    """Replace operations as described above; with `gates`, products with gates are kept.
 
-    Without them a tensor of one place that weighs a larger one is left out, and so is attention:
-    what is left is the path of the features.
+    Without it, a tensor of one position that scales a larger one is left out, and so is
+    attention: only the path of the features remains.
     """
 
     def __init__(self, gates: bool = False) -> None:
@@ -76,7 +76,7 @@ def _depends(value: Any) -> bool:
 
 
 def _real(value: Any) -> Any:
-    """A weight as ones: on ``meta`` it has a shape and no numbers."""
+    """Return a weight as ones: on ``meta`` it has a shape and no values."""
     if isinstance(value, (tuple, list)):
         return type(value)([_real(v) for v in value]) if type(value) in (tuple, list) else value
     if isinstance(value, Tensor) and value.is_floating_point() and not _depends(value):
@@ -85,13 +85,13 @@ def _real(value: Any) -> Any:
 
 
 def thin(x: Any) -> Tensor | None:
-    """One channel of a tensor whose channels are all the same, or None."""
+    """Return one channel of a tensor whose channels are all equal, else None."""
     found: Tensor | None = getattr(x, "_thin", None)
     return found
 
 
 def _widened(one: Tensor, shape: Sequence[int]) -> Tensor:
-    """`one` handed to all channels, without memory; what follows computes on `one` alone."""
+    """Expand `one` to all channels without memory; later operations compute on `one` alone."""
     wide = one.expand(*shape)
     wide._thin = one  # type: ignore[attr-defined]
     return wide
@@ -181,7 +181,7 @@ def _sum(gates: bool, a: Any, b: Any, **_: Any) -> Any:
 
 
 def _with_constant(a: Any, b: Any) -> Tensor:
-    """The one of two factors or terms that depends on the image, in the shape of the result."""
+    """Return the operand that depends on the image, in the shape of the result."""
     known, other = (a, b) if _depends(a) else (b, a)
     shape = known.shape
     if isinstance(other, Tensor):

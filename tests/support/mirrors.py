@@ -1,6 +1,6 @@
-"""A server of a small data set that fails in every way, for the tests of fetching.
+"""A server of a small data set with every kind of fault, for the tests of downloads.
 
-A server that stalls does so until its client has gone: who is too patient hangs.
+A stalling server stalls until its client disconnects: a client without a timeout hangs.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ FILES = {
 }
 SIZE = sum(len(content) for content in FILES.values())
 ALL = "all"
-"""As a victim: every file."""
+"""As VICTIM: every file."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """``/FAULT/VICTIM/FILE``: the fault happens to the file VICTIM, the others are answered."""
+    """``/FAULT/VICTIM/FILE``: the fault applies to the file VICTIM, others are served."""
 
     server: Server
 
@@ -140,12 +140,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @lru_cache
 def _bomb() -> bytes:
-    """A billion zeros in what is allowed of a file."""
+    """Return an archive of the permitted size that expands to a billion zeros."""
     return gzip.compress(bytes(90_000_000), 9)
 
 
 class Server(ThreadingHTTPServer):
-    """Runs within `served`; `asked` are the paths of all requests."""
+    """Runs within `served`; `asked` has the paths of all requests."""
 
     daemon_threads = True
 
@@ -155,20 +155,20 @@ class Server(ThreadingHTTPServer):
         self.asked: list[str] = []
 
     def handle_error(self, *args: Any) -> None:
-        """The client hung up, as it should."""
+        """Ignore a closed connection: the client is expected to hang up."""
 
     def base(self, fault: str, victim: str = ALL) -> str:
-        """Where the files are, one of which, or all, have a fault."""
+        """Return the base address of the files, one or all of which have a fault."""
         return f"http://127.0.0.1:{self.server_port}/{fault}/{victim}"
 
     def mirror(self, fault: str) -> Mirror:
-        """A source of which all files have a fault."""
+        """Return a mirror all of whose files have a fault."""
         return Mirror(self.base(fault), tuple(FILES), SIZE)
 
 
 @contextmanager
 def served() -> Iterator[Server]:
-    """A server that runs, until the end of the block."""
+    """Run a server until the end of the block."""
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""Networks of one's own without a process of their own, where nothing about that is tested."""
+"""User-defined networks in this process, for tests that are not about process isolation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from convcompare.models import user_network
 
 @contextmanager
 def own_code_here() -> Iterator[None]:
-    """Run such networks in this process, as a worker does: starting one takes seconds.
+    """Run user code in this process, as a worker does: starting a worker takes seconds.
 
-    Files are loaded anew, since each belongs to the working folder that it was loaded in.
+    Files are loaded again, since a loaded file belongs to the working folder at that time.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(foreign_code, "_runs_here", True)

@@ -1,4 +1,4 @@
-"""Packs as nobody should make them."""
+"""Malformed and hostile packs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ RUN = "0123456789ab"
 
 
 def members(pack: Path) -> Members:
-    """The members of a pack, without its manifest."""
+    """Return the members of a pack, without its manifest."""
     with zipfile.ZipFile(pack) as archive:
         return [(n, archive.read(n)) for n in archive.namelist() if n != "pack.json"]
 
 
 def write_pack(path: Path, found: Members, **manifest: object) -> Path:
-    """A pack whose manifest fits its members, but for what is given."""
+    """Write a pack whose manifest fits its members, except for the given entries."""
     names = {n if isinstance(n, str) else n.filename: sha256(data) for n, data in found}
     record = {"kind": "convcompare pack", "pack_version": 1, "sha256": names, **manifest}
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
-        warnings.simplefilter("ignore")  # names that are there twice
+        warnings.simplefilter("ignore")  # duplicate names
         for name, data in found:
             archive.writestr(name, data, zipfile.ZIP_DEFLATED)
         archive.writestr("pack.json", stamp(record))
@@ -70,7 +70,7 @@ HOSTILE: Mapping[str, tuple[Hostile, str]] = {
 
 
 def overlapping(path: Path) -> None:
-    """Let the directory of an archive have the first member's bytes for each of many names."""
+    """Make the directory of an archive list the first member's bytes under many names."""
     data = zlib.compress(b"0" * 60_000, 9, -15)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{RUN}/a.json", b"0" * 60_000, zipfile.ZIP_DEFLATED)

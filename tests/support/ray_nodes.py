@@ -1,6 +1,6 @@
-"""A Ray cluster in a process of its own: a head without a CPU and two nodes of one.
+"""A Ray cluster in its own process: a head without a CPU and two nodes with one each.
 
-Says its address and what it has done; is told ``remove`` or ``add``. Ends when its input does.
+Prints its address, reads ``remove`` or ``add`` and prints each when done; ends at end of input.
 """
 
 from __future__ import annotations

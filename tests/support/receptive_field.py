@@ -1,4 +1,4 @@
-"""An oracle of receptive fields: the support of one unit's gradient, of every layer."""
+"""An oracle for receptive fields: the support of one unit's gradient in each layer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .linearised import thin
 
 @dataclass(frozen=True)
 class Support:
-    """The first and the last row and column of the image that a unit of a layer depends on.
+    """The first and last row and column of the image that a unit of a layer depends on.
 
     ``unit`` and ``units`` are (row, column) and the numbers of rows and columns of the output.
     """
@@ -31,10 +31,10 @@ def supports(
     names: set[str] | None = None,
     gates: bool = False,
 ) -> dict[str, Support]:
-    """The support of the central unit of each module's output that is (n, c, h, w), by its name.
+    """Return the support of the central unit of each module whose output is (n, c, h, w), by name.
 
-    `model` is changed: pass a copy, or one built for this. It may lie on ``meta``, as only the
-    shapes of its weights count. `names` picks modules; `gates` as in `Linearised`.
+    `model` is changed: pass a copy. It may be on ``meta``, since only the shapes of its weights
+    matter. `names` selects modules; `gates` as in `Linearised`.
     """
     images, outputs = run_linear(model, channels, image, gates, names)
     found = (_support(name, output, images) for name, output in outputs.items() if output.ndim == 4)

@@ -1,4 +1,4 @@
-"""Runs and comparisons that were never trained, with the figures that a test needs."""
+"""Untrained runs and comparisons with given figures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOISE = (0.0004, -0.0006, 0.0011, -0.0009, 0.0003, 0.0008, -0.0012, 0.0002)
 
 
 def trained(label: str, seed: int, accuracy: float, seconds: float = 10, **config: object) -> Run:
-    """A run that ended with this test accuracy after this time."""
+    """Return a run that ended with this test accuracy after this time."""
     base = run("fcn", seed)
     settings = dataclasses.replace(TrainConfig(), **config)  # type: ignore[arg-type]
     trial = dataclasses.replace(base.trial, model=label, label=label, config=settings)
@@ -66,7 +66,7 @@ def shifted(accuracies: tuple[float, ...], by: float, noise: float = 1.0) -> tup
 
 
 def hits_of(run: Run) -> np.ndarray:
-    """Right in so many of 1,000 images as the accuracy says; a third of the errors are shared."""
+    """Return hits on 1,000 images with the run's accuracy; a third of the errors are shared."""
     right = np.ones(1000, bool)
     wrong = round(1000 * (1 - run.history[-1].test_accuracy))
     right[:wrong] = False

@@ -1,4 +1,4 @@
-"""Networks that consist of one piece of work, for what is counted and found in it."""
+"""Networks of one operation, for tests of what is counted in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Doing(nn.Module):
-    """A network that does `work` with its parts and parameters."""
+    """A network that applies `work` to its parts and parameters."""
 
     def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
         super().__init__()
@@ -27,5 +27,5 @@ def weight(*shape: int) -> Tensor:
 
 
 def tokens(x: Tensor) -> Tensor:
-    """The places of images as tokens: (n, h·w, c)."""
+    """Return the positions of images as tokens: (n, h·w, c)."""
     return x.flatten(2).transpose(1, 2)

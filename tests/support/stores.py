@@ -1,4 +1,4 @@
-"""Recorded stores of earlier versions, and what a folder holds."""
+"""Recorded stores of earlier versions, and comparison of folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
 
 
 def files(store: Path, name: str) -> dict[str, bytes]:
-    """The bytes of the files of that name, by run."""
+    """Return the bytes of the files of that name, by run."""
     return {path.relative_to(store).parts[0]: path.read_bytes() for path in store.glob(f"*/{name}")}
 
 

@@ -1,4 +1,4 @@
-"""Studies that were never trained: runs with the figures that a test needs, in a store."""
+"""Untrained studies: runs with given figures, in a store."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Judged = Callable[..., Assessment]
 
 
 def lasting(run: Run, epochs: int) -> Run:
-    """The run as one of so many epochs."""
+    """Return the run with this number of epochs."""
     config = dataclasses.replace(run.trial.config, epochs=epochs)
     return dataclasses.replace(run, trial=dataclasses.replace(run.trial, config=config))
 
 
 def judging(root: Path) -> Judged:
-    """A function that makes the runs of a study, in a new store below `root` each time."""
+    """Return a function that creates the runs of a study in a new store below `root`."""
     number = itertools.count()
 
     def judge(
@@ -40,9 +40,9 @@ def judging(root: Path) -> Judged:
         weights: bytes | None = None,
         **accuracies: tuple[float, ...],
     ) -> Assessment:
-        """The runs of a study with these accuracies by seed; `_` in a name stands for a space.
+        """Create runs of a study with these accuracies by seed; `_` in a name is a space.
 
-        `gradients` are those of the first layer after the last epoch; it begins with 0.001 in all.
+        `gradients` are those of the first layer after the last epoch; initially each is 0.001.
         """
         store = RunStore(root / str(next(number)))
         made = [
