@@ -81,7 +81,7 @@ def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
 
 
 @trained_before
-def test_one_seed_speaks_of_two_trained_networks(run: Run) -> None:
+def test_one_seed_compares_two_trained_networks(run: Run) -> None:
     text = run("compare", SMALL, LARGE, *FAST)
     assert "one seed: this is about these two trained networks, not about the arch" in text.out
     (contrast,) = run("runs", "latest", "--format", "json").json()["contrasts"]

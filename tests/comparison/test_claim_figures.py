@@ -1,4 +1,4 @@
-"""Figures that conclusions are about, each by hand or from a network whose answer is known."""
+"""Figures of conclusions, each by hand or from a network with a known answer."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_gradients_by_epoch(recorded: Recorded, figure: str, value: float | None
     assert read(*bare) is None, "not recorded"
 
 
-def test_a_gradient_of_0_has_no_ratio_and_is_recorded(recorded: Recorded) -> None:
+def test_zero_gradient_has_no_ratio_and_is_recorded(recorded: Recorded) -> None:
     found = recorded(**{GRADIENTS: gradients(NORMS * np.array([[1], [0], [1], [0]]))})
     assert named("gradient-fall").of_run(*found) == math.inf
     assert named("gradient-rise=1").of_run(*found) == math.inf
@@ -84,12 +84,12 @@ def test_a_gradient_of_0_has_no_ratio_and_is_recorded(recorded: Recorded) -> Non
 
 
 @pytest.mark.parametrize("name", ["gradient-norm=0", "gradient-norm=x", "gradient-rise=1.5"])
-def test_an_epoch_is_a_whole_number(name: str) -> None:
+def test_epoch_must_be_an_integer(name: str) -> None:
     with pytest.raises(UsageError, match="invalid value"):
         named(name)
 
 
-def test_the_unevenness_of_channels_is_that_of_their_means(recorded: Recorded) -> None:
+def test_channel_unevenness_is_that_of_their_means(recorded: Recorded) -> None:
     """A convolution that multiplies by 1, 2 and 6: means in the same proportion."""
     network = nn.Sequential(nn.Conv2d(1, 3, 1, bias=False), nn.ReLU(), nn.Flatten())
     with torch.no_grad():
@@ -103,8 +103,8 @@ def test_the_unevenness_of_channels_is_that_of_their_means(recorded: Recorded) -
     assert spread == pytest.approx(math.sqrt(7) / 3)  # of 1, 2, 6: variance 14/2, mean 3
 
 
-def test_records_from_before_have_no_channel_means(recorded: Recorded) -> None:
-    """The liveliest sixteen channels of the pictures do not stand in for all of them."""
+def test_older_records_have_no_channel_means(recorded: Recorded) -> None:
+    """The sixteen most active channels of the pictures are no substitute for all channels."""
     network = nn.Sequential(nn.Conv2d(1, 3, 1), nn.ReLU())
     arrays = features(network, torch.rand(2, 1, 4, 4), np.arange(2), 2).to_arrays()
     del arrays["channel_means"]
@@ -124,7 +124,7 @@ def test_convergence_is_within_a_point_of_the_best_epoch(recorded: Recorded) -> 
 
 
 @pytest.mark.parametrize(("size", "width"), [((22, 22), 22.0), ((9, 16), 12.0), (None, math.inf)])
-def test_the_width_of_a_field_is_that_of_a_square(
+def test_field_width_is_the_side_of_a_square_of_equal_area(
     recorded: Recorded, size: tuple[int, int] | None, width: float
 ) -> None:
     found = recorded(**{FIELDS.replace("-", "_"): field(size)})

@@ -1,4 +1,4 @@
-"""What a verdict says of a statement, by verdicts made for it, and by tables of scipy."""
+"""Outcomes of claims, from constructed verdicts and by comparison with scipy."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def count(a: float, b: float) -> Verdict:
         (Statement(">", "macs", by=1.5), count(math.inf, 20), "confirmed"),
     ],
 )
-def test_an_outcome_and_that_of_the_same_turned_round(
+def test_outcome_and_that_of_the_reversed_claim(
     statement: Statement, verdict: Verdict, said: str
 ) -> None:
     assert outcome(statement, verdict) == said
@@ -101,7 +101,7 @@ def test_an_outcome_and_that_of_the_same_turned_round(
     assert outcome(mirrored, turned(verdict)) == said
 
 
-def test_picked_seeds_collapsed_networks_and_what_is_not_recorded_decide_nothing() -> None:
+def test_picked_seeds_collapses_and_missing_records_decide_nothing() -> None:
     better = interval(0.01, 0.02, "higher")
     assert outcome(Statement(">"), better, picked=True) == "undecided"
     assert outcome(Statement("<", "macs"), count(3, 4), picked=True) == "confirmed"
@@ -110,7 +110,7 @@ def test_picked_seeds_collapsed_networks_and_what_is_not_recorded_decide_nothing
         assert outcome(Statement(">"), refused) == said
 
 
-def test_a_size_without_a_margin_is_a_mistake_of_the_study() -> None:
+def test_claimed_size_requires_a_margin() -> None:
     with pytest.raises(ValueError, match="test-loss needs a margin"):
         margin_of(Statement("=", "test-loss"), named("test-loss").quantity)
 
@@ -125,7 +125,7 @@ def overfitted(gaps: tuple[float, ...]) -> ModelRuns:
     return ModelRuns("net", tuple(dataclasses.replace(r, train_evaluation=found) for r in runs))
 
 
-def test_a_figure_beside_a_number_is_the_one_sample_t_test() -> None:
+def test_figure_against_a_number_uses_the_one_sample_t_test() -> None:
     gap = named("gap")
     (verdict,) = family_of([Question(gap, OneSample(overfitted(GAPS), 0.05))], NOWHERE, TESTS)
     expected = scipy_stats.ttest_1samp(GAPS, 0.05)
@@ -143,7 +143,7 @@ def test_a_figure_beside_a_number_is_the_one_sample_t_test() -> None:
     assert outcome(Statement(">", "gap"), few) == "undecided"
 
 
-def test_a_ratio_beside_a_number_is_tested_by_logarithms() -> None:
+def test_ratio_against_a_number_is_tested_by_logarithms() -> None:
     seconds = (10.0, 10.1, 10.2, 10.3)
     group = ModelRuns("net", tuple(series("net", (0.9,) * 4)))
     (verdict,) = family_of([Question(named("time"), OneSample(group, 8.0))], NOWHERE, TESTS)
@@ -153,13 +153,13 @@ def test_a_ratio_beside_a_number_is_tested_by_logarithms() -> None:
     assert verdict.estimate.value == pytest.approx(scipy_stats.gmean(seconds) / 8)
 
 
-def test_only_figures_with_such_a_test_are_compared_with_a_number() -> None:
+def test_only_figures_with_a_one_sample_test_are_compared_with_a_number() -> None:
     group = ModelRuns("net", tuple(series("net", (0.9, 0.8, 0.85))))
     with pytest.raises(UsageError, match="not with a number"):
         family_of([Question(named("stability"), OneSample(group, 0.01))], NOWHERE, TESTS)
 
 
-def test_sizes_of_a_family_are_read_at_the_level_of_all_its_tests() -> None:
+def test_claimed_sizes_use_the_level_of_the_whole_family() -> None:
     """By hand: two tests, so 97.5 % each, whatever the step at which Holm decided."""
     group = overfitted(GAPS)
     gap, time = named("gap"), named("time")
@@ -193,7 +193,7 @@ COUNTS = {
         (claim(1, "s", part("c", "=", "a", "parameters", by=2)), "say otherwise, 30 parameters"),
     ],
 )
-def test_counts_decide_what_they_can_before_a_run(one: Claim, said: str | None) -> None:
+def test_counts_decide_claims_before_any_run(one: Claim, said: str | None) -> None:
     found = counted(Study("000", "a study", "mnist", ROWS, claims=(one,)), COUNTS)
     assert len(found) == (said is not None)
     assert all(said in sentence for sentence in found if said)

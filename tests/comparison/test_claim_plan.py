@@ -1,4 +1,4 @@
-"""What would decide a conclusion: numbers of seeds by two methods, epochs, records, hours."""
+"""What would decide a conclusion: number of seeds by two methods, epochs, records, hours."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan_of(assessment: Assessment, number: int, words: str = "") -> ClaimPlan:
 
 
 def power(effect: float, n: int, level: float, freedom: int) -> float:
-    """By the noncentral t distribution: t beyond its critical value on the right side."""
+    """Return the power by the noncentral t distribution, in the direction of the effect."""
     critical = scipy_stats.t.ppf(1 - level / 2, freedom)
     return float(scipy_stats.nct.sf(critical, freedom, effect * math.sqrt(n)))
 
@@ -56,7 +56,7 @@ def fewest(effect: float, level: float, lent: int = 0) -> int:
     return next(n for n in range(2, 200) if power(effect, n, level, n - 1 + lent) >= 0.8)
 
 
-def test_seeds_are_those_of_the_noncentral_t_and_of_a_simulation(judged: Judged) -> None:
+def test_seed_count_agrees_with_noncentral_t_and_simulation(judged: Judged) -> None:
     """Two networks alone: the plain paired t-test, one test of accuracy in the family."""
     plan = plan_of(judged("mnist", FCN=FCN[:4], Simple_CNN=LITTLE), 1)
     differences = [a - b for a, b in zip(LITTLE, FCN, strict=False)]
@@ -70,7 +70,7 @@ def test_seeds_are_those_of_the_noncentral_t_and_of_a_simulation(judged: Judged)
         assert bool(share >= 0.795) is enough and abs(share - 0.8) < 0.06
 
 
-def test_three_networks_share_their_spread_and_their_level(judged: Judged) -> None:
+def test_three_networks_share_spread_and_level(judged: Judged) -> None:
     """By hand: the mean variance of the three pairs weighs one degree of freedom beside three.
 
     The plain test has to reject, too, since one network varies more than the others.
@@ -91,7 +91,7 @@ def test_three_networks_share_their_spread_and_their_level(judged: Judged) -> No
     assert two.seeds == max(alone), "two networks share no spread with others"
 
 
-def test_sizes_are_decided_by_the_interval(judged: Judged) -> None:
+def test_sizes_are_decided_by_the_interval_in_simulations(judged: Judged) -> None:
     """Within half a point: the share of simulated intervals that are."""
     loose = shifted(SIMPLE[:5], 0.0001, 5)
     plan = plan_of(judged("mnist-004", Simple_CNN=SIMPLE[:5], **{BLOCKS: loose}), 4, "nothing")
@@ -119,7 +119,7 @@ def test_the_power_within_a_margin(effect: float, margin: float, n: int, freedom
     assert power_within(effect, margin, n, 0.05, freedom) == pytest.approx(share, abs=0.004)
 
 
-def test_a_difference_that_twenty_seeds_cannot_tell_has_no_number(judged: Judged) -> None:
+def test_difference_beyond_twenty_seeds_has_no_seed_count(judged: Judged) -> None:
     near = shifted(FCN[:4], 0.0002)
     plan = plan_of(judged("mnist", FCN=FCN[:4], Simple_CNN=near), 1)
     assert (plan.seeds, plan.seconds, plan.command, plan.trainings) == (None, None, None, ())
@@ -135,7 +135,7 @@ def test_a_difference_that_twenty_seeds_cannot_tell_has_no_number(judged: Judged
     assert same.seeds is None and "no spread of test accuracy is known" in lacking(same)
 
 
-def test_hours_are_those_of_the_runs_that_are_not_there(judged: Judged) -> None:
+def test_hours_are_those_of_the_missing_runs(judged: Judged) -> None:
     """Seconds of seed i are 10 + i/10 and 5 + i/10, and 0.1 for the test images."""
     study = judged("mnist", seconds={"Simple_CNN": 5}, FCN=FCN[:4], Simple_CNN=LITTLE)
     plan = plan_of(study, 1)
@@ -151,8 +151,8 @@ def test_hours_are_those_of_the_runs_that_are_not_there(judged: Judged) -> None:
     assert epoch_seconds(group) == pytest.approx(10.25), "as recorded, if never measured alone"
 
 
-def test_one_pair_that_would_refute_is_enough(judged: Judged) -> None:
-    """The best of all: behind one of two, it need not be held against the other."""
+def test_one_pair_that_would_contradict_is_enough(judged: Judged) -> None:
+    """ "Best of all": if it is behind one of two, the other need not be compared."""
     study = judged(
         "cifar10",
         FCN=FCN[:4],
@@ -175,7 +175,7 @@ def test_one_pair_that_would_refute_is_enough(judged: Judged) -> None:
     assert [one.verdict.baseline for one, _ in best.needs] == ["custom activation"]
 
 
-def test_fewer_epochs_need_those_of_the_report(judged: Judged) -> None:
+def test_plan_after_fewer_epochs_has_those_of_the_report(judged: Judged) -> None:
     plan = plan_of(judged("mnist", epochs=2, FCN=FCN[:2], Simple_CNN=SIMPLE[:2]), 1)
     assert (plan.seeds, plan.epochs, plan.would) == (3, 15, None)
     assert lacking(plan) == "the report's 15 epochs, not 2"
@@ -188,13 +188,13 @@ def test_fewer_epochs_need_those_of_the_report(judged: Judged) -> None:
     )
 
 
-def test_one_seed_needs_a_first_comparison(judged: Judged) -> None:
+def test_one_seed_gets_a_first_comparison(judged: Judged) -> None:
     plan = plan_of(judged("mnist", FCN=FCN[:1], Simple_CNN=SIMPLE[:1]), 1)
     assert (plan.seeds, plan.would, len(plan.trainings)) == (3, None, 4)
     assert lacking(plan) == "3 seeds, which show a spread"
 
 
-def test_seeds_that_do_not_count_are_made_up_for(judged: Judged) -> None:
+def test_excluded_seeds_are_replaced(judged: Judged) -> None:
     """A run at chance level leaves two pairs: three need a fourth seed."""
     plan = plan_of(judged("mnist", FCN=FCN[:3], Simple_CNN=(0.1, *FCN[1:3])), 1)
     assert (lacking(plan), plan.seeds, len(plan.trainings)) == (
@@ -206,7 +206,7 @@ def test_seeds_that_do_not_count_are_made_up_for(judged: Judged) -> None:
     assert lost.seeds == 11 + 1 and len(lost.trainings) == 2 * (12 - 5)
 
 
-def test_what_was_not_recorded_is_trained_again_or_measured(judged: Judged) -> None:
+def test_missing_records_are_trained_again_or_measured(judged: Judged) -> None:
     three = {"FCN": FCN[:3], "Residual_CNN": SIMPLE[:3], "Regularized_Residual_CNN": SIMPLE[:3]}
     without, kept = judged("cifar10", **three), judged("cifar10", weights=b"w", **three)
     gap = plan_of(without, 9)
@@ -219,7 +219,7 @@ def test_what_was_not_recorded_is_trained_again_or_measured(judged: Judged) -> N
     assert "measured on the stored weights, without training" in lacking(measured)
 
 
-def test_the_command_is_that_of_the_records(judged: Judged) -> None:
+def test_command_has_the_options_of_the_records(judged: Judged) -> None:
     study = judged("mnist", FCN=FCN[:4], Simple_CNN=LITTLE)
     typed = ("study", "all", "depth", "-s", "4", "--epochs=15", "--skip", "depth", "--no-weights")
     made = dataclasses.replace(study.comparison, command=(*typed, "--precision", "bf16", "--fresh"))
@@ -235,18 +235,14 @@ def test_decided_conclusions_have_no_plan(judged: Judged) -> None:
     assert plans(judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])) == []
 
 
-def test_the_plan_names_conclusions_whose_networks_have_no_runs(
-    judged: Judged, run: Callable[..., Result]
-) -> None:
+def test_plan_names_conclusions_without_runs(judged: Judged, run: Callable[..., Result]) -> None:
     study = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     study.store.add_comparison("20260101T000000000000.json", study.comparison.record())
     shown = run("study", "mnist", "--plan", "--store", str(study.store.root)).out
     assert "mnist: not examined, without a finished run of `Residual CNN`: 3, 14, 46" in shown
 
 
-def test_the_command_prints_the_plan_cheapest_first(
-    judged: Judged, run: Callable[..., Result]
-) -> None:
+def test_plan_is_printed_cheapest_first(judged: Judged, run: Callable[..., Result]) -> None:
     near = shifted(FCN[:4], 0.0002)
     study = judged("mnist", FCN=FCN[:4], Simple_CNN=LITTLE, Residual_CNN=near)
     study.store.add_comparison("20260101T000000000000.json", study.comparison.record())

@@ -1,4 +1,4 @@
-"""The conclusions of the reports held against runs: each verdict from numbers made for it."""
+"""The conclusions of the reports checked against runs with constructed figures."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def found(judged: Judged) -> Found:
     return lambda study, **accuracies: findings(judged(study, **accuracies))
 
 
-def test_claims_of_networks_without_a_run_are_named(judged: Judged) -> None:
+def test_claims_of_networks_without_runs_are_named(judged: Judged) -> None:
     whole = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3], Residual_CNN=SIMPLE[:3])
     part = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
     assert without_runs(whole) == ""
@@ -60,7 +60,7 @@ def test_claims_of_networks_without_a_run_are_named(judged: Judged) -> None:
     )
 
 
-def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
+def test_confirmed_contradicted_and_inconclusive(found: Found) -> None:
     near = shifted(SIMPLE[:5], 0.0002, 3)
     first, _, second, *_ = found("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=near)
     assert first.claim.sentence == "convolutions beat a fully connected network"
@@ -74,8 +74,8 @@ def test_confirmed_refuted_and_not_to_be_told(found: Found) -> None:
     )
 
 
-def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -> None:
-    """“Brings nothing” is a claim too: that no difference was found does not confirm it."""
+def test_equality_requires_an_interval_within_the_margin(found: Found) -> None:
+    """“Brings nothing” is a claim too: the absence of a clear difference does not confirm it."""
     blocks = "CNN_with_residual_blocks"
     same, no_better = found(
         "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.0001, 0.2)}
@@ -101,7 +101,7 @@ def test_the_same_is_shown_only_by_an_interval_within_the_margin(found: Found) -
     assert near[0].outcome == "undecided", "the interval has sizes on either side of the margin"
 
 
-def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
+def test_conclusion_reports_added_seeds(judged: Judged) -> None:
     assessment = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:5])
     looked = dataclasses.replace(assessment.comparison, looked=(2, 3))
     told = findings(dataclasses.replace(assessment, comparison=looked))
@@ -111,7 +111,7 @@ def test_a_conclusion_tells_of_seeds_that_were_added(judged: Judged) -> None:
 
 
 @pytest.mark.parametrize("change", [{"study": None}, {"study": "cifar10"}])
-def test_only_a_study_on_its_own_data_has_conclusions(
+def test_study_on_other_data_has_no_conclusions(
     judged: Judged, change: dict[str, str | None]
 ) -> None:
     one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
@@ -120,7 +120,7 @@ def test_only_a_study_on_its_own_data_has_conclusions(
     assert differences(Assessment(moved, one.store)) == []
 
 
-def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged) -> None:
+def test_published_accuracy_outside_the_prediction_interval_is_reported(judged: Judged) -> None:
     """Printed are 0.9834 of one run; that the mean is another one is no contradiction."""
     near, far = (0.9841, 0.9850, 0.9846), (0.9771, 0.9772, 0.9770)
     assert near[0] > 0.9834
@@ -136,8 +136,8 @@ def test_a_printed_accuracy_is_told_where_no_further_run_would_be(judged: Judged
     assert any("0.9210 is printed, of a network that the report" in t for t in differences(guessed))
 
 
-def test_fewer_epochs_than_the_reports_tell_only_what_is_so_far(found: Found) -> None:
-    """Regularisation costs accuracy at first: three epochs refute nothing about fifteen."""
+def test_fewer_epochs_than_published_give_outcomes_so_far(found: Found) -> None:
+    """Regularisation costs accuracy at first: three epochs contradict nothing about fifteen."""
     early, counted = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
     assert counted.outcome == "refuted", "by the parameters, which do not wait for epochs"
     assert (early.outcome, early.outcome_words) == ("so far no", "contradicted so far")
@@ -158,7 +158,7 @@ LARGER = "first-layer gradient after training"
         ((1e-4,), "undecided", f"{LARGER} against 2 layers: 0.01 times between these two trained"),
     ],
 )
-def test_a_gradient_is_told_by_an_interval_over_seeds(
+def test_gradient_claim_uses_an_interval_over_seeds(
     judged: Judged, deep: tuple[float, ...], outcome: Outcome, evidence: str
 ) -> None:
     accuracies = {"2_layers": FCN[: len(deep)], "6_layers": FCN[: len(deep)]}
@@ -183,7 +183,7 @@ def test_a_gradient_is_told_by_an_interval_over_seeds(
 
 
 def test_conclusions_and_verdicts_of_a_study_are_one_family(judged: Judged) -> None:
-    """Three pairs of accuracies, which are those against the baseline, and two of times."""
+    """Three pairs of accuracies, those against the baseline, and two pairs of times."""
     names = ("3×3", "5×5", "7×7", "1×1+3×3")
     accuracies = {name: shifted(FCN[:5], -0.02 * i, i) for i, name in enumerate(names)}
     one = judged("kernel-size", **accuracies)
@@ -211,7 +211,7 @@ def test_conclusions_and_verdicts_of_a_study_are_one_family(judged: Judged) -> N
     )
 
 
-def test_times_that_are_claimed_are_shown_as_they_are_adjusted(judged: Judged) -> None:
+def test_claimed_times_are_shown_as_adjusted(judged: Judged) -> None:
     """At the level of the family, not of a plain interval."""
     accuracies = {name: shifted(FCN[:5], 0, i) for i, name in enumerate(("3×3", "5×5", "7×7"))}
     one = judged("kernel-size", seconds={"5×5": 20.0, "7×7": 30.0}, **accuracies)
@@ -227,7 +227,7 @@ def test_times_that_are_claimed_are_shown_as_they_are_adjusted(judged: Judged) -
     assert alone.family == alone.verdicts == alone.contrasts
 
 
-def test_figures_that_are_asked_of_a_study_join_its_family(judged: Judged) -> None:
+def test_requested_figures_join_the_family_of_a_study(judged: Judged) -> None:
     one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     asked = dataclasses.replace(one.comparison, verdict_on=("test-loss", "time"))
     more = Assessment(asked, one.store)
@@ -249,7 +249,7 @@ BEST = {"custom_layers": 0.0, "custom_activation": 0.0, "custom_pooling": 0.0, "
         ({"custom_activation": 0.02, "custom_pooling": 0.03}, "refuted", 1),
     ],
 )
-def test_the_best_of_all_is_better_than_each(
+def test_best_of_all_must_be_better_than_each(
     found: Found, change: dict[str, float], outcome: Outcome, pairs: int
 ) -> None:
     """To beat the second of the table is not enough: the others vary too."""
@@ -262,11 +262,11 @@ def test_the_best_of_all_is_better_than_each(
     assert found("custom-layers", attention=FCN, custom_pooling=SIMPLE) == []
 
 
-def test_networks_that_were_left_out_have_no_conclusion(found: Found) -> None:
+def test_skipped_networks_have_no_conclusion(found: Found) -> None:
     assert found("mnist", FCN=FCN[:5], Residual_CNN=SIMPLE[:5]) == []
 
 
-def test_the_json_object_of_a_study_has_its_conclusions(judged: Judged) -> None:
+def test_json_of_a_study_has_its_conclusions(judged: Judged) -> None:
     one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
     found = with_conclusions(one)["conclusions"]
     assert [(each["number"], each["outcome"]) for each in found] == [
@@ -282,16 +282,16 @@ def test_the_json_object_of_a_study_has_its_conclusions(judged: Judged) -> None:
     assert "conclusions" not in with_conclusions(Assessment(alone, one.store))
 
 
-def test_a_network_that_learnt_nothing_decides_counts_alone(judged: Judged) -> None:
-    """Runs at chance level are left out of verdicts; parameters are what they are."""
+def test_network_at_chance_level_decides_only_counts(judged: Judged) -> None:
+    """Runs at chance level are excluded from verdicts; parameter counts remain valid."""
     collapsed = (0.1, 0.1, 0.1)
     first, counted = findings(judged("mnist", FCN=FCN[:3], Simple_CNN=collapsed))
     assert first.outcome == "undecided" and "no run of Simple CNN counts" in first.evidence
     assert (counted.claim.number, counted.outcome) == (2, "refuted")
 
 
-def test_alternatives_hold_of_any_network_that_they_name(found: Found) -> None:
-    """Between two pools: above one of them and below the other, whichever is better."""
+def test_alternatives_hold_for_any_named_network(found: Found) -> None:
+    """Between two pools: above one of them and below the other, in either order."""
     level = {"low": FCN[:5], "mid": shifted(FCN[:5], 0.005, 0.3), "high": SIMPLE[:5]}
     for standard, average in (("low", "high"), ("high", "low")):
         pools = {"standard": level[standard], "average_pooling": level[average]}
@@ -302,7 +302,7 @@ def test_alternatives_hold_of_any_network_that_they_name(found: Found) -> None:
     assert above.outcome == "refuted" and len(above.judged) == 2, "of both it is better"
 
 
-def test_what_runs_lack_is_named_with_the_command(judged: Judged) -> None:
+def test_missing_records_are_named_with_the_command(judged: Judged) -> None:
     one = judged("cifar10", FCN=FCN[:5], Residual_CNN=SIMPLE[:5])
     command = ("study", "cifar10", "--seeds", "5")
     typed = dataclasses.replace(one.comparison, command=command)
@@ -322,7 +322,7 @@ def test_what_runs_lack_is_named_with_the_command(judged: Judged) -> None:
         ("compare cnn -e 2 --seeds 3", "compare cnn --seeds 3 --epochs 8"),
     ],
 )
-def test_a_figure_of_a_later_epoch_needs_a_longer_training(command: str, again: str) -> None:
+def test_figure_of_a_later_epoch_needs_longer_training(command: str, again: str) -> None:
     short = dataclasses.replace(comparison(), command=tuple(command.split()))
     told = recording_command(short, named("gradient-norm=8"))
     assert told == f"`convcompare {again}` records it"
@@ -335,7 +335,7 @@ def section(name: str, one: Assessment) -> Section:
     return Section(source, name, name=name)
 
 
-def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> None:
+def test_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> None:
     blocks = "CNN_with_residual_blocks"
     studies = {
         "mnist": judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5]),
@@ -366,7 +366,7 @@ def test_a_report_begins_with_the_conclusions_of_all_studies(judged: Judged) -> 
     assert places["none"] < places["low"] < places["value"] < places["high"]
 
 
-def test_conclusions_lead_to_runs_that_lie_beside_the_report(judged: Judged) -> None:
+def test_conclusions_link_to_runs_beside_the_report(judged: Judged) -> None:
     one = judged("mnist", FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
     run = one.comparison.groups[0].finished[1]
     place = one.store.root.name
@@ -382,7 +382,7 @@ def test_conclusions_lead_to_runs_that_lie_beside_the_report(judged: Judged) -> 
 
 
 def answered(assessment: Assessment, right: Mapping[str, tuple[int, ...]]) -> None:
-    """Keep with the runs that so many of 1,000 shifted images were recognised, by seed."""
+    """Record the number of recognised images among 1,000 shifted ones, by seed."""
     labels = np.zeros(1000, np.int64)
     definition = corruption("shift").definition
     for group in assessment.comparison.groups:
@@ -400,10 +400,10 @@ def answered(assessment: Assessment, right: Mapping[str, tuple[int, ...]]) -> No
     ("weights", "again"),
     [(None, "--fresh` records it and trains them again"), (b"w", "robustness` records it")],
 )
-def test_networks_without_weights_are_trained_again_for_other_images(
+def test_networks_without_weights_are_retrained_for_other_images(
     judged: Judged, weights: bytes | None, again: str
 ) -> None:
-    """Whatever the command says: the runs may be of another one."""
+    """This does not depend on the command: the runs may be those of another one."""
     study = judged("mnist", weights=weights, FCN=FCN[:3], Simple_CNN=SIMPLE[:3])
     made = dataclasses.replace(study.comparison, command=("study", "mnist", "--no-weights"))
     command = recording_command(made, named("robustness=shift"))
@@ -411,8 +411,8 @@ def test_networks_without_weights_are_trained_again_for_other_images(
     assert command.endswith(again)
 
 
-def test_accuracy_under_shifts_is_claimed_of_convolutions(judged: Judged) -> None:
-    """Conclusion 14: decided by what was measured; not recorded if a network lacks it."""
+def test_claim_on_accuracy_under_shifts(judged: Judged) -> None:
+    """Conclusion 14: decided by measurements; "not recorded" if a network has none."""
     fcn, cnn = (500, 512, 491, 505), (840, 851, 838, 856)
     study = judged("mnist", FCN=FCN[:4], Simple_CNN=SIMPLE[:4], Residual_CNN=SIMPLE[:4])
     answered(study, {"FCN": fcn, "Simple CNN": cnn})

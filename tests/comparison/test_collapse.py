@@ -1,4 +1,4 @@
-"""Runs that do not learn: a rate of their own, beside verdicts on those that do."""
+"""Collapsed runs: their rate, and verdicts on the remaining runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convcompare.store.run_store import Predictions, RunStore
 from tests.support.runs import FCN, SIMPLE, comparison, run, series, trained
 
 
-def test_the_rate_has_wilsons_interval() -> None:
+def test_collapse_rate_has_the_wilson_interval() -> None:
     dead = [trained("simple", seed, 0.1) for seed in range(3, 5)]
     diverged = dataclasses.replace(trained("simple", 5, 0.1), status="diverged", history=())
     whole = comparison(*series("fcn", FCN), *series("simple", SIMPLE[:3]), *dead, diverged)
@@ -26,13 +26,13 @@ def test_the_rate_has_wilsons_interval() -> None:
     assert found.words == "simple: 3 of 6 runs collapsed (50 %, 19 to 81 %)"
 
 
-def test_a_crash_is_no_collapse_and_one_run_has_no_rate() -> None:
+def test_crash_is_no_collapse_and_one_run_has_no_rate() -> None:
     failed = dataclasses.replace(run("fcn", 1), status="failed", history=())
     assert collapse.collapses(comparison(run("fcn", 0), run("fcn", 2), failed), ()) == ()
     assert collapse.collapses(comparison(run("fcn", 0, "diverged")), ()) == ()
 
 
-def test_verdicts_are_about_the_runs_that_learnt(tmp_path: Path) -> None:
+def test_verdicts_use_the_runs_that_learnt(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
     labels = np.arange(10_000) % 10
     logits = np.zeros((10_000, 10), np.float32)

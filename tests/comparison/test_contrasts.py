@@ -1,4 +1,4 @@
-"""What is said of two networks, and when."""
+"""Verdicts on pairs of networks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def one(*runs: Run, look: Look | None = None, margin: float | None = None) -> Ve
     return only
 
 
-def test_a_clear_difference_is_better_by_so_many_points() -> None:
+def test_clear_difference_is_better_by_its_points() -> None:
     found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.008)))
     other = scipy_stats.ttest_rel(shifted(FCN[:5], 0.008), FCN[:5])
     assert found.p == found.p_adjusted == pytest.approx(other.pvalue)
@@ -62,7 +62,7 @@ def test_a_clear_difference_is_better_by_so_many_points() -> None:
     assert verdicts.sentence(found) == "better than fcn by 0.81 ± 0.10 points"
 
 
-def test_worse_is_said_with_a_positive_size() -> None:
+def test_worse_has_a_positive_size() -> None:
     found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], -0.008)))
     assert verdicts.words(found) == "worse by 0.79 ± 0.10 points"
     assert found.estimate is not None
@@ -70,14 +70,14 @@ def test_worse_is_said_with_a_positive_size() -> None:
 
 
 def test_seeds_are_paired_and_not_pooled() -> None:
-    """A difference of 0.2 points on a spread of 2: found only because each seed has its pair."""
+    """A difference of 0.2 points with a spread of 2 is found only by pairing seeds."""
     accuracies = (0.60, 0.64, 0.58, 0.66, 0.62)
     runs = series("simple", shifted(accuracies, 0.002))
     found = one(*series("fcn", accuracies), *reversed(runs))
     assert found.relation == "higher"
 
 
-def test_no_clear_difference_needs_seeds_that_could_have_shown_one() -> None:
+def test_no_clear_difference_requires_sufficient_power() -> None:
     near = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.0002)))
     assert verdicts.words(near) == "no clear difference (0.03 ± 0.10 points)"
     assert verdicts.outlook(near) == "10 seeds could show 0.08 points"
@@ -91,7 +91,7 @@ def test_no_clear_difference_needs_seeds_that_could_have_shown_one() -> None:
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
-def test_no_clear_difference_is_said_by_chance_in_one_case_of_twenty(seeds: int) -> None:
+def test_no_clear_difference_is_wrong_in_one_case_of_twenty(seeds: int) -> None:
     """Differences that vary so much that one point would be missed in more than 20 %: only one
     sample of 20 looks narrow enough, as the upper limit of the spread is what counts."""
     sizes = np.random.default_rng(0).normal(size=(4000, seeds)).std(1, ddof=1)
@@ -102,7 +102,7 @@ def test_no_clear_difference_is_said_by_chance_in_one_case_of_twenty(seeds: int)
     assert said == np.mean(np.array(upper[:400]) <= true)
 
 
-def test_the_same_difference_in_every_seed_is_no_proof() -> None:
+def test_equal_differences_in_every_seed_are_no_proof() -> None:
     found = one(*series("fcn", FCN[:3]), *series("simple", tuple(a + 0.001 for a in FCN[:3])))
     assert found.p == 2 / 2**3
     assert verdicts.words(found) == "+0.10 points in all 3 seeds, inconclusive"
@@ -123,7 +123,7 @@ def test_sign_flips_are_reported_and_decide_nothing() -> None:
     assert found.relation == "higher"
 
 
-def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
+def test_additional_seed_keeps_a_clear_difference() -> None:
     worse = tuple(a - 0.02 for a in FCN)
     for n in range(3, 9):
         runs = [*series("fcn", FCN[:n]), *series("simple", SIMPLE[:n])]
@@ -133,7 +133,7 @@ def test_a_seed_more_never_takes_a_clear_difference_away() -> None:
         assert [(c.model, c.baseline) for c in found][2] == ("linear", "simple")
 
 
-def test_holm_counts_all_contrasts_and_the_interval_follows() -> None:
+def test_holm_and_intervals_count_all_contrasts() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
     alone = one(*runs)
     runs += series("wide", shifted(FCN[:4], 0.0001, -1)) + series("deep", FCN[:4])
@@ -153,7 +153,7 @@ def test_holm_counts_all_contrasts_and_the_interval_follows() -> None:
     assert verdicts.method(found["simple"]).endswith("Holm over 3 contrasts")
 
 
-def test_one_seed_speaks_of_two_trained_networks() -> None:
+def test_one_seed_compares_two_trained_networks() -> None:
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.96))
     (found,) = contrasts(pairs(pair, None), PairTests(hits_of))
     assert verdicts.method(found) == "McNemar's exact test over the images"
@@ -166,8 +166,8 @@ def test_one_seed_speaks_of_two_trained_networks() -> None:
     assert verdicts.sentence(close) == "+0.5 ± 1.5 points against fcn, inconclusive: one seed"
 
 
-def test_a_pair_is_tested_once_for_all_families() -> None:
-    """Predictions are read once a run, however many contrasts and families it is part of."""
+def test_pair_is_tested_once_for_all_families() -> None:
+    """Predictions are read once per run, for any number of contrasts and families."""
     read: list[str] = []
 
     def hits(run: Run) -> np.ndarray:
@@ -182,7 +182,7 @@ def test_a_pair_is_tested_once_for_all_families() -> None:
     assert tests.of(every[0]) is tests.of(every[0])
 
 
-def test_other_settings_are_not_compared() -> None:
+def test_runs_with_other_settings_are_not_compared() -> None:
     runs = [trained("fcn", s, 0.97, epochs=15) for s in (0, 1)]
     runs += [trained("simple", s, 0.99 + 0.001 * s, epochs=10) for s in (0, 1)]
     found = one(*runs)
@@ -197,7 +197,7 @@ def test_other_settings_are_not_compared() -> None:
     assert verdicts.words(cost).startswith("times not compared: lr")
 
 
-def test_other_images_are_not_compared() -> None:
+def test_runs_on_other_images_are_not_compared() -> None:
     fcn, simple = trained("fcn", 0, 0.97), trained("simple", 0, 0.99)
     other = dataclasses.replace(simple, trial=dataclasses.replace(simple.trial, data="cd"))
     assert "other images under the same name" in verdicts.words(one(fcn, other))
@@ -207,7 +207,7 @@ def test_other_images_are_not_compared() -> None:
     assert verdicts.words(one(fcn, other)) == "not compared: dataset cifar10 against mnist"
 
 
-def test_runs_that_ended_badly_are_left_out_and_named() -> None:
+def test_failed_runs_are_excluded_and_named() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.008))]
     runs[5] = dataclasses.replace(runs[5], status="diverged", history=())
     found = one(*runs)
@@ -219,13 +219,13 @@ def test_runs_that_ended_badly_are_left_out_and_named() -> None:
     assert verdicts.words(one(*apart)) == "not compared: they have no seed in common"
 
 
-def test_a_refused_contrast_does_not_count_in_the_family() -> None:
+def test_refused_contrast_is_not_in_the_family() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", shifted(FCN[:4], 0.0018))]
     found = judged(*runs, trained("late", 0, 0.98, epochs=9))
     assert [c.relation for c in found] == ["higher", "refused"]
 
 
-def test_the_baseline_must_be_among_the_models() -> None:
+def test_baseline_must_be_among_the_models() -> None:
     with pytest.raises(UsageError) as caught:
         pairs(comparison(*series("simple", FCN), *series("fcn", FCN)), "simpel")
     assert caught.value.hint == "did you mean `simple`?"
@@ -245,7 +245,7 @@ def test_equal_networks_are_found_equivalent() -> None:
 LOOKS = (3, 5, 8, 13, 20)
 
 
-def test_a_contrast_that_will_hardly_be_decided_is_stopped() -> None:
+def test_hopeless_contrast_is_stopped() -> None:
     noisy = shifted(FCN, 0.0002, 20)
     runs = [*series("fcn", FCN), *series("simple", noisy)]
     found = one(*runs, margin=0.001, look=Look(LOOKS, 2))
@@ -257,7 +257,7 @@ def test_a_contrast_that_will_hardly_be_decided_is_stopped() -> None:
     assert last.stopped_before is None and last.open, "there are no more seeds to save"
 
 
-def test_what_was_claimed_at_a_look_leaves_its_share_to_the_others() -> None:
+def test_claim_at_a_look_passes_its_level_to_the_others() -> None:
     """A group-sequential Holm procedure: three contrasts, one of them settled at three seeds."""
     runs = [*series("fcn", FCN), *series("simple", SIMPLE[:3])]
     runs += [*series("wide", shifted(FCN, 0.0001, 2)), *series("deep", shifted(FCN, 0.0002, -2))]
@@ -287,14 +287,14 @@ def test_contrasts_go_to_json() -> None:
     assert set(asked.split()) <= set(record)
 
 
-def test_the_spread_of_earlier_runs() -> None:
+def test_spread_of_earlier_runs() -> None:
     runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.01))]
     assert spread(comparison(*runs)) == pytest.approx(np.std(NOISE, ddof=1))
     assert spread(comparison(*runs[:1], *runs[8:9])) is None
 
 
 @pytest.mark.parametrize(("waited", "refused"), [(1.9, False), (2.1, True), (None, False)])
-def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refused: bool) -> None:
+def test_times_on_a_shared_machine_are_not_compared(waited: float | None, refused: bool) -> None:
     """Two threads for 10 seconds: more than 2 of their 20 seconds spent waiting for a core."""
     busy = trained("b", 0, 0.9)
     epoch = dataclasses.replace(busy.history[0], waited_seconds=waited)
@@ -305,8 +305,10 @@ def test_times_of_a_shared_machine_are_not_compared(waited: float | None, refuse
 
 
 @pytest.mark.parametrize(("stopped", "refused"), [(0.9, False), (1.1, True), (None, False)])
-def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refused: bool) -> None:
-    """More than 1 of its 10 seconds: the issue's epoch of 1.3 s that took 16.3 is one."""
+def test_times_of_a_suspended_process_are_not_compared(
+    stopped: float | None, refused: bool
+) -> None:
+    """Stopped for more than 1 of its 10 seconds, like an epoch of 1.3 s that took 16.3 s."""
     held = trained("b", 0, 0.9)
     epoch = dataclasses.replace(held.history[0], stopped_seconds=stopped)
     held = dataclasses.replace(held, history=(epoch,))
@@ -322,7 +324,7 @@ def test_times_of_a_stopped_process_are_not_compared(stopped: float | None, refu
     assert not doubtful.of_run(held, "accuracy") & {"stopped"}
 
 
-def test_a_cost_that_varies_leaves_accuracies_and_times_comparable() -> None:
+def test_varying_cost_leaves_accuracies_and_times_comparable() -> None:
     run = dataclasses.replace(trained("a", 0, 0.9), found=("varying cost",))
     found = [mark.name for mark in marks(run, ChanceLevel(0.1, 100))]
     doubtful = doubts([(run, name) for name in found])
@@ -330,14 +332,14 @@ def test_a_cost_that_varies_leaves_accuracies_and_times_comparable() -> None:
     assert not (doubtful.of_run(run, "accuracy") | doubtful.of_run(run, "time")) & {*found}
 
 
-def test_records_from_before_stops_were_counted_keep_their_bytes() -> None:
+def test_older_records_without_stops_keep_their_bytes() -> None:
     epoch = trained("a", 0, 0.9).history[0]
     assert "stopped_seconds" not in to_record(epoch)
     assert to_record(dataclasses.replace(epoch, stopped_seconds=0.0))["stopped_seconds"] == 0.0
 
 
 @pytest.mark.parametrize(("waited", "refused"), [(0.09, False), (0.11, True), (None, False)])
-def test_times_measured_afterwards_beside_others_are_not_compared(
+def test_times_measured_afterwards_are_not_compared_with_others(
     waited: float | None, refused: bool
 ) -> None:
     def timed(label: str, waited: float | None) -> Run:
@@ -362,8 +364,8 @@ def test_equal_means_have_no_difference_of_rounding() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_an_adjusted_p_value_says_the_same_as_the_verdict_at_every_look(number: int) -> None:
-    """A look has less than 5 %: a p-value that 5 % would claim is adjusted to more than that."""
+def test_adjusted_p_value_agrees_with_the_verdict_at_every_look(number: int) -> None:
+    """A look has a level below 5 %, so a p-value just below 5 % is adjusted to above it."""
     look = Look((3, 5, 8), number)
     decided = set()
     for by in np.geomspace(0.0003, 0.02, 28):

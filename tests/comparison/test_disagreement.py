@@ -1,4 +1,4 @@
-"""Where two networks differ: by counting pairs, beside their seeds, and on known images."""
+"""Disagreements of two networks: by counting pairs, against seeds, and on known images."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MODELS = ("fcn:hidden=4", "fcn:hidden=8", "fcn:hidden=16")
 
 
 def votes(label: str, given: np.ndarray, seeds: tuple[int, ...] | None = None) -> Votes:
-    """A network that gives these classes (runs, n), with confidence."""
+    """Return a network that predicts these classes (runs, n), with confidence."""
     mean = np.eye(4)[given].mean(0)
     return Votes(label, seeds or tuple(range(len(given))), given, mean)
 
 
 def noisy(seed: int, runs: int, errors: float, systematic: float = 0.0) -> np.ndarray:
-    """Right but for random errors of each run, and errors that all runs share."""
+    """Return correct classes with random errors of each run and errors that all runs share."""
     dice = np.random.default_rng(seed)
     given = np.tile(LABELS, (runs, 1))
     shared = dice.random(600) < systematic
@@ -63,7 +63,7 @@ def test_shares_are_counts_of_pairs_with_different_seeds() -> None:
     assert found.excess.value == pytest.approx(found.between.value - mean)
 
 
-def test_networks_that_differ_by_chance_alone_differ_as_their_seeds_do() -> None:
+def test_networks_that_differ_by_chance_disagree_like_seeds() -> None:
     covered = 0
     for seed in range(20):
         same = [votes("a", noisy(2 * seed, 4, 0.1)), votes("b", noisy(2 * seed + 1, 4, 0.1))]
@@ -77,7 +77,7 @@ def test_networks_that_differ_by_chance_alone_differ_as_their_seeds_do() -> None
     assert "more than their seeds do" in sentences(found)[2]
 
 
-def test_one_seed_each_is_one_pair_and_tells_nothing_of_seeds() -> None:
+def test_one_seed_each_is_one_pair_without_seed_disagreement() -> None:
     one, other = noisy(0, 1, 0.1), noisy(1, 1, 0.1)
     found = Disagreements(votes("a", one), votes("b", other), LABELS)
     assert found.between.value == np.mean(one != other)
@@ -119,7 +119,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_the_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_path: Path) -> None:
+def test_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_path: Path) -> None:
     where = ("--store", str(store))
     found = run("disagreements", *MODELS[1::-1], *where, "--format", "json").json()
     assert found["schema_version"] == 1 and found["models"] == list(MODELS[1::-1])
@@ -145,13 +145,13 @@ def test_the_command_agrees_with_the_stored_logits(store: Path, run: Run, tmp_pa
 
 
 @pytest.mark.parametrize("command", ["disagreements", "classes"])
-def test_networks_that_learnt_nothing_are_named(command: str, store: Path, run: Run) -> None:
+def test_networks_at_chance_level_are_named(command: str, store: Path, run: Run) -> None:
     found = run(command, *MODELS[:2], "--store", str(store))
     assert found.code == 0
     assert f"warning: {MODELS[0]} (seeds 0, 1) is at chance level" in found.err
 
 
-def test_what_is_not_two_networks_is_one_line(store: Path, run: Run) -> None:
+def test_other_than_two_networks_is_refused_in_one_line(store: Path, run: Run) -> None:
     where = ("--store", str(store))
     for words in ((), MODELS, MODELS[:1], (MODELS[0], "nothing"), (*MODELS[:2], "--by", "seed")):
         found = run("disagreements", *words, *where)
@@ -159,7 +159,7 @@ def test_what_is_not_two_networks_is_one_line(store: Path, run: Run) -> None:
         assert found.err.count("\n") == 2 and "hint: " in found.err
 
 
-def test_the_figure_has_every_pair_and_the_seeds(store: Path, run: Run) -> None:
+def test_figure_has_every_pair_and_the_seeds(store: Path, run: Run) -> None:
     drawn = run("plot", "disagreements", "--store", str(store), "--format", "json").json()
     rows = drawn["figures"][0]["rows"]
     assert len(rows) == 6 and sum(a == b for a, b, *_ in rows) == 3

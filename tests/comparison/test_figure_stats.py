@@ -1,4 +1,4 @@
-"""Ratios of spreads and of times, and times that were not reached: by hand, by scipy, simulated."""
+"""Ratios of spreads and times, and censored times: by hand, by scipy and by simulation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_spreads_are_equal_exactly_if_sums_and_differences_are_uncorrelated() ->
     assert high == pytest.approx(brentq(lambda r: p_of(r) - 0.01, value, 30 * value))
 
 
-def test_spreads_scale_and_turn_round() -> None:
+def test_spread_ratio_scales_and_inverts() -> None:
     for test in (dispersion.pitman_morgan, dispersion.bonett, dispersion.ratio):
         found, turned = test(WIDE, NARROW), test(NARROW, WIDE)
         doubled = test([2 * value for value in WIDE], NARROW)
@@ -43,7 +43,7 @@ def test_spreads_scale_and_turn_round() -> None:
 
 
 def test_bonett_by_the_formula_of_the_paper() -> None:
-    """With n = 12 the mean loses int(12 / (2 √8)) = 2 values at either end."""
+    """With n = 12 the mean is trimmed by int(12 / (2 √8)) = 2 values at either end."""
 
     def distance(ratio: float) -> float:
         fourth, second = 0.0, 0.0
@@ -62,7 +62,7 @@ def test_bonett_by_the_formula_of_the_paper() -> None:
     assert distance(high) == pytest.approx(scipy_stats.norm.ppf(0.025))
 
 
-def test_the_weaker_of_both_counts() -> None:
+def test_weaker_of_both_tests_counts() -> None:
     made = [f(WIDE, NARROW) for f in (dispersion.pitman_morgan, dispersion.bonett)]
     found = dispersion.ratio(WIDE, NARROW)
     assert found.p == max(one.p for one in made)
@@ -72,7 +72,7 @@ def test_the_weaker_of_both_counts() -> None:
     )
 
 
-def test_equal_spreads_are_rarely_called_different_whatever_the_tail() -> None:
+def test_equal_spreads_are_rarely_called_different_for_any_tail() -> None:
     """Pitman and Morgan's test alone calls 20 % of exponential pairs different."""
     draw = np.random.default_rng(7).standard_exponential((400, 2, 12))
     alone = np.mean([dispersion.pitman_morgan(a, b).p <= 0.05 for a, b in draw.tolist()])
@@ -102,13 +102,13 @@ def test_ratios_are_t_tests_of_logarithms() -> None:
         ratios.log_ratio((1.0, 0.0), (1.0, 1.0))
 
 
-def test_scores_of_times_that_were_reached_are_those_of_wilcoxon() -> None:
-    """Without ends and ties 1 - 2 S is linear in the rank: 2 i / (m + 1) - 1."""
+def test_scores_of_uncensored_times_are_those_of_wilcoxon() -> None:
+    """Without censoring and ties 1 - 2 S is linear in the rank: 2 i / (m + 1) - 1."""
     found = censored.scores([4.0, 9.0, 1.0, 7.0])
     assert [found[t] for t in (1.0, 4.0, 7.0, 9.0)] == pytest.approx([-0.6, -0.2, 0.2, 0.6])
 
 
-def test_a_time_that_was_not_reached_is_later_than_all_others() -> None:
+def test_censored_time_is_later_than_all_others() -> None:
     """By hand: of 4 runs at 2, 3 and twice never, S is 4/5 and then 4/5 · 3/4."""
     found = censored.scores([2.0, NEVER, 3.0, NEVER])
     assert found == pytest.approx({2.0: 1 - 1.6, 3.0: 1 - 1.2, NEVER: 1 - 0.6})
@@ -143,7 +143,7 @@ def test_equal_networks_reach_a_level_at_the_same_time() -> None:
     assert np.mean(later) > 0.6
 
 
-def test_an_interval_beyond_what_a_float_holds_has_no_end() -> None:
+def test_interval_beyond_the_range_of_floats_is_open() -> None:
     found = ratios.log_ratio((1e-200, 1e200, 1.0), (1.0, 1.0, 1.0))
     low, high = found.interval(0.001)
     assert (low, high) == (0, math.inf)

@@ -1,4 +1,4 @@
-"""Verdicts on figures other than accuracy: each by its test, in its unit, with its words."""
+"""Verdicts on figures other than accuracy: each with its test, unit and wording."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LOWER = (0.15, 0.19, 0.18, 0.19, 0.16)
 
 
 def of(label: str, seed: int, **changed: Any) -> Run:
-    """A run whose last epoch, cost or self has these values."""
+    """Return a run with these values of its last epoch, its cost or itself."""
     run = trained(label, seed, changed.pop("accuracy", 0.9))
     cost = {k: changed.pop(k) for k in [*changed] if k in type(run.cost).__annotations__}
     last = {k: changed.pop(k) for k in [*changed] if k in Epoch.__annotations__}
@@ -54,7 +54,7 @@ def of(label: str, seed: int, **changed: Any) -> Run:
 
 
 def two(name: str, model: tuple[Any, ...], baseline: tuple[Any, ...], **same: Any) -> list[Run]:
-    """Runs of `fcn` and `cnn` with these values of one field by seed."""
+    """Return runs of `fcn` and `cnn` with these values of one field by seed."""
     return [
         of(label, seed, **{name: value}, **same)
         for label, values in (("fcn", baseline), ("cnn", model))
@@ -89,7 +89,7 @@ def test_a_loss_is_compared_by_the_paired_t_test_in_nats() -> None:
     assert contrast_json(turned)["decided"] == "worse"
 
 
-def test_an_undecided_figure_is_told_with_its_interval() -> None:
+def test_undecided_figure_has_its_interval() -> None:
     found = one(two("test_loss", (0.20, 0.25, 0.24), LOSSES[:3]), "test-loss")
     assert figure_words.sentence(found) == "test loss against fcn inconclusive (+0.01 ± 0.04 nats)"
     assert contrast_json(found)["decided"] == "inconclusive" == figure_words.outcome(found)
@@ -109,24 +109,24 @@ def test_an_undecided_figure_is_told_with_its_interval() -> None:
         (TEST_LOSS, "refused", 0, "refused", "not compared"),
     ],
 )
-def test_programs_and_people_read_the_same_outcome(
+def test_json_and_text_have_the_same_outcome(
     quantity: Quantity, relation: Relation, n: int, decided: str, told: str
 ) -> None:
-    """Of other figures than accuracy no power is known: none is called "no clear difference"."""
+    """The power is known for accuracy only: other figures are never "no clear difference"."""
     verdict = Verdict("simple", "fcn", quantity, relation, n)
     assert verdicts.decided(verdict) == decided
     assert figure_words.outcome(verdict) == told
 
 
 def test_a_verdict_does_not_depend_on_the_unit_of_a_figure() -> None:
-    """What is rounding is found by the size of the values: t is the same of 1e-13 times them."""
+    """The tolerance for rounding is relative: t is the same for values times 1e-13."""
     small = [tuple(1e-13 * value for value in side) for side in (LOWER, LOSSES)]
     plain, tiny = (one(two("test_loss", *side), "test-loss") for side in ((LOWER, LOSSES), small))
     assert tiny.p == pytest.approx(plain.p)
     assert figure_words.words(tiny) == "lower test loss by 5.6e-15 ± 1e-15 nats"
 
 
-def test_all_figures_that_are_tested_are_one_family() -> None:
+def test_all_tested_figures_are_one_family() -> None:
     runs = [
         of(label, seed, accuracy=a, test_loss=b, train_seconds=c)
         for label, *sides in (
@@ -152,14 +152,14 @@ def test_all_figures_that_are_tested_are_one_family() -> None:
         assert within != verdict.differs
 
 
-def test_accuracy_alone_is_judged_as_it_is_by_default() -> None:
+def test_accuracy_alone_equals_the_default() -> None:
     runs = two("accuracy", (0.94, 0.93, 0.94), (0.90, 0.91, 0.89))
     plain = contrasts(pairs(comparison(*runs), "fcn"), PairTests(no_hits))
     assert judged(runs, "accuracy", "parameters")[:1] == plain
     assert plain[0].p == pytest.approx(scipy_stats.ttest_rel((94, 93, 94), (90, 91, 89)).pvalue)
 
 
-def test_a_time_is_a_ratio_and_may_be_equivalent() -> None:
+def test_time_is_a_ratio_and_may_be_equivalent() -> None:
     slow = one(two("train_seconds", (18.0, 18.4, 17.8), (10.0, 10.1, 9.9)), "time")
     assert figure_words.sentence(slow) == "1.807 ± 0.033 times slower to train than fcn"
     same = one(two("train_seconds", (10.1, 10.1, 9.9), (10.0, 10.1, 9.9)), "time")
@@ -183,7 +183,7 @@ def test_times_of_different_machines_are_not_compared() -> None:
     )
 
 
-def test_inference_is_read_from_the_latencies_of_one_image_and_of_batches() -> None:
+def test_inference_uses_latencies_of_one_image_and_of_batches() -> None:
     def latencies(single: float) -> tuple[Latency, ...]:
         batch = Latency(100, 10 * single, 0, 1, 9)
         return Latency(1, single, 0, 1, 9), batch
@@ -209,15 +209,15 @@ def test_counts_are_compared_without_a_test_or_an_interval() -> None:
     assert figure_words.words(half) == "needs 0.5 times the MACs (50 against 100)"
 
 
-def test_memory_of_another_kind_of_device_is_not_compared() -> None:
+def test_memory_of_another_device_type_is_not_compared() -> None:
     runs = two("peak_memory", (2, 2), (1, 1))
     on_gpu = dataclasses.replace(ENVIRONMENT, device="cuda:0")
     runs = [*runs[:2], *(dataclasses.replace(run, environment=on_gpu) for run in runs[2:])]
     assert "device cuda against cpu" in figure_words.words(one(runs, "memory"))
 
 
-def test_the_gap_is_that_of_the_same_mode_and_not_recorded_in_older_runs() -> None:
-    """The train accuracy of an epoch is a mean over moving weights: it would not do."""
+def test_gap_is_in_evaluation_mode_and_missing_in_older_runs() -> None:
+    """The train accuracy of an epoch is a mean over changing weights and cannot be used."""
     known = two("train_evaluation", *(
         [TrainEvaluation(100, 0.1, a) for a in side] for side in ((0.99, 0.98, 0.985), (0.92,) * 3)
     ), accuracy=0.9, test_loss=0.4)  # fmt: skip
@@ -237,7 +237,7 @@ def test_the_gap_is_that_of_the_same_mode_and_not_recorded_in_older_runs() -> No
     ]
 
 
-def test_seeds_without_the_figure_are_left_out_and_named() -> None:
+def test_seeds_without_the_figure_are_excluded_and_named() -> None:
     runs = two("tta_accuracy", (0.95, 0.96, 0.95, None), (0.90, 0.90, 0.91, 0.92))
     found = one(runs, "tta-accuracy")
     assert found.n == 3
@@ -254,14 +254,14 @@ def curve(label: str, seed: int, accuracies: tuple[float, ...]) -> Run:
 
 
 def reaching(label: str, epochs: tuple[int, ...]) -> list[Run]:
-    """Runs of 12 epochs that reach 98 % after these, or never where that is above 12."""
+    """Return runs of 12 epochs that reach 98 % after these, or never if that is above 12."""
     return [
         curve(label, seed, tuple(0.99 if i >= first else 0.9 for i in range(1, 13)))
         for seed, first in enumerate(epochs)
     ]
 
 
-def test_epochs_to_a_level_are_a_ratio_where_all_reach_it() -> None:
+def test_epochs_to_a_level_are_a_ratio_if_all_reach_it() -> None:
     runs = [*reaching("fcn", (8, 10, 9)), *reaching("cnn", (4, 5, 5))]
     found = one(runs, "epochs-to=0.98")
     other = scipy_stats.ttest_rel(np.log((4, 5, 5)), np.log((8, 10, 9)))
@@ -269,7 +269,7 @@ def test_epochs_to_a_level_are_a_ratio_where_all_reach_it() -> None:
     assert figure_words.sentence(found) == "needs 0.52 ± 0.08 times the epochs to 98 % of fcn"
 
 
-def test_epochs_that_were_not_reached_are_compared_by_signs() -> None:
+def test_levels_that_were_not_reached_are_compared_by_signs() -> None:
     slow, fast = (9, 13, 11, 13, 12, 13, 10), (4, 5, 5, 6, 4, 5, 4)
     runs = [*reaching("fcn", slow), *reaching("cnn", fast)]
     found = one(runs, "epochs-to=0.98")
@@ -309,7 +309,7 @@ def test_a_spread_needs_ten_seeds() -> None:
     assert figure_words.words(same).endswith("all seeds of a network have the same accuracy")
 
 
-def test_two_seeds_and_one_say_nothing_of_architectures() -> None:
+def test_two_seeds_and_one_give_no_verdict_on_architectures() -> None:
     pair = one(two("test_loss", LOWER[:2], LOSSES[:2]), "test-loss")
     assert (pair.relation, pair.p) == ("too few", None)
     assert figure_words.words(pair) == "test loss inconclusive at 2 seeds (−0.055 nats)"
@@ -319,7 +319,7 @@ def test_two_seeds_and_one_say_nothing_of_architectures() -> None:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[Any]:
-    """Puts a run into a store with its logits and the gradient of its first layer."""
+    """Return a function that stores a run with its logits and its first layer's gradient."""
     store = RunStore(tmp_path)
 
     def keep(run: Run, logits: np.ndarray, gradient: float = 1.0) -> Run:
@@ -366,7 +366,7 @@ def test_gradients_of_the_first_layer_are_compared_by_their_ratio(stored: Any) -
     assert contrast_json(end)["decided"] == "lower"
 
 
-def test_a_metric_of_a_plugin_is_a_figure(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metric_of_a_plugin_is_a_figure(stored: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def hits(logits: Logits, labels: Labels) -> float:
         """Registered as a plugin registers it."""
         return float((logits.argmax(1) == labels).mean())
@@ -391,7 +391,7 @@ def test_a_metric_of_a_plugin_is_a_figure(stored: Any, monkeypatch: pytest.Monke
         one(runs, "broken", stored.store)
 
 
-def test_figures_are_found_by_name_alias_and_near_miss() -> None:
+def test_figures_are_found_by_name_alias_and_suggestion() -> None:
     found = [named(name).name for name in ("test_accuracy", "train_seconds", "brier_score")]
     assert found == ["accuracy", "time", "brier-score"]
     with pytest.raises(UsageError) as missed:
@@ -412,7 +412,7 @@ def test_every_figure_has_words_for_each_end(name: str) -> None:
     assert quantity.verb or quantity.name == "test_accuracy" or (quantity.higher and quantity.lower)
 
 
-def test_equal_networks_are_told_apart_no_more_often_than_the_level() -> None:
+def test_false_positive_rate_is_at_most_the_level() -> None:
     """Three figures of three equal networks, 150 comparisons of 4 seeds: 5 % ± 3.5 %."""
     rng = np.random.default_rng(11)
     figures = ("test-loss", "time", "tta-accuracy")
@@ -427,6 +427,6 @@ def test_equal_networks_are_told_apart_no_more_often_than_the_level() -> None:
     assert told / 150 < 0.085
 
 
-def test_a_ratio_that_is_hardly_one_is_no_one() -> None:
+def test_ratio_close_to_one_is_not_shown_as_one() -> None:
     assert figure_words.times(Estimate(1.0006, None, None, 3, "counted")) == "1.001 times"
     assert figure_words.times(Estimate(1.0, None, None, 3, "counted")) == "1 times"

@@ -72,7 +72,7 @@ def test_figures_of_each_class_are_those_of_scikit_learn() -> None:
 
 @settings(max_examples=40)
 @given(made())
-def test_metrics_agree_with_a_second_way(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_metrics_agree_with_a_second_method(case: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = case
     torch_logits, torch_labels = torch.tensor(logits).double(), torch.tensor(labels)
     guesses = torch_logits.argmax(1).numpy()
@@ -98,7 +98,7 @@ def test_metrics_agree_with_a_second_way(case: tuple[np.ndarray, np.ndarray]) ->
 
 @settings(max_examples=40)
 @given(made())
-def test_the_calibration_error_is_that_of_its_definition(
+def test_calibration_error_agrees_with_its_definition(
     case: tuple[np.ndarray, np.ndarray],
 ) -> None:
     logits, labels = case
@@ -113,7 +113,7 @@ def test_the_calibration_error_is_that_of_its_definition(
 
 
 def test_calibration_by_hand() -> None:
-    """Four images said to be right with 0.8, three of them are: 0.05 off."""
+    """Four images with confidence 0.8, three of which are right: an error of 0.05."""
     logits = np.log(np.array([[0.8, 0.2]] * 4))
     labels = np.array([0, 0, 0, 1])
     assert metric("calibration-error", logits, labels) == pytest.approx(0.05)
@@ -126,7 +126,7 @@ def test_calibration_by_hand() -> None:
 
 
 @given(made())
-def test_the_confusion_matrix_counts_every_image(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_confusion_matrix_counts_every_image(case: tuple[np.ndarray, np.ndarray]) -> None:
     logits, labels = case
     matrix = predictions.confusion_matrix(logits, labels)
     by_hand = np.zeros_like(matrix)
@@ -135,7 +135,7 @@ def test_the_confusion_matrix_counts_every_image(case: tuple[np.ndarray, np.ndar
     assert matrix.tolist() == by_hand.tolist()
 
 
-def test_a_class_without_images_has_no_accuracy() -> None:
+def test_class_without_images_has_no_accuracy() -> None:
     shares = predictions.class_accuracies(np.eye(3), np.array([0, 0, 1]))
     assert shares[:2].tolist() == [0.5, 0.0]
     assert np.isnan(shares[2])
@@ -156,13 +156,13 @@ def test_huge_logits_do_not_overflow() -> None:
         (np.array([[np.nan, 0]]), np.array([0])),
     ],
 )
-def test_what_does_not_fit_is_refused(logits: np.ndarray, labels: np.ndarray) -> None:
+def test_mismatched_shapes_are_refused(logits: np.ndarray, labels: np.ndarray) -> None:
     for entry in register.metric:
         with pytest.raises(ValueError, match=r"logits|labels"):
             entry.function(logits, labels)
 
 
-def test_a_metric_says_which_end_is_better() -> None:
+def test_metric_has_its_better_direction() -> None:
     assert {entry.info["best"] for entry in register.metric} == {"high", "low"}
     with pytest.raises(UsageError):
         register.metric["acuracy"]
@@ -182,7 +182,7 @@ def test_gaps_and_epochs_of_a_history() -> None:
         run_figures.loss_gap(dataclasses.replace(base, history=()))
 
 
-def test_a_figure_that_few_classes_have_not_is_not_known(
+def test_figure_undefined_for_few_classes_is_missing(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)

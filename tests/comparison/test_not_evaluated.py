@@ -1,4 +1,4 @@
-"""Runs whose test images were not evaluated after every epoch: what is then not known."""
+"""Runs without an evaluation after every epoch: which figures are then missing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WHOLE = curve((0.9, 0.8, 0.5), (0.5, 0.6, 0.7), (0.4, 0.5, 0.9), (0.39, 0.49, 0.
 PART = curve((0.9, None, None), (0.5, None, None), (0.4, 0.5, 0.9), (0.39, 0.49, 0.895))
 
 
-def test_figures_of_every_epoch_are_those_of_the_whole_curve_alone() -> None:
+def test_figures_over_epochs_require_the_whole_curve() -> None:
     """By hand: 0.7 is reached after epoch 2, within a point of 0.9 it is after 3."""
     expected = {"epochs-to=0.7": 2, "epochs-to=0.95": NEVER, "convergence": 3}
     expected |= {"accuracy-area": (0.5 + 0.7 + 0.9 + 0.895) / 4}
@@ -57,7 +57,7 @@ def test_figures_of_every_epoch_are_those_of_the_whole_curve_alone() -> None:
     assert run_figures.loss_gap(PART) == pytest.approx(0.1)
 
 
-def test_the_names_of_these_figures_are_known_to_the_options() -> None:
+def test_names_of_these_figures_are_valid_options() -> None:
     found = {one.name for one in MEASURES if one.recorded_by == EVERY_EPOCH}
     assert found | {"epochs-to"} == {*OF_EVERY_EPOCH}
     assert named("epochs-to=0.5").recorded_by == EVERY_EPOCH
@@ -73,14 +73,14 @@ def test_the_names_of_these_figures_are_known_to_the_options() -> None:
         ("", "compare … --evaluate every"),
     ],
 )
-def test_the_command_that_records_them(command: str, again: str) -> None:
+def test_command_that_records_the_missing_figures(command: str, again: str) -> None:
     groups = group_runs(["fcn"], [PART], [False])
     found = Comparison(CONDITIONS, tuple(groups), command=tuple(command.split()))
     said = recording_command(found, named("convergence"))
     assert said.removesuffix(" and trains them again") == f"`convcompare {again}` records it"
 
 
-def test_the_plan_of_a_study_has_a_command_that_the_study_takes() -> None:
+def test_plan_of_a_study_has_a_valid_command() -> None:
     recorded = ("study", "mnist", "--seeds", "3", "--set", "evaluate=last", "--threads", "1")
     again = plan_command.command(recorded, "mnist", 5, ("--evaluate", "every", "--skip", "fcn"))
     assert again == "convcompare study mnist --seeds 5 --threads 1 --skip fcn"
@@ -88,7 +88,7 @@ def test_the_plan_of_a_study_has_a_command_that_the_study_takes() -> None:
     assert more == "convcompare study mnist --seeds 5 --set evaluate=last --threads 1"
 
 
-def test_a_score_reads_evaluated_epochs_alone() -> None:
+def test_score_uses_evaluated_epochs_only() -> None:
     assert Score(2).of(PART) == Score(2).of(WHOLE) == (0.9 + 0.895) / 2
     assert math.isnan(Score(3).of(PART))
     long = TrainConfig(epochs=20, evaluate="last")
@@ -120,15 +120,15 @@ def test_runs_of_both_kinds_are_comparable() -> None:
         ((None, 0.51, 0.5), False),
     ],
 )
-def test_it_has_not_converged_by_the_epochs_that_were_evaluated(
+def test_convergence_uses_evaluated_epochs_only(
     losses: tuple[float | None, ...], marked: bool
 ) -> None:
     run = curve(*((1 / (i + 1), loss, 0.9) for i, loss in enumerate(losses)))
     assert [one.name for one in marks(run, ChanceLevel(0.1, 1000))] == ["not converged"] * marked
 
 
-def test_a_run_without_test_figures_is_at_no_level() -> None:
-    """Of one that was interrupted before the epochs that are evaluated."""
+def test_run_without_test_figures_has_no_level() -> None:
+    """As after an interruption before the first evaluated epoch."""
     begun = dataclasses.replace(PART, history=PART.history[:2])
     assert math.isnan(begun.test_accuracy)
     assert not ChanceLevel(0.1, 1000).explains(begun)
@@ -136,7 +136,7 @@ def test_a_run_without_test_figures_is_at_no_level() -> None:
     assert run_figures.accuracy_gap(begun) is None
 
 
-def test_a_record_has_null_for_what_was_not_measured() -> None:
+def test_record_has_null_for_missing_measurements() -> None:
     record = to_record(PART.history[0])
     assert (record["test_loss"], record["test_accuracy"]) == (None, None)
     assert from_record(Epoch, record) == PART.history[0]

@@ -1,4 +1,4 @@
-"""From how many training images on one network is ahead of another."""
+"""The number of training images from which one network is ahead of another."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pair(*seeds: Sequence[float], sizes: tuple[int, ...] = (100, 10_000)) -> Siz
     return SizedPair("new", "old", sizes, np.array(seeds).T / 100)
 
 
-def test_a_crossing_lies_where_the_mean_is_zero_on_a_logarithmic_axis() -> None:
+def test_crossing_is_the_zero_of_the_mean_on_a_logarithmic_axis() -> None:
     """−1 point at 100 images and +1 at 10,000: zero at 1,000; −1 and +3: a quarter of the way."""
     (found,) = crossings(pair([-1.1, 0.9], [-0.9, 1.1]))
     assert (found.leader, found.other) == ("new", "old")
@@ -30,7 +30,7 @@ def test_a_crossing_lies_where_the_mean_is_zero_on_a_logarithmic_axis() -> None:
     assert (found.leader, found.images) == ("old", pytest.approx(100 * 10**0.5, rel=0.01))
 
 
-def test_no_crossing_where_one_is_ahead_of_the_other() -> None:
+def test_no_crossing_if_one_network_stays_ahead() -> None:
     assert crossings(pair([1, 2], [0.5, 3])) == []
     assert len(crossings(pair([-1, 1, -1], [-1, 1, -1], sizes=(10, 100, 1000)))) == 2
 
@@ -45,7 +45,7 @@ def test_the_interval_is_the_t_test_inverted() -> None:
     assert math.log10(found.high) == pytest.approx(3 + half, abs=0.01)
 
 
-def test_an_interval_that_is_not_closed_says_so() -> None:
+def test_open_interval_is_reported() -> None:
     (found,) = crossings(pair([-3, 2], [1, 1], [1, 3]))
     assert found.low is None
     assert "from below what was tried" in found.words or "beyond what was tried" in found.words
@@ -53,7 +53,7 @@ def test_an_interval_that_is_not_closed_says_so() -> None:
     assert (alone.low, alone.high) == (None, None)
 
 
-def test_it_covers_the_crossing_of_the_mean_in_95_of_100() -> None:
+def test_interval_covers_the_crossing_in_95_of_100() -> None:
     draw = np.random.default_rng(0)
     hits = 0
     for _ in range(400):
@@ -64,7 +64,7 @@ def test_it_covers_the_crossing_of_the_mean_in_95_of_100() -> None:
 
 
 def test_networks_on_several_numbers_of_images(run: Callable[..., Result], tmp_path: Path) -> None:
-    """The baseline is the one on as many images; all verdicts are one family."""
+    """The baseline is the one with equally many images; all verdicts are one family."""
     models = ("fcn:hidden=8", "fcn:hidden=16")
     sizes = ("--train-images", "200,80,10000")
     result = run("compare", *models, *MINI, *sizes, "--seeds", "3", "-f", "json")
@@ -90,15 +90,15 @@ def test_bad_numbers(run: Callable[..., Result], text: str) -> None:
     assert "--train-images" in result.err or "train_images" in result.err
 
 
-def test_one_number_draws_no_curve(run: Callable[..., Result]) -> None:
+def test_one_number_of_images_draws_no_curve(run: Callable[..., Result]) -> None:
     assert run("compare", "fcn:hidden=8", *MINI, "--train-images", "100").code == 0
     result = run("plot", "data-efficiency")
     assert "trained on one number of images" in result.err
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_nobody_is_overtaken_who_was_not_ahead(sign: int) -> None:
-    """Equal on few images, or at one number of images between two at which the same is ahead."""
+def test_no_crossing_without_an_earlier_lead(sign: int) -> None:
+    """Equal on few images, or at one number of images between two with the same leader."""
 
     def found(*means: float) -> list[Crossing]:
         rows = sign * np.array([[mean, 1.2 * mean] for mean in means])

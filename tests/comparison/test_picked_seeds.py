@@ -1,4 +1,4 @@
-"""Seeds that were picked from more: known from the store, told, and deciding nothing."""
+"""Seeds picked from more seeds: detected from the store, reported, and deciding nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def compared(run: Run, *more: str) -> Any:
     return result
 
 
-def test_picked_seeds_are_told(run: Run) -> None:
+def test_picked_seeds_are_reported(run: Run) -> None:
     assert compared(run, "--seeds", "4", "-f", "json").json()["picked"] is None
     picked = compared(run, "--seeds", "1,3")
     assert TOLD in picked.out
@@ -29,8 +29,8 @@ def test_picked_seeds_are_told(run: Run) -> None:
     assert "picked" not in whole.out
 
 
-def test_removed_seeds_were_seen_too(run: Run) -> None:
-    """Whoever removes the runs that displease cannot pick unseen."""
+def test_removed_seeds_count_as_seen(run: Run) -> None:
+    """Removing unwanted runs does not hide that seeds were picked."""
     models = compared(run, "--seeds", "4", "-f", "json").json()["models"]
     for model in models:
         ids = [one["id"] for one in model["runs"] if one["seed"] in (0, 2)]
@@ -41,7 +41,7 @@ def test_removed_seeds_were_seen_too(run: Run) -> None:
     assert compared(run, "--seeds", "4", "-f", "json").json()["picked"] is None
 
 
-def test_more_seeds_are_not_picked(run: Run) -> None:
+def test_additional_seeds_are_not_picked(run: Run) -> None:
     compared(run, "--seeds", "1")
     assert compared(run, "--seeds", "2", "-f", "json").json()["picked"] is None
 

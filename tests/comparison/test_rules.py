@@ -1,4 +1,4 @@
-"""The vectorised rules that the benchmarks simulate are those that decide verdicts."""
+"""The vectorised rules that the benchmarks simulate agree with those of verdicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from tests.support.runs import comparison, no_hits, series
 
 @pytest.mark.parametrize(("networks", "seeds"), [(2, 3), (3, 2), (3, 3), (4, 3), (4, 5), (5, 4)])
 @pytest.mark.parametrize("look", [None, Look((3, 5, 8, 13, 20), 1)])
-def test_they_are_the_rules_of_the_library(networks: int, seeds: int, look: Look | None) -> None:
+def test_vectorised_rules_agree_with_the_library(
+    networks: int, seeds: int, look: Look | None
+) -> None:
     rng = np.random.default_rng([networks, seeds])
     tables = 0.8 + 0.01 * rng.normal(size=(8, networks, seeds))
     tables[:, 1] += 0.03 * rng.normal(size=(8, seeds))
@@ -48,7 +50,7 @@ def test_they_are_the_rules_of_the_library(networks: int, seeds: int, look: Look
             assert [found[one].differs for one in family] == list(its_claims)
 
 
-def test_what_others_use_is_what_scipy_says() -> None:
+def test_alternative_rules_agree_with_scipy() -> None:
     table = np.random.default_rng(3).normal(size=(1, 3, 5))
     table += np.array([[[0.0], [1.2], [2.4]]])
     for i, p in enumerate(rules.welch(table, rules.star(2))[0], start=1):
@@ -68,8 +70,8 @@ def test_what_others_use_is_what_scipy_says() -> None:
     "scenario",
     ["equal spreads, normal", "one network 3 times noisier", "residuals of recorded runs"],
 )
-def test_false_verdicts_are_five_per_cent_at_most(scenario: str, seeds: int) -> None:
-    """2,000 rounds, within the error of so many; without the levels it is far above."""
+def test_false_verdicts_are_at_most_five_per_cent(scenario: str, seeds: int) -> None:
+    """2,000 rounds, within their sampling error; without the levels the rate is far above."""
     for family in (rules.star(1), rules.star(3), rules.every(3)):
         draw = false_verdicts.SCENARIOS[scenario]
         assert false_verdicts.false_share(draw, family, seeds, 2000) <= 0.05 + 3 * 0.0049
@@ -97,7 +99,7 @@ def test_equal_networks_are_stopped_early_and_true_differences_still_found() -> 
     assert looks_simulated.one_contrast(draws + 1, today, 0.01).different > 0.93
 
 
-def test_the_tables_of_a_quick_run_can_be_printed() -> None:
+def test_tables_of_a_quick_run_can_be_printed() -> None:
     lines = list(false_verdicts.false_table([rules.star(1), rules.star(2)], (3,), 200))
     assert len(lines) == 2 + len(false_verdicts.SCENARIOS)
     assert all(line.count("|") == 3 for line in lines)

@@ -1,4 +1,4 @@
-"""The figure that verdicts are about: when it is a mean of epochs, and what is said of it."""
+"""The score of a run: when it is a mean of epochs, and its description."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CYCLE = TrainConfig(epochs=30, schedule="one-cycle")
         ("mean:9", [CYCLE, SHORT], "mean:9"),
     ],
 )
-def test_it_follows_from_the_configuration_alone(
+def test_score_follows_from_the_configuration_alone(
     asked: str | None, configs: list[TrainConfig], score: str
 ) -> None:
     assert str(choose(asked, configs)) == score
@@ -53,14 +53,16 @@ def test_it_follows_from_the_configuration_alone(
         ),
     ],
 )
-def test_what_cannot_be_is_told(asked: str, config: TrainConfig, message: str, hint: str) -> None:
+def test_impossible_score_is_refused(
+    asked: str, config: TrainConfig, message: str, hint: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         choose(asked, [config])
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 
 
-def test_verdicts_are_about_it_and_the_table_keeps_the_last_epoch(run: Run) -> None:
+def test_verdicts_use_the_score_and_the_table_keeps_the_last_epoch(run: Run) -> None:
     command = ("compare", "fcn:hidden=8", "fcn:hidden=16", "-d", "mnist-mini")
     command += ("--train-images", "500", "-e", "2", "--seeds", "2", "--threads", "1")
     told = run(*command, "--score", "mean:2")

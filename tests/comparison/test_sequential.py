@@ -1,4 +1,4 @@
-"""What a number of seeds can show, and adding seeds until it is clear."""
+"""Detectable differences, and adding seeds until the result is clear."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_one_seed_has_no_detectable_difference() -> None:
 
 
 @given(st.integers(2, 30), st.integers(0, 100))
-def test_the_looks_grow_to_the_most_seeds(first: int, more: int) -> None:
+def test_looks_grow_to_the_maximum_of_seeds(first: int, more: int) -> None:
     schedule = sequential.looks(first, first + more)
     assert (schedule[0], schedule[-1]) == (first, first + more)
     assert list(schedule) == sorted(set(schedule))
@@ -59,8 +59,8 @@ def test_the_planned_looks() -> None:
         sequential.looks(21, 20)
 
 
-def test_stored_levels_are_those_that_are_computed() -> None:
-    """Those of the usual looks are kept, since reckoning six rows of them takes seconds."""
+def test_stored_levels_equal_computed_ones() -> None:
+    """The levels of the usual looks are stored, since computing six rows takes seconds."""
     schedule = (3, 5, 8, 13, 20)
     for hypotheses in (1, 6):
         computed = spending.exact_levels(schedule, 0.05 / hypotheses, cells=60)
@@ -74,7 +74,7 @@ def test_stored_levels_are_those_that_are_computed() -> None:
 def test_the_levels_of_all_looks_spend_alpha_exactly(
     schedule: tuple[int, ...], alpha: float
 ) -> None:
-    """By another way, 200,000 simulated contrasts: what each look newly claims."""
+    """By 200,000 simulated contrasts: the share that each look newly claims."""
     rounds, share = 200_000, spending.spent(schedule, alpha)
     draws = np.random.Generator(np.random.PCG64(5)).normal(0, 1, (rounds, schedule[-1]))
     still = np.ones(rounds, bool)
@@ -87,12 +87,12 @@ def test_the_levels_of_all_looks_spend_alpha_exactly(
     assert 1 - float(still.mean()) == pytest.approx(alpha, abs=4 * (alpha / rounds) ** 0.5)
 
 
-def test_one_look_has_all_of_alpha() -> None:
+def test_single_look_has_all_of_alpha() -> None:
     assert spending.exact_levels((7,), 0.02) == pytest.approx([0.02])
     assert sequential.Look((7,), 0).level(2) == pytest.approx(0.025)
 
 
-def test_more_seeds_are_hopeless_where_the_mean_stays_at_zero() -> None:
+def test_more_seeds_are_hopeless_if_the_mean_stays_at_zero() -> None:
     """By hand, with mean 0, spread 0.993 and 8 of 20 seeds: the mean at the end has a deviation of
     0.993·√12/20 = 0.172. A difference needs 2.43·0.993/√20 = 0.540, 3.1 deviations away; being
     within a margin of 0.45 is out of reach of 2.09·0.993/√20 = 0.464, and within 0.55 leaves room
@@ -111,8 +111,8 @@ def test_more_seeds_are_hopeless_where_the_mean_stays_at_zero() -> None:
     assert not sequential.hopeless(ended, 8, level, level, 0.1), "there are no more seeds"
 
 
-def test_the_conditional_power_is_that_of_simulated_further_seeds() -> None:
-    """12 more seeds around the mean so far, as often found as `hopeless` reckons."""
+def test_conditional_power_agrees_with_simulated_seeds() -> None:
+    """12 more seeds around the mean so far show a difference as often as `hopeless` computes."""
     look, base = sequential.Look((3, 5, 8, 13, 20), 2), [1.0, -1.0, 1.0, -1.0, 0.9, -0.9, 0.8, -0.8]
     rng = np.random.Generator(np.random.PCG64(2))
     for shift, stopped in ((0.15, True), (0.4, False)):
@@ -127,7 +127,7 @@ def test_the_conditional_power_is_that_of_simulated_further_seeds() -> None:
 
 
 @pytest.mark.parametrize("looks", [(3,), (3, 5)])
-def test_looks_that_nobody_planned_are_false_as_often_as_is_told(looks: tuple[int, ...]) -> None:
+def test_unplanned_looks_are_false_as_often_as_documented(looks: tuple[int, ...]) -> None:
     """More often than 5 %, and no more often than the sum of the looks."""
     rng = np.random.Generator(np.random.PCG64(0))
     draws, counts = rng.normal(0, 1, (100_000, 8)), (*looks, 8)
@@ -137,7 +137,7 @@ def test_looks_that_nobody_planned_are_false_as_often_as_is_told(looks: tuple[in
     assert told and 0.06 < false < int(told[1]) / 100
 
 
-def test_three_seeds_and_then_five_are_false_as_often_as_the_page_says() -> None:
+def test_three_then_five_seeds_are_false_as_often_as_documented() -> None:
     draws = np.random.Generator(np.random.PCG64(0)).normal(0, 1, (400_000, 5))
     p_values = [scipy_stats.ttest_1samp(draws[:, :n], 0, axis=1).pvalue for n in (3, 5)]
     assert float((np.min(p_values, axis=0) <= 0.05).mean()) == pytest.approx(0.086, abs=0.001)
@@ -152,12 +152,12 @@ def test_equivalence_agrees_with_statsmodels(differences: list[float], margin: f
     assert paired.t_test(differences).equivalence(margin) == pytest.approx(other, abs=1e-9)
 
 
-def test_equal_differences_are_equivalent_once_there_are_enough() -> None:
+def test_equal_differences_are_equivalent_with_enough_seeds() -> None:
     assert paired.t_test([0.0] * 8).equivalence(0.005) == 2**-8
     assert paired.t_test([0.01] * 8).equivalence(0.005) == 1
 
 
-def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
+def test_detectable_difference_is_reported_before_training() -> None:
     assert detectable_words(3, 10_000) == (
         "3 seeds can show differences of about 0.98 points "
         "(80 % power, assuming that they vary by 0.3 points from seed to seed)"
@@ -170,7 +170,7 @@ def test_what_seeds_can_show_is_said_before_they_are_trained() -> None:
     assert detectable_words(1, 10_000).startswith("one seed shows how two trained networks")
 
 
-def test_networks_that_are_equal_in_every_seed_tell_no_spread() -> None:
+def test_networks_equal_in_every_seed_have_no_spread() -> None:
     def of(second: Sequence[float]) -> float | None:
         runs = [trained("fcn", seed, 0.7 + 0.1 * seed) for seed in range(3)]
         more = [trained("cnn", seed, accuracy) for seed, accuracy in enumerate(second)]
@@ -181,7 +181,7 @@ def test_networks_that_are_equal_in_every_seed_tell_no_spread() -> None:
     assert of([0.7, 0.8, 0.91]) == pytest.approx(0.01 / math.sqrt(3))
 
 
-def test_a_plan_that_can_decide_nothing_is_told_how_many_seeds_do() -> None:
+def test_plan_that_can_decide_nothing_gets_the_required_seeds() -> None:
     hopeless = detectable_words(2, 10_000, contrasts=6)
     assert hopeless.startswith("2 seeds and 6 contrasts can show differences of about 21 points")
     *_, more = hopeless.split("too large to decide much: ")

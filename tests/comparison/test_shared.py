@@ -1,4 +1,4 @@
-"""The spread that the networks of a comparison share, and the tests that rest on it."""
+"""The spread shared by the networks of a comparison, and the tests based on it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_guard_is_the_f_test_of_a_network_against_the_mean_of_the_others(
     assert ("0" in found.noisy) == (p < 0.1)
 
 
-def test_the_guard_is_as_frequent_as_its_level() -> None:
+def test_guard_rejects_as_often_as_its_level() -> None:
     rng = np.random.Generator(np.random.PCG64(1))
     found = [of_table(table) for table in rng.normal(size=(2000, 4, 3))]
     share = np.mean([one is not None and "2" in one.noisy for one in found])
@@ -114,7 +114,7 @@ def test_a_guarded_test_needs_both_to_reject() -> None:
         assert "weaker" in both.difference.method
 
 
-def test_without_weight_it_is_the_paired_t() -> None:
+def test_without_weight_the_test_is_the_paired_t() -> None:
     differences = [1.0, 2.0, 4.0, 3.0]
     other = scipy_stats.ttest_1samp(differences, 0)
     assert paired.moderated(differences, 7, 0).p == pytest.approx(other.pvalue)
@@ -134,7 +134,7 @@ def test_two_networks_or_two_seeds_share_nothing() -> None:
     )
 
 
-def test_verdicts_rest_on_the_shared_spread() -> None:
+def test_verdicts_use_the_shared_spread() -> None:
     found = judged(TABLE / 100)
     verdict = found["2", "0"]
     pooled = (1 * 2 + 2 * 1) / 3
@@ -175,7 +175,7 @@ def test_interval_and_verdict_agree_and_the_order_does_not_matter(
     assert [v.p for v in mirrored.values()] == pytest.approx([v.p for v in found.values()])
 
 
-def test_every_seed_of_a_pair_counts_where_other_networks_have_fewer() -> None:
+def test_every_seed_of_a_pair_counts_if_other_networks_have_fewer() -> None:
     rng = np.random.Generator(np.random.PCG64(4))
     table = 0.9 + 0.01 * rng.normal(size=(3, 6))
     runs = [*series("0", tuple(table[0])), *series("1", tuple(table[1]))]
@@ -196,7 +196,7 @@ def test_every_seed_of_a_pair_counts_where_other_networks_have_fewer() -> None:
 
 
 @pytest.mark.parametrize("freedom", [3, 4, 7])
-def test_what_a_shared_spread_can_show_is_found_that_often(freedom: int) -> None:
+def test_detectable_difference_with_shared_spread_has_its_power(freedom: int) -> None:
     rng = np.random.Generator(np.random.PCG64(1))
     difference = power.detectable(1, 3, 0.025, freedom=freedom)
     spread = np.sqrt(rng.chisquare(freedom, 100_000) / freedom)

@@ -35,8 +35,8 @@ def test_the_t_interval_agrees_with_scipy(values: list[float]) -> None:
         assert (estimate.low, estimate.high) == pytest.approx(other)
 
 
-def test_where_a_further_run_would_be_holds_it_as_often_as_is_said() -> None:
-    """Four runs of a normal law and a fifth: 95 % of 4,000; the interval of the mean, far less."""
+def test_prediction_interval_has_its_coverage() -> None:
+    """A fifth run after four normal ones: in 95 % of 4,000; the mean's interval, far less."""
     draws = np.random.Generator(np.random.PCG64(3)).normal(0.7, 0.01, (4_000, 5))
     held = {estimates.prediction: 0, estimates.mean: 0}
     for *values, further in draws.tolist():
@@ -90,7 +90,7 @@ def flipped_by_hand(differences: list[float]) -> float:
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
-def test_sign_flips_are_those_counted_one_by_one(differences: list[float]) -> None:
+def test_sign_flips_agree_with_enumeration(differences: list[float]) -> None:
     assert paired.sign_flip(differences) == pytest.approx(flipped_by_hand(differences))
 
 
@@ -102,7 +102,7 @@ def test_sign_flips_agree_with_scipy() -> None:
     assert paired.sign_flip(differences) == pytest.approx(other.pvalue)
 
 
-def test_above_twenty_seeds_signs_are_drawn_always_the_same() -> None:
+def test_signs_of_more_than_twenty_seeds_are_drawn_reproducibly() -> None:
     rng = np.random.Generator(np.random.PCG64(3))
     differences = list(rng.normal(0.4, 1, 24))
     drawn = paired.sign_flip(differences)
@@ -148,7 +148,7 @@ def test_mcnemar_agrees_with_statsmodels(cells: list[int]) -> None:
         ((1, 0, 0, 1), -0.5734, 0.5734),
     ],
 )
-def test_newcombes_interval_is_the_published_one(
+def test_newcombe_interval_equals_the_published_one(
     cells: tuple[int, int, int, int], low: float, high: float
 ) -> None:
     assert proportions.newcombe(*cells) == pytest.approx((low, high), abs=5e-5)
@@ -161,7 +161,7 @@ def test_hits_must_be_of_the_same_images() -> None:
 
 @pytest.fixture(scope="module")
 def little_garbage() -> Iterator[None]:
-    """statsmodels collects garbage in every call: what is there before is none."""
+    """Freeze existing objects: statsmodels runs the garbage collector in every call."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -177,16 +177,14 @@ def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     assert by_level == list(rejected), "the level of each test decides as the adjusted p does"
 
 
-def test_after_the_first_claim_that_fails_the_level_rises_no_more() -> None:
+def test_level_stays_after_the_first_failed_claim() -> None:
     adjusted, steps = estimates.holm([0.01, 0.04, 0.03])
     assert (adjusted, steps) == (pytest.approx([0.03, 0.06, 0.06]), [3, 2, 2])
     assert estimates.holm([0.01, 0.04, 0.03], held=2).steps == [5, 4, 4]
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=2, max_size=6), st.floats(0.5, 3))
-def test_a_ratio_of_costs_does_not_hang_on_the_unit_or_the_side(
-    costs: list[float], factor: float
-) -> None:
+def test_cost_ratio_is_independent_of_unit_and_side(costs: list[float], factor: float) -> None:
     base = [1 + 0.1 * i for i in range(len(costs))]
     one = paired.ratio([factor * c for c in costs], [factor * b for b in base])
     other = paired.ratio(base, costs)

@@ -1,4 +1,4 @@
-"""Studies: the reports' networks and figures, and what running them prints."""
+"""Studies: the networks and figures of the reports, and the output of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAIN = {
 }  # fmt: skip
 
 
-def test_the_six_tables_of_report_002_are_whole() -> None:
+def test_six_tables_of_report_002_are_complete() -> None:
     assert {name: len(STUDIES[name].rows) for name in MAIN} == MAIN
     for name in MAIN:
         assert STUDIES[name].report == "002"
@@ -58,7 +58,7 @@ def test_published_figures(study: str, row: str, figures: tuple[float, ...]) -> 
     )  # fmt: skip
 
 
-def test_a_wrong_count_or_a_copied_cell_is_explained() -> None:
+def test_wrong_count_or_copied_cell_is_explained() -> None:
     for study in STUDIES.values():
         for row in study.rows:
             printed = row.published
@@ -72,7 +72,7 @@ def test_a_wrong_count_or_a_copied_cell_is_explained() -> None:
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-def test_a_study_names_what_there_is(study: Study) -> None:
+def test_study_refers_to_existing_entries(study: Study) -> None:
     names = [row.name for row in study.rows]
     assert len(set(names)) == len(names)
     assert study.dataset in register.dataset
@@ -87,7 +87,7 @@ def test_a_study_names_what_there_is(study: Study) -> None:
             assert is_direction(one) or margin_of(one, quantity) >= 0
 
 
-def test_every_conclusion_of_the_reports_is_claimed_or_named_as_open() -> None:
+def test_every_conclusion_of_the_reports_is_a_claim_or_listed_as_open() -> None:
     claimed = {claim.number for study in STUDIES.values() for claim in study.claims}
     assert not claimed & UNEXAMINED.keys()
     assert claimed | UNEXAMINED.keys() == CONCLUSIONS.keys() == set(range(1, 47))
@@ -122,7 +122,7 @@ def test_every_network_of_the_six_fits_small_grey_images(run: Run) -> None:
     assert all(row["parameters"] > 0 and row["dataset"] == "mnist-mini" for row in plan)
 
 
-def test_a_study_is_run_recorded_and_reused(run: Run) -> None:
+def test_study_is_run_recorded_and_reused(run: Run) -> None:
     data = ("--dataset", "shapes:train=192,test=120")
     command = ("study", "mnist", "--epochs", "1", *data, "--skip", "residual")
     first = run(*command, "--format", "json").json()
@@ -143,8 +143,8 @@ def test_a_study_is_run_recorded_and_reused(run: Run) -> None:
     assert names == {"mnist"}
 
 
-def test_networks_that_are_skipped_stay_as_they_were_recorded(run: Run) -> None:
-    """Where all conditions are the same; a record of fewer networks under others is passed over."""
+def test_skipped_networks_keep_their_records(run: Run) -> None:
+    """If all conditions are the same; a record under other conditions is ignored."""
     data = ("--dataset", "shapes:train=192,test=120", "--no-weights", "--skip", "residual")
 
     def recorded() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Costs, the lines under a table, and marks of runs that do not mean what they seem to."""
+"""Costs, the lines below a table, and marks of runs with misleading figures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_summary_reads_like_hyperfine() -> None:
     ]
 
 
-def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
+def test_summary_reports_a_single_seed_once() -> None:
     whole = comparison(*(trained(name, 0, a) for name, a in (("fcn", 0.9), ("b", 0.96))))
     every = pairs(whole, None)
     judged = contrasts(every, PairTests(hits_of))
@@ -71,7 +71,7 @@ def test_the_summary_says_once_that_one_seed_is_one_seed() -> None:
     ("fraction", "shown"),
     [(0.003, "0.3"), (0.0098, "0.98"), (0.00996, "1.0"), (0.011, "1.1"), (0.0996, "10")],
 )
-def test_a_size_in_points_has_two_digits(fraction: float, shown: str) -> None:
+def test_size_in_points_has_two_digits(fraction: float, shown: str) -> None:
     assert estimate_words.points(fraction) == f"{shown} points"
 
 
@@ -86,7 +86,7 @@ def curve(*losses: tuple[float, float], **config: object) -> Run:
     return dataclasses.replace(base, history=tuple(history))
 
 
-def test_a_network_that_still_learns_is_marked() -> None:
+def test_network_that_still_learns_is_marked() -> None:
     """Curves of stored runs: a small network after 4 epochs of 2,000 images, after MNIST, and one
     of CIFAR-10 whose test loss came back from a worse epoch.
     """
@@ -106,12 +106,12 @@ def test_a_network_that_still_learns_is_marked() -> None:
 
 
 @pytest.mark.parametrize(("lr", "hint"), [(0.5, "0.05"), (1.0, "0.1"), (1e30, "0.1")])
-def test_the_hint_on_the_learning_rate_leads_to_a_usual_one(lr: float, hint: str) -> None:
+def test_hint_suggests_a_usual_learning_rate(lr: float, hint: str) -> None:
     assert failures.lower_rate(lr) == f"a lower learning rate: `--lr {hint}`"
 
 
 @pytest.mark.parametrize(("accuracy", "chance"), [(0.1135, True), (0.1, True), (0.14, False)])
-def test_a_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> None:
+def test_dead_network_is_at_chance_level(accuracy: float, chance: bool) -> None:
     labels = np.repeat(np.arange(10), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
     level = ChanceLevel(run_flags.majority_share(labels), 10_000)
     found = run_flags.marks(trained("fcn", 0, accuracy), level)
@@ -142,7 +142,7 @@ def test_chance_is_judged_by_the_exact_binomial_test(hits: int) -> None:
     ("hits", "images", "chance", "few"),
     [(6, 6, 0.5, True), (4, 4, 0.5, True), (12, 15, 7 / 15, True), (8, 15, 7 / 15, False)],
 )
-def test_too_few_test_images_are_not_a_network_that_has_learnt_nothing(
+def test_few_test_images_do_not_imply_chance_level(
     hits: int, images: int, chance: float, few: bool
 ) -> None:
     (mark,) = run_flags.marks(trained("fcn", 0, hits / images), ChanceLevel(chance, images))
@@ -155,7 +155,7 @@ def test_too_few_test_images_are_not_a_network_that_has_learnt_nothing(
     assert (mark.hint == "more test images") == few
 
 
-def test_a_likely_run_of_a_network_that_learns_is_not_left_out() -> None:
+def test_plausible_run_of_a_learning_network_is_kept() -> None:
     hits = [30, 21, 16, 12]
     runs = [trained("fcn", seed, n / 36) for seed, n in enumerate(hits)]
     ps = [scipy_stats.binomtest(n, 36, 1 / 3, alternative="greater").pvalue for n in hits]
@@ -188,13 +188,13 @@ def test_runs_at_chance_level_are_in_no_contrast() -> None:
         (8e-8, 3.6e-7, 1.6e-6, ("4e-07", ", 8e-08 to 2e-06")),
     ],
 )
-def test_no_ratio_and_no_end_of_it_is_shown_as_zero(
+def test_no_ratio_or_interval_end_is_shown_as_zero(
     low: float, value: float, high: float, shown: tuple[str, str]
 ) -> None:
     assert estimate_words.number(estimates.Estimate(value, low, high, 3, "ratio")) == shown
 
 
-def test_a_warning_on_several_seeds_says_whose_figures_it_has() -> None:
+def test_warning_on_several_seeds_names_the_seed_of_its_figures() -> None:
     def told(*texts: str, name: str = "chance", timed: bool = True) -> list[str]:
         marked = [
             ("a", trained("a", seed, 0.1), run_flags.QualityFlag(name, text, ""))

@@ -1,4 +1,4 @@
-"""Temperature scaling: the minimum of the loss by another way, a known truth, honest halves."""
+"""Temperature scaling: the minimum of the loss by another method, known truth, cross-fitting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Case = tuple[np.ndarray, np.ndarray]
 
 
 def drawn_labels(scale: float, n: int = 20_000, classes: int = 5, seed: int = 0) -> Case:
-    """Logits that are `scale` times those of the distribution from which the labels are drawn."""
+    """Return labels and `scale` times the logits of the distribution that they are drawn from."""
     dice = np.random.default_rng(seed)
     logits = dice.normal(0, 1.5, (n, classes))
     noisy = logits + dice.gumbel(size=logits.shape)  # the largest is drawn with softmax(logits)
@@ -42,7 +42,7 @@ def test_a_known_temperature_is_found(scale: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_is_the_minimum_that_gradient_descent_finds(seed: int) -> None:
+def test_temperature_is_the_minimum_found_by_gradient_descent(seed: int) -> None:
     logits, labels = drawn_labels(2.0 + seed, n=300, classes=3 + seed, seed=seed)
     x, y = torch.tensor(logits).double(), torch.tensor(labels)
     inverse = torch.ones((), dtype=torch.float64, requires_grad=True)
@@ -57,11 +57,11 @@ def test_it_is_the_minimum_that_gradient_descent_finds(seed: int) -> None:
 
     descent.step(loss)
     assert fit_temperature(logits, labels) == pytest.approx(1 / inverse.item(), rel=1e-6)
-    shifted = logits + np.float32(1000)  # which no softmax sees
+    shifted = logits + np.float32(1000)  # softmax is invariant to a shift
     assert fit_temperature(shifted, labels) == pytest.approx(1 / inverse.item(), rel=1e-2)
 
 
-def test_there_is_none_without_a_minimum() -> None:
+def test_no_temperature_without_a_minimum() -> None:
     labels = np.arange(30) % 3
     right = 3 * np.eye(3, dtype=np.float32)[labels]
     assert fit_temperature(right, labels) is None
@@ -72,7 +72,7 @@ def test_there_is_none_without_a_minimum() -> None:
     assert none.why == "all images that it would be fitted on are right"
 
 
-def test_each_half_has_the_temperature_of_the_other() -> None:
+def test_each_half_is_scaled_by_the_temperature_of_the_other() -> None:
     logits, labels = drawn_labels(2.5, n=401)
     second = halves(labels)
     for label in range(5):
@@ -119,7 +119,7 @@ def test_held_out_logits_are_kept_and_fitted(run, tmp_path: Path) -> None:  # ty
     assert "on the training images that the run held out" in figures[0]["caption"]
 
 
-def test_a_figure_says_of_how_many_runs_there_is_no_temperature() -> None:
+def test_figure_reports_the_number_of_runs_without_temperature() -> None:
     diagram, scores = drawn(source([Made("fcn", (1.0, 0.9, 1.0))]), "calibration")
     why = "all images that it would be fitted on are right"
     for drawing in (diagram, scores):
@@ -127,7 +127,7 @@ def test_a_figure_says_of_how_many_runs_there_is_no_temperature() -> None:
     assert "temperature: of 1 of 3 runs" in diagram.alt
 
 
-def test_a_figure_says_what_could_not_be_scaled() -> None:
+def test_figure_names_runs_that_could_not_be_scaled() -> None:
     perfect = source([Made("fcn", (1.0, 1.0)), Made("simple", (0.9, 0.92))])
     diagram, scores = drawn(perfect, "calibration")
     assert "none of fcn: all images that it would be fitted on are right" in diagram.caption

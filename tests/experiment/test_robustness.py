@@ -312,7 +312,7 @@ def test_a_network_that_answers_otherwise_than_it_did_is_refused(
     assert "of the predictions on undamaged images differ from those of the run" in result.err
 
 
-def test_other_images_are_not_compared(store: Path, run: RunCommand) -> None:
+def test_runs_on_other_images_are_not_compared(store: Path, run: RunCommand) -> None:
     opened, run_id = RunStore(store), runs_of(store, SMALL)[0].id
     arrays = dict(opened.addition(run_id, ROBUSTNESS) or {})
     arrays["images_0"] = np.array(["0" * 64 for _ in arrays["images_0"]])
