@@ -54,7 +54,7 @@ def test_colours_are_averaged(tmp_path: Path) -> None:
     assert grey.std[0] == pytest.approx(scaled.std(), abs=1e-4)
 
 
-def test_what_does_not_fit(tmp_path: Path) -> None:
+def test_conflicting_or_invalid_channels_are_refused(tmp_path: Path) -> None:
     assert spec_with_channels("folder:/a:size=64", 1) == "folder:/a:size=64,channels=1"
     with pytest.raises(UsageError, match="cannot be combined"):
         spec_with_channels("mnist:channels=1", 3)
@@ -75,7 +75,7 @@ def test_shapes_follow() -> None:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> None:
+def test_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NET)
     refused = run("compare", "net.py:Net", *FAST)
     assert refused.code == 2 and "--channels 3" in refused.err
@@ -91,7 +91,7 @@ def test_a_network_of_three_channels_on_grey_images(run: Callable[..., Any]) -> 
     assert again.json()["models"][0]["runs"][0]["id"] == one["id"]
 
 
-def test_the_library_and_other_commands_take_channels(run: Callable[..., Any]) -> None:
+def test_library_and_other_commands_accept_channels(run: Callable[..., Any]) -> None:
     small = "simple:width=4x4,hidden=8"
     result = cc.compare(
         small, dataset="mnist-mini", channels=3, epochs=1, batch_size=2000, store="s"

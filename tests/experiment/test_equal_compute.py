@@ -1,4 +1,4 @@
-"""Networks that are trained for as many steps as a budget pays for."""
+"""Networks trained for the number of steps that a compute budget allows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def finished() -> dict[str, Run]:
 
 
 def steps_by_hand(paid: int, images: int, batch: int) -> int:
-    """Batch after batch, as long as the images that it has are paid for."""
+    """Count batches while the budget covers their images."""
     steps, at = 0, 0
     while (size := min(batch, images - at)) <= paid:
         paid, steps, at = paid - size, steps + 1, (at + size) % images
@@ -40,7 +40,7 @@ def steps_by_hand(paid: int, images: int, batch: int) -> int:
 
 @pytest.mark.parametrize("paid", [0, 1, 9, 10, 99, 103, 104, 206, 215, 1000])
 @pytest.mark.parametrize("batch", [1, 10, 103, 50])
-def test_as_many_steps_as_the_images_that_are_paid_for(paid: int, batch: int) -> None:
+def test_steps_match_the_images_of_the_budget(paid: int, batch: int) -> None:
     images, each = 103, 7
     price = Price(images, batch, each=each)
     steps = price.steps(each * paid + each - 1)
@@ -80,7 +80,7 @@ def test_each_network_trains_for_the_same_macs(run: RunCommand) -> None:
     assert again.out.count("fcn:hidden") and "epoch 1/" not in again.err, "both are reused"
 
 
-def test_matched_training_leaves_the_baseline_as_it_is(run: RunCommand) -> None:
+def test_matched_training_leaves_the_baseline_unchanged(run: RunCommand) -> None:
     """The runs of the baseline are those without the option, and are reused."""
     assert run("train", LARGE, *MINI, "-e", "1").code == 0
     result = run("compare", LARGE, SMALL, *MINI, "-e", "1", "--match", "training-macs")
@@ -92,14 +92,14 @@ def test_matched_training_leaves_the_baseline_as_it_is(run: RunCommand) -> None:
     assert finished()[SMALL].trial.config.steps == steps_by_hand(paid, IMAGES, BATCH)
 
 
-def test_the_baseline_of_a_matched_time_is_timed_once(run: RunCommand) -> None:
-    """In a plan, which keeps no time, two measurements would give it other epochs than asked."""
+def test_baseline_of_a_matched_time_is_timed_once(run: RunCommand) -> None:
+    """A plan stores no time: a second measurement would change the epochs of the baseline."""
     plan = run("compare", LARGE, SMALL, *MINI, "-e", "3", "--match", "time", "-n", "-f", "json")
     epochs = {row["model"]: row["epochs"] for row in plan.json()["models"]}
     assert (epochs[LARGE], plan.err.count(f"the steps of `{LARGE}` were timed") <= 1) == (3, True)
 
 
-def test_a_budget_of_time_makes_the_same_trials_again(run: RunCommand) -> None:
+def test_time_budget_gives_the_same_trials_again(run: RunCommand) -> None:
     command = ("compare", SMALL, LARGE, *MINI, "--budget", "time=0.2s", "-f", "json")
     assert run(*command).code == 0
     first = {run.id for run in finished().values()}
@@ -118,13 +118,13 @@ def test_a_budget_of_time_makes_the_same_trials_again(run: RunCommand) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "macs", "macs=", "macs=0", "macs=nan", "time=0", "steps=3"])
-def test_no_budget(text: str) -> None:
+def test_invalid_budget_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--budget") as caught:
         Budget.parse(text)
     assert caught.value.hint == "macs=1e15 or time=2m"
 
 
-def test_what_does_not_go_together() -> None:
+def test_conflicting_options_are_refused() -> None:
     models = model_requests([SMALL, LARGE])
     for wrong in (
         {"budget": "macs=1e9", "match": "time"},

@@ -1,4 +1,4 @@
-"""`--evaluate last` as it is typed: verdicts, reuse, and what is not known afterwards."""
+"""`--evaluate last` at the command line: verdicts, reuse, and missing figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMPARE = ("compare", *NETWORKS, *SHORT, "--score", "mean:5")
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same comparison with every epoch evaluated, and with the last, in a store each."""
+    """The same comparison with every epoch or only the last evaluated, in one store each."""
     from convcompare.cli import run as command
 
     found = {how: tmp_path_factory.mktemp("stores") / how for how in ("every", "last")}
@@ -37,7 +37,7 @@ def ids(found: Any) -> list[str]:
     return [one["id"] for model in found["models"] for one in model["runs"]]
 
 
-def test_the_verdicts_are_those_of_every_epoch(run: Run, stores: dict[str, Path]) -> None:
+def test_verdicts_equal_those_with_every_epoch_evaluated(run: Run, stores: dict[str, Path]) -> None:
     every, last = (shown(run, stores[how]) for how in ("every", "last"))
     assert last["conditions"]["score"] == "mean:5"
     assert last["contrasts"] == every["contrasts"]
@@ -51,7 +51,7 @@ def test_the_verdicts_are_those_of_every_epoch(run: Run, stores: dict[str, Path]
     assert all(epoch["train_loss"] > 0 for epoch in one["history"])
 
 
-def test_a_run_that_evaluated_every_epoch_answers_and_not_the_other_way_round(
+def test_only_runs_with_every_epoch_evaluated_are_reused_for_both(
     run: Run, stores: dict[str, Path], tmp_path: Path
 ) -> None:
     def trained(how: str, seeds: str) -> list[str]:
@@ -78,7 +78,7 @@ def test_a_run_that_evaluated_every_epoch_answers_and_not_the_other_way_round(
         (("--evaluate", "never"), "invalid value for `--evaluate`: `never`", "every"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_conflicting_options_are_refused_in_one_line(
     run: Run, more: tuple[str, ...], message: str, hint: str
 ) -> None:
     result = run(*COMPARE, "--evaluate", "last", *more)
@@ -88,7 +88,7 @@ def test_what_cannot_be_is_one_line(
     assert hint in told
 
 
-def test_what_was_not_recorded_is_said_with_the_command_that_records_it(
+def test_missing_figure_is_reported_with_the_command_that_records_it(
     run: Run, stores: dict[str, Path]
 ) -> None:
     def said(*options: str) -> Any:
@@ -104,14 +104,14 @@ def test_what_was_not_recorded_is_said_with_the_command_that_records_it(
     assert "epochs-to=0.1 of fcn:hidden=2, fcn:hidden=3 not recorded" in table
 
 
-def test_a_line_of_an_epoch_has_no_number_that_was_not_measured(run: Run) -> None:
+def test_epoch_line_has_only_measured_numbers(run: Run) -> None:
     lines = run("compare", NETWORKS[0], *SHORT, "--evaluate", "last").err.splitlines()
     epochs = [line for line in lines if " · epoch " in line]
     assert ["test" in line for line in epochs] == [False] + [True] * 5
     assert all("loss " in line for line in epochs)
 
 
-def test_python_has_it_too(tmp_path: Path) -> None:
+def test_library_accepts_evaluate_last(tmp_path: Path) -> None:
     def trained(how: str) -> Any:
         return convcompare.compare(
             NETWORKS[0], dataset="mnist-mini", train_images=100, epochs=6, threads=1, jobs=1,

@@ -1,4 +1,4 @@
-"""Networks that people bring: what their files do stays with them, and what misleads is named."""
+"""User-defined networks: side effects of their files are isolated, and pitfalls are reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES = Path(__file__).parents[1] / "cases"
 MINI = ("-d", "mnist-mini", "-e", "1", "--threads", "1")
 FCN = "fcn:hidden=8"
 FCN_ACCURACY, FCN_LOSS = 0.7665, 0.8229
-"""Of `fcn:hidden=8` alone, after an epoch of mnist-mini on one thread."""
+"""Of `fcn:hidden=8` trained alone: one epoch of mnist-mini on one thread."""
 SHAPE = Shape(1, 28, 10)
 Run = Callable[..., Result]
 
@@ -91,7 +91,7 @@ class Net(nn.Sequential):
         warnings.warn_explicit("the grid is to be aligned", UserWarning, *where, registry={})
         return super().forward(x)
 """
-"""As torch's functions warn, whose callers are other files under each mode of torch."""
+"""Warns like torch's functions, whose calling file differs with each mode of torch."""
 SEGV = f"{signal.SIGSEGV:d}, SIGSEGV"
 LIBRARY = """
 import os, signal, types
@@ -114,12 +114,12 @@ def list_models(): return ["crash"]
 def model_entrypoint(name): return Crash
 def create_model(name, pretrained=False, **options): return Crash(**options)
 """
-"""In the place of timm: a network whose compiled code crashes, as timm's do with some torch."""
+"""A substitute for timm: a network whose compiled code crashes, as with some torch versions."""
 
 
 @pytest.fixture
 def case(tmp_path: Path) -> Callable[[str], Path]:
-    """Puts the files of a case into the working folder of `run`."""
+    """Return a function that copies the files of a case into the working folder of `run`."""
 
     def put(name: str) -> Path:
         (found,) = CASES.glob(f"{name}-*")
@@ -136,10 +136,8 @@ def test_a_warning_of_a_network_is_shown_once(run: Run, tmp_path: Path) -> None:
     assert result.err.count("the grid is to be aligned") == 1
 
 
-def test_what_a_file_does_to_its_process_reaches_nobody_else(
-    run: Run, case: Callable[[str], Path]
-) -> None:
-    """Modules of one name, settings of torch, patches, output, the working folder."""
+def test_side_effects_of_a_file_stay_in_its_process(run: Run, case: Callable[[str], Path]) -> None:
+    """Modules of the same name, torch settings, patches, output, the working folder."""
     folder = case("01")
     (folder / "hostile.py").write_text(HOSTILE)
     models = ("a/net.py:Net", "hostile.py:Net", FCN, "b/net.py:Net")
@@ -166,7 +164,7 @@ def test_what_a_file_does_to_its_process_reaches_nobody_else(
 
 
 @pytest.mark.usefixtures("only_victim")
-def test_a_crash_is_a_failed_trial_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
+def test_crash_fails_one_trial_and_the_others_continue(run: Run, tmp_path: Path) -> None:
     (tmp_path / "crash.py").write_text(CRASHING)
     result = run("compare", "crash.py:Crashes", "crash.py:Exits", FCN, *MINI)
     assert result.code == 1
@@ -175,9 +173,9 @@ def test_a_crash_is_a_failed_trial_and_the_others_go_on(run: Run, tmp_path: Path
     assert f"{FCN_ACCURACY:.4f}" in result.out
 
 
-@pytest.mark.torture  # as of a file, but for where the code is from
+@pytest.mark.torture  # as for a file, except for the origin of the code
 @pytest.mark.usefixtures("only_victim")
-def test_a_crash_in_a_library_is_a_failed_trial(
+def test_crash_in_a_library_fails_one_trial(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "timm.py").write_text(LIBRARY)
@@ -188,14 +186,14 @@ def test_a_crash_in_a_library_is_a_failed_trial(
     assert f"{FCN_ACCURACY:.4f}" in result.out
 
 
-def test_a_crash_while_it_is_built_is_told_in_a_line(run: Run, tmp_path: Path) -> None:
+def test_crash_during_construction_is_reported_in_one_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text("import os\ndef Net(): os.abort()\n")
     result = run("models", "net.py:Net")
     assert result.code == 2
     assert "error: the process of `net.py` was killed (signal 6, SIGABRT)" in result.err
 
 
-def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
+def test_script_gets_its_own_arguments_and_a_hint_on_top_level_work(
     run: Run, case: Callable[[str], Path]
 ) -> None:
     folder = case("24")
@@ -212,12 +210,14 @@ def test_a_script_sees_arguments_of_its_own_and_is_told_where_its_work_belongs(
     work = "import torch\nNet()(torch.zeros(2, 1, 28, 28)).sum().backward()"
     last = "args = argparse.ArgumentParser().parse_args()"
     (folder / "trains.py").write_text(text.replace(last, work))
-    told = run("models", "trains.py:Net").err
-    assert "trains.py: warning: line 8 of trains.py trains while the file is imported" in told
+    stderr_text = run("models", "trains.py:Net").err
+    assert (
+        "trains.py: warning: line 8 of trains.py trains while the file is imported" in stderr_text
+    )
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_only_the_own_work_of_a_file_is_said_to_be_slow(
+def test_only_a_file_with_slow_work_of_its_own_is_reported(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_network, "SLOW_SECONDS", 0.05)
@@ -232,12 +232,14 @@ def test_only_the_own_work_of_a_file_is_said_to_be_slow(
     )
     (tmp_path / "works.py").write_text(f"import work\n{net}")
     assert "warning" not in run("models", "loads.py:Net").err
-    told = run("models", "works.py:Net").err
-    assert "its import takes over 0.05 s, now at line 3 of work.py: a script's own work" in told
+    stderr_text = run("models", "works.py:Net").err
+    assert (
+        "its import takes over 0.05 s, now at line 3 of work.py: a script's own work" in stderr_text
+    )
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_seeds_set_the_weights_that_numpy_and_python_draw(
+def test_seeds_determine_weights_drawn_by_numpy_and_python(
     run: Run, case: Callable[[str], Path]
 ) -> None:
     folder = case("19")

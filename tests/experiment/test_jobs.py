@@ -1,4 +1,4 @@
-"""Several trials at a time, in real processes: the same bits, deaths, interrupts, honest times."""
+"""Parallel trials in real processes: same bits, killed workers, interrupts, exclusive timing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def workers_of(pid: int) -> list[int]:
-    """The processes that a process has started, from /proc."""
+    """Return the child processes of a process, from /proc."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -83,19 +83,19 @@ def workers_of(pid: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def jobs_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
-    """The store of a comparison with two trials at a time, and what it said."""
+    """Return the store of a comparison with two parallel trials, and its output."""
     folder = tmp_path_factory.mktemp("jobs")
     return folder / "two", nursery().run([*PAIR, "--store", "two", "--jobs", "2"], folder).clean(0)
 
 
 @pytest.fixture
 def result(jobs_2: tuple[Path, Ended], tmp_path: Path) -> Ended:
-    """What that comparison said, with a copy of its store as ``two``."""
+    """Return the output of that comparison, with a copy of its store as ``two``."""
     shutil.copytree(jobs_2[0], tmp_path / "two")
     return jobs_2[1]
 
 
-def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
+def test_parallel_runs_have_the_same_bits_and_exclusive_times(
     result: Ended, run: Run, tmp_path: Path
 ) -> None:
     assert run(*PAIR, "--store", "one").code == 0
@@ -130,7 +130,7 @@ def test_the_bits_are_those_of_one_at_a_time_and_the_times_were_measured_alone(
 
 
 def _as_compiled(comparison: Comparison) -> Comparison:
-    """The same whose trainings compiled their steps; the timing of them did not."""
+    """Return the comparison as if training had compiled its steps and timing had not."""
     groups = []
     for group in comparison.groups:
         runs = [
@@ -140,9 +140,7 @@ def _as_compiled(comparison: Comparison) -> Comparison:
     return replace(comparison, groups=tuple(groups))
 
 
-def test_without_a_timing_there_is_no_time_and_the_next_call_measures_it(
-    result: Ended, run: Run, tmp_path: Path
-) -> None:
+def test_missing_time_is_measured_by_the_next_call(result: Ended, run: Run, tmp_path: Path) -> None:
     for path in (tmp_path / "two").glob("*/timing.json"):
         path.unlink()
     comparison = Comparison.latest(RunStore(tmp_path / "two"))
@@ -164,7 +162,7 @@ def network(tmp_path: Path, name: str, body: str) -> None:
 
 
 @pytest.mark.usefixtures("only_victim")
-def test_who_dies_once_goes_on_in_a_new_process_to_the_same_bits(run: Run, tmp_path: Path) -> None:
+def test_killed_trial_resumes_in_a_new_process_with_the_same_bits(run: Run, tmp_path: Path) -> None:
     network(tmp_path, "once.py", DIES_ONCE)
     command = ("compare", *SHAPES, "once.py:Net", "fcn:hidden=8", "-e", "2")
     result = run(*command, "--store", "two", "--jobs", "2")
@@ -179,8 +177,10 @@ def test_who_dies_once_goes_on_in_a_new_process_to_the_same_bits(run: Run, tmp_p
 
 @pytest.mark.torture
 @pytest.mark.usefixtures("only_victim")
-def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Path) -> None:
-    """Once: a new process goes on. Three times: a failure. An error: as in this process."""
+def test_killed_or_failed_trial_is_reported_and_the_others_continue(
+    run: Run, tmp_path: Path
+) -> None:
+    """Killed once: a new process resumes. Three times: a failure. An error: as in process."""
     for name, body in (("once", DIES_ONCE), ("dies", DIES), ("raises", RAISES)):
         network(tmp_path, f"{name}.py", body)
     (tmp_path / "died").touch()
@@ -211,7 +211,7 @@ def test_who_dies_or_raises_is_told_and_the_others_go_on(run: Run, tmp_path: Pat
         pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
     ],
 )
-def test_who_is_stopped_leaves_no_worker_and_can_go_on(
+def test_interrupted_command_leaves_no_worker_and_resumes(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     command = ["compare", *MINI, *MODELS, "-e", "12", "--jobs", "2"]
@@ -225,7 +225,7 @@ def test_who_is_stopped_leaves_no_worker_and_can_go_on(
     assert "Traceback" not in ended.err
     assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(workers)
-    if number == signal.SIGTERM:  # in the long form: the torture suite goes on after kills
+    if number == signal.SIGTERM:  # resuming after kills is in the torture suite
         again = nursery().run([*command, "--store", "s"], tmp_path).clean(0)
         assert "resumes after epoch" in again.err
         nursery().run([*command[:-2], "--store", "whole"], tmp_path).clean(0)
@@ -233,14 +233,14 @@ def test_who_is_stopped_leaves_no_worker_and_can_go_on(
         assert not list((tmp_path / "s").rglob(".tmp-*"))
 
 
-def test_the_plan_counts_with_the_jobs(run: Run) -> None:
+def test_plan_accounts_for_parallel_trials(run: Run) -> None:
     command = ("compare", *MINI, *MODELS, "--dry-run")
     assert "with 2 parallel trials" in run(*command, "--jobs", "2").out
     assert "parallel trials" not in run(*command).out
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "many", "1.5", "100000"])
-def test_a_bad_number_of_jobs_is_refused(run: Run, jobs: str) -> None:
+def test_invalid_number_of_jobs_is_refused(run: Run, jobs: str) -> None:
     result = run("compare", *MINI, "fcn", f"--jobs={jobs}")
     assert result.code == 2
     assert f"error: invalid value for `--jobs`: `{jobs}`" in result.err
@@ -252,7 +252,7 @@ def test_jobs_and_executor_must_agree(run: Run) -> None:
     assert (result.code, "one trial at a time" in result.err) == (2, True)
 
 
-def test_more_than_the_cores_is_said(run: Run) -> None:
+def test_more_jobs_than_cores_is_reported(run: Run) -> None:
     many = str(4 * (os.cpu_count() or 1))
     result = run("compare", *MINI, *MODELS, "--dry-run", "--jobs", many)
     assert result.code == 0

@@ -1,4 +1,4 @@
-"""How many trials run at a time where the command leaves it open."""
+"""The number of parallel trials if the command does not give it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SMALL, LARGE = 20_000_000, 250_000_000_000
 
 
 def brute_force(lengths: list[float], jobs: int, start: float) -> float:
-    """The end of the last trial when each goes, the longest first, to who is free."""
+    """Return the end of the last trial if each, longest first, goes to a free worker."""
     busy = [[start, index] for index in range(jobs)]
     for length in sorted(lengths, reverse=True):
         busy.sort()
@@ -41,7 +41,7 @@ def brute_force(lengths: list[float], jobs: int, start: float) -> float:
 
 
 @pytest.mark.parametrize("jobs", [2, 3, 5])
-def test_the_time_of_trials_at_a_time_is_that_of_a_schedule(jobs: int) -> None:
+def test_time_of_parallel_trials_is_that_of_a_schedule(jobs: int) -> None:
     loads = [
         Load(steps, macs) for steps, macs in itertools.product((100, 900, 5000), (SMALL, 10**9))
     ]
@@ -52,23 +52,23 @@ def test_the_time_of_trials_at_a_time_is_that_of_a_schedule(jobs: int) -> None:
     assert seconds(loads, 1, 2) == pytest.approx(sum(load.seconds(2) for load in loads))
 
 
-def test_a_trial_alone_and_short_trials_have_the_machine() -> None:
+def test_single_or_short_trials_get_the_whole_machine() -> None:
     assert fastest([Load(100_000, SMALL)], 16) == 1
     assert fastest([Load(20, SMALL)] * 6, 16) == 1
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4, 8, 16])
-def test_long_trials_of_small_networks_get_a_core_each(cores: int) -> None:
+def test_long_trials_of_small_networks_get_one_core_each(cores: int) -> None:
     assert fastest([Load(100_000, SMALL)] * 32, cores) == cores
 
 
-def test_a_long_trial_among_short_ones_is_not_slowed_down() -> None:
-    """One of 10 million steps and three of a thousand: the long one decides when all are done."""
+def test_long_trial_among_short_ones_is_not_slowed_down() -> None:
+    """One of 10 million steps and three of a thousand: the long one determines the end."""
     loads = [Load(10_000_000, 10**9), *[Load(1000, 10**9)] * 3]
     assert fastest(loads, 2) == 1
 
 
-def test_threads_that_were_asked_for_limit_the_trials_at_a_time() -> None:
+def test_requested_threads_limit_parallel_trials() -> None:
     loads = [Load(100_000, SMALL)] * 32
     assert [fastest(loads, 8, threads) for threads in (1, 2, 3, 8, 16)] == [8, 4, 2, 1, 1]
 
@@ -76,7 +76,7 @@ def test_threads_that_were_asked_for_limit_the_trials_at_a_time() -> None:
 @pytest.mark.parametrize("cores", [2, 8, 16])
 @pytest.mark.parametrize("macs", [SMALL, 10**9, LARGE])
 @pytest.mark.parametrize("trials", [1, 2, 3, 6, 20])
-def test_the_choice_is_the_least_of_all(cores: int, macs: int, trials: int) -> None:
+def test_chosen_number_has_the_least_time(cores: int, macs: int, trials: int) -> None:
     loads = [Load(3000, macs)] * trials
     taken = {jobs: seconds(loads, jobs, cores // jobs) for jobs in range(1, min(cores, trials) + 1)}
     chosen = fastest(loads, cores)
@@ -98,7 +98,7 @@ def plan_of(store: Path, *models: str, epochs: int = 400, **given: Any) -> Exper
 
 @pytest.fixture
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two threads and two cores, wherever the test runs."""
+    """Two threads and two cores on any machine."""
     before = torch.get_num_threads()
     for module in (hardware, parallel_trials):
         monkeypatch.setattr(module, "cores", lambda: 2)
@@ -108,7 +108,7 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_comparison_has_as_many_trials_at_a_time_as_are_the_fastest(tmp_path: Path) -> None:
+def test_comparison_uses_the_fastest_number_of_parallel_trials(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "fcn", epochs=40_000)
     assert (plan.runtime.jobs, plan.runtime.job_threads, plan.executor) == (2, 1, "processes")
     assert plan.jobs_reason == "fastest for networks of this size on 2 cores"
@@ -129,7 +129,7 @@ def test_a_comparison_has_as_many_trials_at_a_time_as_are_the_fastest(tmp_path: 
     ],
 )
 @pytest.mark.usefixtures("two_threads")
-def test_one_trial_at_a_time_where_more_would_not_help(
+def test_one_trial_at_a_time_if_more_would_not_help(
     tmp_path: Path, given: dict[str, Any], reason: str
 ) -> None:
     plan = plan_of(tmp_path, "fcn", **{"epochs": 40_000, **given})
@@ -137,30 +137,28 @@ def test_one_trial_at_a_time_where_more_would_not_help(
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_the_number_that_was_asked_for_is_taken(tmp_path: Path) -> None:
+def test_requested_number_is_used(tmp_path: Path) -> None:
     assert plan_of(tmp_path, "fcn", epochs=1, jobs=2).runtime.jobs == 2
     asked = plan_of(tmp_path, "fcn", epochs=40_000, threads=2)
     assert (asked.runtime.jobs, asked.runtime.threads) == (1, 2)
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_the_memory_limits_the_trials_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_limits_parallel_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel_trials, "physical_memory", lambda: 3 * 2**30)
     assert plan_of(tmp_path, "fcn", epochs=40_000).runtime.jobs == 1
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_the_largest_trials_come_first(tmp_path: Path) -> None:
+def test_largest_trials_start_first(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, "fcn:hidden=8", "fcn:hidden=64", epochs=40_000)
     order = [(trial.label, trial.seed) for trial in longest_first(plan)]
     assert order == [(f"fcn:hidden={width}", seed) for width in (64, 8) for seed in range(6)]
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_half_done_trial_goes_on_with_the_threads_that_it_began_with(tmp_path: Path) -> None:
-    """Its bits depend on them, and another command may have others to give."""
+def test_interrupted_trial_resumes_with_its_number_of_threads(tmp_path: Path) -> None:
+    """Its bits depend on that number, and another command may have another default."""
     store, data = RunStore(tmp_path), make_tiny(train=128, test=32)
     network = resolve("simple", shape_of(data))
     trial = Candidate("cnn", network, TrainConfig(epochs=2, batch_size=64)).trial(data, 0)
@@ -175,8 +173,8 @@ def test_a_half_done_trial_goes_on_with_the_threads_that_it_began_with(tmp_path:
     assert end.run.environment.threads == 2
 
 
-def test_a_run_is_timed_alone_with_all_threads_wherever_its_code_runs(tmp_path: Path) -> None:
-    """A network of one's own as one of the zoo: their times are compared."""
+def test_run_is_timed_alone_with_all_threads_in_any_process(tmp_path: Path) -> None:
+    """User-defined networks and those of the zoo alike, since their times are compared."""
     runtime = Runtime("cpu", 2, jobs=2, job_threads=1, fitted=True)
     sources = Sources(tmp_path)
     runner = TrialRunner(RunStore(tmp_path), runtime, make_tiny(train=64, test=32), sources)

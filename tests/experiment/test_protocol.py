@@ -1,4 +1,4 @@
-"""What a worker says, as JSON and back."""
+"""Messages of a worker to JSON and back."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ EVENTS: tuple[Event, ...] = (
 )
 
 
-def test_there_is_one_of_each() -> None:
+def test_every_event_type_has_an_example() -> None:
     assert {type(event) for event in EVENTS} == set(get_args(Event))
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_an_event_arrives_as_it_was_sent(event: Event) -> None:
+def test_event_round_trips(event: Event) -> None:
     assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event

@@ -1,4 +1,4 @@
-"""Trials on a real Ray cluster of this machine: the same bits, deaths, lost nodes, errors."""
+"""Trials on a real Ray cluster of this machine: same bits, killed workers, lost nodes, errors."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def call(cluster: Nodes, folder: Path, *arguments: str) -> subprocess.CompletedP
 
 
 def saved(store: Path) -> set[str]:
-    """The trials that have not ended and have an epoch in the store to go on from."""
+    """Return the unfinished trials with a stored epoch from which to resume."""
     begun = {path.parts[-3] for path in store.glob("*/checkpoint/*.json")}
     return begun - set(files(store, "run.json"))
 
 
 def unsaved(store: Path) -> list[str]:
-    """The trials that run and have no epoch in the store to go on from."""
+    """Return the running trials without a stored epoch."""
     return [trial for _, trial in training() if trial not in saved(store)]
 
 
@@ -122,7 +122,7 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
 
 
 @pytest.mark.torture
-def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_once(
+def test_trial_that_kills_its_workers_fails_and_one_that_raises_fails_at_once(
     cluster: Nodes, tmp_path: Path
 ) -> None:
     (tmp_path / "dies.py").write_text(NET.format(body="os.kill(os.getpid(), signal.SIGKILL)"))
@@ -144,7 +144,7 @@ def test_a_network_that_kills_its_workers_is_given_up_and_one_that_raises_at_onc
 
 
 @pytest.mark.torture
-def test_after_the_death_of_the_command_only_what_is_missing_runs(
+def test_after_a_killed_command_only_missing_trials_run(
     run: Run, cluster: Nodes, tmp_path: Path
 ) -> None:
     trials = ("fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3", "-e", "8")
@@ -171,7 +171,7 @@ def test_after_the_death_of_the_command_only_what_is_missing_runs(
 
 
 def listening(pids: list[int]) -> set[str]:
-    """The addresses, in hex, at which some processes listen."""
+    """Return the addresses, in hexadecimal, at which these processes listen."""
     inodes = {}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -199,7 +199,7 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
         pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
     ],
 )
-def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
+def test_own_cluster_is_private_and_ends_with_the_command(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
@@ -231,7 +231,7 @@ def test_a_cluster_of_its_own_is_closed_to_others_and_ends_with_the_command(
 
 
 @pytest.mark.torture
-def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
+def test_cluster_started_as_in_the_guide(tmp_path: Path) -> None:
     guide = Path(__file__).parents[2] / "docs" / "guides" / "ray.md"
     scripts = dict(re.findall(r"^```sh (\S+)\n(.*?)^```$", guide.read_text(), re.M | re.S))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -272,8 +272,8 @@ def test_a_cluster_as_the_guide_starts_one(tmp_path: Path) -> None:
     assert not await_end(left)
 
 
-@pytest.mark.torture  # of what is refused, the short form tries addresses
-def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> None:
+@pytest.mark.torture  # the short suite tests refused addresses
+def test_resources_that_no_node_has_are_reported_at_once(cluster: Nodes, tmp_path: Path) -> None:
     done = call(cluster, tmp_path, "fcn:hidden=8", "--threads", "64")
     assert done.returncode == 2
     assert "error: no node of the cluster has 64 CPUs for a trial: the largest has 1" in done.stderr
@@ -289,7 +289,7 @@ def test_what_no_node_offers_is_said_at_once(cluster: Nodes, tmp_path: Path) -> 
         ("import os; os.environ['RAY_AUTH_TOKEN'] = 64 * 'f'", "refuses this command"),
     ],
 )
-def test_versions_and_tokens_that_differ(
+def test_mismatched_versions_and_tokens_are_reported(
     cluster: Nodes, tmp_path: Path, change: str, told: str
 ) -> None:
     arguments = command(cluster, "fcn:hidden=8", "-e", "1")
@@ -303,7 +303,7 @@ def test_versions_and_tokens_that_differ(
 
 @pytest.fixture
 def deaf() -> Iterator[int]:
-    """The port of a server that is not Ray's: it takes what is said, and answers in HTTP/1."""
+    """Return the port of a server that is not Ray's: it accepts input and answers in HTTP/1."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
@@ -327,14 +327,14 @@ def deaf() -> Iterator[int]:
         ("somewhere", "invalid value for `--ray-address`: `somewhere`"),
     ],
 )
-def test_an_address_that_is_none(run: Run, deaf: int, address: str, told: str) -> None:
+def test_invalid_address_is_refused(run: Run, deaf: int, address: str, told: str) -> None:
     address = address.format(deaf=deaf)
     result = run("compare", *MINI, "fcn", "--executor", "ray", "--ray-address", address)
     assert (result.code, told in result.err) == (2, True), result.err
     assert result.err.count("hint:") == 1
 
 
-def test_without_ray_the_command_says_how_to_get_it(
+def test_missing_ray_is_reported_with_the_install_command(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)

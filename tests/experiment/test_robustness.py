@@ -1,4 +1,4 @@
-"""Networks on damaged images: rebuilt from their weights, measured once, compared."""
+"""Networks on corrupted images: rebuilt from their weights, measured once, compared."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A few digits, which are learnt in no time."""
+    """A few digits, which are learnt within seconds."""
     whole = load_dataset("mnist-mini", Sources(default_cache()))
     file = tmp_path_factory.mktemp("digits") / "digits.npz"
     few = {}
@@ -100,7 +100,7 @@ def record(store: Path, run: Run) -> RobustnessRecord:
 
 
 def by_hand(store: Path, run: Run, data: Dataset, images: Images) -> npt.NDArray[np.int64]:
-    """The classes that a run's network gives, by torch alone and in float64."""
+    """Return the classes that a run's network predicts, by torch alone and in float64."""
     model = resolve(run.trial.model, Shape(1, 28, 10)).build(99).double().eval()
     weights = from_bytes(RunStore(store).weights(run))
     model.load_state_dict(
@@ -112,7 +112,7 @@ def by_hand(store: Path, run: Run, data: Dataset, images: Images) -> npt.NDArray
 
 
 @pytest.mark.parametrize("label", [SMALL, LARGE])
-def test_predictions_are_those_of_the_network_in_double(
+def test_predictions_agree_with_the_network_in_float64(
     label: str, measured: Path, data: Dataset
 ) -> None:
     for run in runs_of(measured, label)[:2]:
@@ -136,7 +136,7 @@ def test_every_network_sees_the_same_images(measured: Path) -> None:
         assert records[0].damaged[kind.name].predictions.shape == (len(kind.levels), IMAGES)
 
 
-def test_the_json_object_by_hand(store: Path, run: RunCommand) -> None:
+def test_json_object_by_hand(store: Path, run: RunCommand) -> None:
     found = run("robustness", "-f", "json").json()
     assert (found["schema_version"], found["images"], found["baseline"]) == (1, IMAGES, SMALL)
     errors: dict[str, dict[str, list[float]]] = {}
@@ -182,7 +182,7 @@ def test_verdicts_are_paired_by_seed_and_one_family(store: Path, run: RunCommand
     assert asked["contrasts"][0]["difference"] == pytest.approx(differences.mean())
 
 
-def test_what_is_measured_is_not_measured_again(
+def test_recorded_measurements_are_reused(
     store: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = runs_of(store, SMALL)[0].id
@@ -211,7 +211,7 @@ def test_what_is_measured_is_not_measured_again(
     assert run("robustness", SMALL, "--fresh").code == 0 and len(calls) == 4
 
 
-def test_the_table_and_its_formats(store: Path, run: RunCommand) -> None:
+def test_table_in_every_format(store: Path, run: RunCommand) -> None:
     table = run("robustness")
     assert (
         "blur" in table.out
@@ -229,7 +229,7 @@ def test_the_table_and_its_formats(store: Path, run: RunCommand) -> None:
     assert other["models"][1]["mean_corruption_error"]["value"] == pytest.approx(1)
 
 
-def test_the_figures_show_what_was_measured(store: Path, run: RunCommand) -> None:
+def test_figures_show_the_measurements(store: Path, run: RunCommand) -> None:
     assert run("plot", "robustness", "-o", "figures").code == 0
     assert Path("figures/damaged-images.png").stat().st_size > 10_000
     rows = list(csv.DictReader(io.StringIO(Path("figures/robustness.csv").read_text())))
@@ -240,7 +240,7 @@ def test_the_figures_show_what_was_measured(store: Path, run: RunCommand) -> Non
     assert [float(row["consistency"]) for row in those] == found.consistency("blur").tolist()
 
 
-def test_at_the_end_of_a_run_when_it_is_asked_for(run: RunCommand, digits: str) -> None:
+def test_measured_after_training_on_request(run: RunCommand, digits: str) -> None:
     small = ("compare", SMALL, "-d", digits, "-e", "1", "--threads", "1")
     first = run(*small, "--columns", "robustness", "-f", "json")
     assert first.code == 0 and "measuring 1 run" in first.err
@@ -258,7 +258,7 @@ def test_at_the_end_of_a_run_when_it_is_asked_for(run: RunCommand, digits: str) 
     assert both.code == 2 and "`--no-weights`" in both.err and "Traceback" not in both.err
 
 
-def test_the_library_gives_the_same(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_library_gives_the_same_result(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = cc.robustness(SMALL, LARGE, store=store)
     frame = found.to_dataframe("robustness")
     assert len(frame) == 6 * (1 + sum(len(kind.levels) for kind in corruptions()))
@@ -268,7 +268,7 @@ def test_the_library_gives_the_same(store: Path, monkeypatch: pytest.MonkeyPatch
     assert "accuracy on damaged images" in " ".join(found.verdicts)
 
 
-def test_a_network_of_ones_own_is_rebuilt_in_its_process(run: RunCommand, digits: str) -> None:
+def test_user_defined_network_is_rebuilt_in_its_process(run: RunCommand, digits: str) -> None:
     Path("net.py").write_text(OWN)
     with own_code_here():
         trained = run("compare", "net.py:Net", "-d", digits, "-e", "1", "--threads", "1", "-q")
@@ -282,7 +282,7 @@ def test_a_network_of_ones_own_is_rebuilt_in_its_process(run: RunCommand, digits
     assert "has changed" in changed.err and "Traceback" not in changed.err
 
 
-def test_what_cannot_be_measured_is_said_in_one_line(store: Path, run: RunCommand) -> None:
+def test_impossible_measurement_is_reported_in_one_line(store: Path, run: RunCommand) -> None:
     for path in store.glob("*/additions*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     plot = run("plot", "robustness")
@@ -303,10 +303,10 @@ def test_what_cannot_be_measured_is_said_in_one_line(store: Path, run: RunComman
     assert bad.code == 2 and "blur" in bad.err
 
 
-def test_a_network_that_answers_otherwise_than_it_did_is_refused(
+def test_network_with_other_predictions_than_recorded_is_refused(
     store: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one whose state is not in its weights."""
+    """As for a network with state outside its weights."""
     monkeypatch.setattr(measuring, "AGREEING", 1.01)
     result = run("robustness", "--fresh")
     assert "of the predictions on undamaged images differ from those of the run" in result.err
@@ -321,7 +321,7 @@ def test_runs_on_other_images_are_not_compared(store: Path, run: RunCommand) -> 
     assert result.code == 2 and "different images" in result.err and "--fresh" in result.err
 
 
-def test_the_report_has_a_section_of_it(store: Path) -> None:
+def test_report_has_a_robustness_section(store: Path) -> None:
     opened, sources = RunStore(store), Sources(default_cache())
     (section,) = select(["latest"], opened, sources)
     assert section.figures[-1] == ROBUSTNESS
@@ -337,7 +337,7 @@ def test_the_report_has_a_section_of_it(store: Path) -> None:
     assert ROBUSTNESS not in section.figures
 
 
-def test_merging_and_removing_know_what_was_measured(store: Path, run: RunCommand) -> None:
+def test_merging_and_removing_include_measurements(store: Path, run: RunCommand) -> None:
     assert run("runs", "merge", str(store), "--store", "mine").code == 0
     assert "measuring" not in run("robustness", SMALL, "--store", "mine").err
     run_id = runs_of(store, SMALL)[0].id
@@ -346,6 +346,6 @@ def test_merging_and_removing_know_what_was_measured(store: Path, run: RunComman
     assert json.loads(run("runs", "check", "-f", "json").out)["damaged"] == []
 
 
-def test_a_kind_of_damage_that_is_not_there() -> None:
+def test_unknown_corruption_is_refused() -> None:
     with pytest.raises(UsageError, match="there is no corruption"):
         corruption("fog")

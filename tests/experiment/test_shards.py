@@ -1,4 +1,4 @@
-"""Parts of a comparison, in several commands on one store: shards, and workers by lease."""
+"""Parts of a comparison in several commands on one store: shards, and workers with leases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=320,test=80", "--threads", "1", "--precision", "fp32")
 TRIALS = (*DATA, "fcn:hidden=8", "fcn:dropout=0.2", "--seeds", "3")
 HASTY = "tests.torture.many:impatient"
-"""Before a command: leases are taken over after two seconds."""
+"""Code before a command: leases expire after two seconds."""
 
 
 @given(st.integers(1, 40), st.integers(1, 60))
@@ -36,7 +36,7 @@ def test_every_trial_is_in_one_shard(seeds: int, of: int) -> None:
     assert Shard(1, of).pick(trials[::-1]) == shards[0][::-1]
 
 
-def test_shards_together_are_the_whole(run: Run, tmp_path: Path) -> None:
+def test_shards_together_are_the_comparison(run: Run, tmp_path: Path) -> None:
     for number in (1, 2, 3, 4):
         command = ("compare", *TRIALS, "-e", "1", "--store", "s", "--shard", f"{number}/4")
         part = run(*command)
@@ -68,7 +68,7 @@ def test_a_study_has_shards_too(run: Run, tmp_path: Path) -> None:
     assert len(rows) > 1 and {row["status"] for row in rows} == {"finished"}
 
 
-def test_the_plan_of_a_shard_counts_its_trials(run: Run) -> None:
+def test_plan_of_a_shard_counts_its_trials(run: Run) -> None:
     plan = run("compare", *TRIALS, "--dry-run", "--shard", "2/3", "--format", "json").json()[
         "models"
     ]
@@ -76,7 +76,7 @@ def test_the_plan_of_a_shard_counts_its_trials(run: Run) -> None:
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1/0", "-1/2", "1", "a/b", "1/2/3", "1/1000000"])
-def test_a_shard_out_of_range_is_refused(run: Run, text: str) -> None:
+def test_shard_out_of_range_is_refused(run: Run, text: str) -> None:
     result = run("compare", *TRIALS, f"--shard={text}")
     assert result.code == 2
     assert f"error: invalid value for `--shard`: `{text}`" in result.err
@@ -94,7 +94,9 @@ def test_a_shard_out_of_range_is_refused(run: Run, text: str) -> None:
         (("worker", "compare", "--seeds", "x"), "invalid value for `--seeds`: `x`"),
     ],
 )
-def test_parts_refuse_what_needs_the_whole(run: Run, command: tuple[str, ...], told: str) -> None:
+def test_parts_refuse_options_that_need_the_whole_comparison(
+    run: Run, command: tuple[str, ...], told: str
+) -> None:
     result = run(*command, *(() if "report" in command else ("fcn", "simple", "-d", "mnist-mini")))
     assert result.code == 2
     assert told in result.err
@@ -106,7 +108,7 @@ def start(folder: Path, *arguments: str, before: str = "") -> Command:
 
 
 def ends(text: str, epochs: int) -> Counter[str]:
-    """How often each trial came to its last epoch, by what was said."""
+    """Count how often each trial reached its last epoch, by the output."""
     lines = [line for line in text.splitlines() if f"epoch {epochs}/{epochs}" in line]
     return Counter(line.partition(" · epoch")[0] for line in lines)
 
@@ -126,9 +128,7 @@ def test_two_workers_share_the_trials(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.torture
-def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
-    run: Run, tmp_path: Path
-) -> None:
+def test_stalled_worker_is_taken_over_and_its_late_commit_refused(run: Run, tmp_path: Path) -> None:
     one = start(tmp_path, "-e", "6")
     stopped = one.until("epoch 2/6").partition(" · epoch")[0]
     one.signal(signal.SIGSTOP)
@@ -146,7 +146,7 @@ def test_a_worker_that_stood_still_is_taken_over_and_its_late_commit_refused(
 
 
 @pytest.mark.torture
-def test_a_worker_that_is_killed_is_taken_over_at_once(tmp_path: Path) -> None:
+def test_killed_worker_is_taken_over_at_once(tmp_path: Path) -> None:
     one = start(tmp_path, "-e", "4")
     one.until("epoch 2/4")
     one.signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The runner of single trials: which network it trains for each."""
+"""The runner of single trials: the network that it trains for each."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_command_resolves_a_spec_once_for_all_its_trials(
+def test_command_resolves_a_spec_once_for_all_its_trials(
     run: Callable[..., Any], folder: Path
 ) -> None:
     assert run("compare", "fcn:hidden=8", *TRAIN[1:], "--seeds", "2").code == 0
     assert (folder / "imports").read_text() == "x"
 
 
-def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tiny: Dataset) -> None:
+def test_runner_refuses_a_trial_of_another_file_version(folder: Path, tiny: Dataset) -> None:
     builder = resolve("net.py:Net", shape_of(tiny))
     trial = Candidate("net.py:Net", builder, TrainConfig(epochs=1, batch_size=32)).trial(tiny, 0)
     given = TrialRunner(RunStore(folder / "a"), Runtime("cpu", 1), tiny, networks=[builder])
@@ -76,8 +76,8 @@ def test_a_runner_refuses_a_trial_of_another_version_of_a_file(folder: Path, tin
         list(other(trial))
 
 
-def test_a_resumed_run_reads_its_checkpoint_once(folder: Path, tiny: Dataset) -> None:
-    """It is as large as the weights and the state of the optimizer, and verified as it is read."""
+def test_resumed_run_reads_its_checkpoint_once(folder: Path, tiny: Dataset) -> None:
+    """It is as large as the weights and the optimizer state, and verified while it is read."""
 
     class Counting(RunStore):
         reads = 0
@@ -98,10 +98,10 @@ def test_a_resumed_run_reads_its_checkpoint_once(folder: Path, tiny: Dataset) ->
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
+def test_network_that_draws_in_its_setup_uses_the_newer_numerics(
     run: Callable[..., Any], folder: Path
 ) -> None:
-    """A run of the version before is another trial, and what cannot be repeated is refused."""
+    """A run of the previous version is another trial; one that cannot be repeated is refused."""
     (folder / "net.py").write_text(DRAWING)
     assert run("compare", "fcn:hidden=8", *TRAIN[1:]).code == 0
     store = RunStore(folder / "runs")
@@ -121,8 +121,8 @@ def test_a_network_that_draws_in_its_setup_is_trained_by_the_raised_numerics(
     assert {*store.ids()} == {found["fcn:hidden=8"].id, drawn.id, old.id}
 
 
-def test_runs_that_have_ended_come_first(folder: Path, tiny: Dataset) -> None:
-    """So a count of finished trials is right from the beginning on, also if it is interrupted."""
+def test_finished_runs_come_first(folder: Path, tiny: Dataset) -> None:
+    """So the count of finished trials is right from the start, even if interrupted."""
     builder = resolve("fcn:hidden=8", shape_of(tiny))
     of = Candidate("fcn:hidden=8", builder, TrainConfig(epochs=1, batch_size=32)).trial
     trials = [of(tiny, seed) for seed in range(3)]

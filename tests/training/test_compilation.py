@@ -1,4 +1,4 @@
-"""How steps are made fast: threads by the size of a network, compiled steps, patient threads."""
+"""Fast steps: threads by the size of a network, compiled steps, spinning threads."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ compiler = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
-    """Whatever threads a runner takes, the next test has its own."""
+    """Restore the number of threads after a runner has changed it."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -71,12 +71,12 @@ def trial_of(data: Dataset, spec: str = SPEC) -> Trial:
     ("macs", "threads"),
     [(1, 1), (MACS_A_THREAD, 1), (MACS_A_THREAD + 1, 2), (3 * MACS_A_THREAD, 3), (10**12, 16)],
 )
-def test_every_thread_has_work_worth_waking_it_for(macs: int, threads: int) -> None:
+def test_every_thread_has_enough_work(macs: int, threads: int) -> None:
     assert fitting_threads(Runtime("cpu", 16, fitted=True), macs) == threads
     assert fitting_threads(Runtime("cpu", 16), macs) == 16, "as asked"
 
 
-def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Path) -> None:
+def test_small_network_uses_and_records_fewer_threads(tmp_path: Path) -> None:
     data = make_tiny(train=128, test=32)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 4, fitted=True), data)
     *_, end = runner(trial_of(data))
@@ -87,10 +87,10 @@ def test_a_small_network_takes_fewer_threads_and_its_record_says_so(tmp_path: Pa
 
 
 @compiler
-def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path, own_code_here: None) -> None:
-    """Dropout included, a last batch that is smaller included, and a run goes on as it began.
+def test_compiled_steps_equal_plain_ones(tmp_path: Path, own_code_here: None) -> None:
+    """With dropout, with a smaller last batch, and after resuming.
 
-    The network is a class of one's own: nothing of a ``nn.Sequential`` may be taken for granted.
+    The network is a user-defined class, which need not behave like an ``nn.Sequential``.
     """
     data = make_tiny(train=150, test=32)
     tmp_path.joinpath("net.py").write_text(OWN)
@@ -123,7 +123,7 @@ def test_compiled_steps_have_the_numbers_of_plain_ones(tmp_path: Path, own_code_
     assert [e.train_loss for e in end.run.history] == [e.train_loss for e in runs["on"].history]
 
 
-def test_a_network_that_compiles_itself_is_taken_as_it_was_written(tmp_path: Path) -> None:
+def test_network_that_compiles_itself_is_uncompiled(tmp_path: Path) -> None:
     path = tmp_path / "compiled_nets.py"
     path.write_text(
         "import torch\nfrom torch import nn\n"
@@ -153,7 +153,7 @@ def test_a_network_that_compiles_itself_is_taken_as_it_was_written(tmp_path: Pat
         assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_a_deeper_network_or_slower_steps_ask_for_a_longer_training(tmp_path: Path) -> None:
+def test_deeper_network_or_slower_steps_compile_only_in_longer_training(tmp_path: Path) -> None:
     data = make_tiny(train=128, test=32)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1), data)
     small, large = (runner.trainer(trial_of(data, spec)) for spec in (SPEC, "resnet-20"))
@@ -162,7 +162,7 @@ def test_a_deeper_network_or_slower_steps_ask_for_a_longer_training(tmp_path: Pa
 
 
 @compiler
-def test_what_pays_is_measured_and_leaves_nothing_behind(
+def test_measuring_the_gain_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = make_tiny(train=150, test=32)
@@ -189,7 +189,7 @@ def test_what_pays_is_measured_and_leaves_nothing_behind(
 def test_all_seeds_of_a_network_share_one_choice(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first seed's measured gain counts, whatever others would find; `--fresh` asks again."""
+    """The gain measured for the first seed applies to all; `--fresh` measures it again."""
     monkeypatch.setattr(compilation, "SHARE", 1e9)
     data = ("-d", "shapes:train=128,test=32", "-e", "1", "--store", "runs", "--threads", "1")
     monkeypatch.setattr(compilation, "GAIN", 0.0)
@@ -212,14 +212,14 @@ def test_all_seeds_of_a_network_share_one_choice(
     assert not choice.exists() and run("runs", "check", "--store", "runs").code == 0
 
 
-def test_steps_are_timed_plain_and_the_record_says_so(tmp_path: Path) -> None:
+def test_steps_are_timed_uncompiled_and_recorded_as_such(tmp_path: Path) -> None:
     data = make_tiny(train=128, test=32)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 1, compile="on"), data)
     assert not runner.timing(trial_of(data)).environment.compiled
 
 
-def test_of_two_seeds_at_once_the_first_choice_counts(tmp_path: Path) -> None:
-    """Each has measured by itself; who is second does as the first."""
+def test_first_choice_of_two_parallel_seeds_counts(tmp_path: Path) -> None:
+    """Each has measured the gain; the second adopts the choice of the first."""
     data = make_tiny(train=128, test=32)
     store = RunStore(tmp_path)
     place = TrialRunner(store, Runtime("cpu", 1), data).environment
@@ -233,7 +233,7 @@ def test_of_two_seeds_at_once_the_first_choice_counts(tmp_path: Path) -> None:
     assert compile_choices.known(store, longer, place) is None
 
 
-def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
+def test_failing_compiler_is_reported_if_compilation_was_requested(
     run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch, "compile", lambda *_, **__: 1 / 0)
@@ -250,7 +250,7 @@ def test_a_compiler_that_fails_is_told_where_it_was_asked_for(
     assert f"torch.compile failed: no {tmp_path}/include/Python.h (Debian and Ubuntu: " in auto.err
 
 
-def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None:
+def test_spin_time_is_set_unless_the_user_has_set_it() -> None:
     code = (
         "from convcompare.core import openmp; openmp.install(); import os, sys;"
         "assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
@@ -263,7 +263,7 @@ def test_how_long_threads_spin_is_asked_for_unless_somebody_has_chosen() -> None
         assert done.stdout.decode().strip() == expected
 
 
-def test_the_environment_of_older_records_offers_what_was_used(tmp_path: Path) -> None:
+def test_environment_of_older_records_has_the_settings_in_use(tmp_path: Path) -> None:
     data = make_tiny(train=128, test=32)
     runner = TrialRunner(RunStore(tmp_path), Runtime("cpu", 3), data)
     place = replace(runner.environment, threads_offered=None)

@@ -1,4 +1,4 @@
-"""Time that is not that of the work: a process that was stopped, and one that was not."""
+"""Time lost to other causes than the work: processes that were and were not suspended."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def figures(process: subprocess.Popen[str]) -> tuple[float, float, float]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
-def test_a_stop_is_found_and_is_the_rest_of_the_time() -> None:
-    """As long as the one who stops it counts, and as wall time less processor time leaves."""
+def test_suspension_is_detected_and_is_the_remaining_time() -> None:
+    """It agrees with the duration of the stop, and with wall time minus processor time."""
     process = begun()
     process.send_signal(signal.SIGSTOP)
     before = time.perf_counter()
@@ -57,8 +57,8 @@ def test_a_stop_is_found_and_is_the_rest_of_the_time() -> None:
 
 
 def share_stopped(work: Callable[[], object]) -> float:
-    """The least share of the time of some work, in three tries, that is called a stop without a
-    wait that explains it: a virtual machine may stand still for a moment.
+    """Return the smallest share of the time, in three tries, that counts as a suspension without
+    a wait that explains it: a virtual machine may pause for a moment.
     """
     shares = []
     for _ in range(3):
@@ -69,13 +69,13 @@ def share_stopped(work: Callable[[], object]) -> float:
     return min(shares)
 
 
-def test_work_that_holds_the_interpreter_is_no_stop() -> None:
-    """The clock's thread wakes late then as well."""
+def test_holding_the_interpreter_lock_is_no_suspension() -> None:
+    """The clock's thread also wakes late then."""
     assert share_stopped(lambda: sum(range(12_000_000))) < 0.1
 
 
-def test_a_thread_that_sleeps_is_no_stop() -> None:
-    """As one that waits for a GPU or a disk."""
+def test_sleeping_thread_is_no_suspension() -> None:
+    """As a thread that waits for a GPU or a disk."""
     assert share_stopped(lambda: time.sleep(0.3)) < 0.33
 
 
@@ -94,7 +94,7 @@ for _ in range(3):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs schedstat")
-def test_only_the_threads_of_the_work_wait() -> None:
+def test_only_threads_of_the_work_count_as_waiting() -> None:
     """Four threads share a core: that of the work waits for less than the time, all for three."""
     code = f"{WAITING}{WORK}over.set()"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""One training over two processes, with real gloo: the numbers of one device, deaths, bad input."""
+"""Training over two processes with real gloo: numbers of one device, kills, invalid input."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from tests.torture.harness import nursery
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
-"""Trainings of which one process is killed; `make torture-devices` asks for more."""
+"""Number of trainings with a killed process; `make torture-devices` sets more."""
 EPOCHS = 8
-"""Of a training that is killed: enough that there are some left when it is."""
+"""Epochs of such a training: enough that some remain after the kill."""
 TRAIN = ("train", "-d", "mnist-mini", "--threads", "2", "--devices", "2")
 NET = """
 import os
@@ -66,7 +66,7 @@ class Net(nn.Module):
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Tensor]]]:
-    """The folder of what two processes found, and the tensors of each."""
+    """Return the folder of the results of two processes, and the tensors of each."""
     folder = tmp_path_factory.mktemp("two")
     root = Path(device_process.__file__).parents[2]
     sides = []
@@ -91,7 +91,7 @@ def test_all_devices_have_the_same_bits(two: Two) -> None:
 
 
 @pytest.mark.parametrize("size", device_process.SIZES)
-def test_the_gradient_is_that_of_one_device(two: Two, size: int) -> None:
+def test_gradient_equals_that_of_one_device(two: Two, size: int) -> None:
     alone = device_process.gradients(ALONE, size)
     assert len(alone) == 4
     for name, gradient in alone.items():
@@ -106,7 +106,7 @@ def test_every_image_is_evaluated_once_and_in_order(two: Two, size: int) -> None
 
 
 @pytest.mark.parametrize("name", device_process.SETTINGS)
-def test_a_training_is_that_of_one_device_up_to_rounding(two: Two, name: str) -> None:
+def test_training_equals_that_of_one_device_up_to_rounding(two: Two, name: str) -> None:
     job, history = device_process.trained(
         device_process.Plain, ALONE, **device_process.SETTINGS[name]
     )
@@ -126,13 +126,13 @@ def test_batchnorm_and_buffers_are_those_of_the_first_device(two: Two) -> None:
     assert found["whimsical.model.norm.num_batches_tracked"] == 2 * 5
 
 
-def test_a_training_that_diverges_says_what_it_says_on_one_device(two: Two) -> None:
+def test_divergence_is_reported_as_on_one_device(two: Two) -> None:
     told = json.loads((two[0] / "0.json").read_text())["diverged"]
     assert told == device_process.diverged(ALONE) != ""
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_the_parts_of_a_batch_are_the_batch(size: int) -> None:
+def test_parts_of_a_batch_make_up_the_batch(size: int) -> None:
     for images in range(1, 70):
         rows: list[int] = []
         shares = []
@@ -147,13 +147,13 @@ def test_the_parts_of_a_batch_are_the_batch(size: int) -> None:
         assert sum(shares) == pytest.approx(1)
 
 
-def test_each_device_draws_its_own_dropout_and_the_first_that_of_one() -> None:
+def test_each_device_draws_its_own_dropout() -> None:
     seeds = TrialSeeds(3)
     assert seeds.dropout(2, rank=0) == seeds.dropout(2)
     assert len({seeds.dropout(2, rank) for rank in range(8)}) == 8
 
 
-def test_devices_are_part_of_the_identity_where_there_are_several() -> None:
+def test_several_devices_are_part_of_the_id() -> None:
     config = TrainConfig()
     assert "devices" not in config.identity()
     assert config.replace({"devices": "2"}).identity() == {**config.identity(), "devices": 2}
@@ -164,9 +164,9 @@ def test_devices_are_part_of_the_identity_where_there_are_several() -> None:
 
 
 def ranks_of(pid: int) -> dict[int, int]:
-    """The processes of the devices that a command has started, by rank, from /proc.
+    """Return the device processes that a command has started, by rank, from /proc.
 
-    That of their launcher has rank -1.
+    The launcher has rank -1.
     """
     parents: dict[int, int] = {}
     found: dict[int, int] = {}
@@ -189,7 +189,7 @@ def ranks_of(pid: int) -> dict[int, int]:
 
 
 def train_whole(folder: Path, epochs: int) -> None:
-    """A training that nobody disturbs, into the store ``whole`` of the folder."""
+    """Train without interruption into the store ``whole`` of the folder."""
     (folder / "net.py").write_text(NET.replace("{when}", "False"))
     command = [*TRAIN, "net.py:Net", "-e", str(epochs), "--store", "whole", "--seed", "1"]
     error = nursery().run(command, folder).clean(0).err
@@ -200,13 +200,13 @@ def train_whole(folder: Path, epochs: int) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that nobody disturbed."""
+    """Return the folder of an uninterrupted training."""
     folder = tmp_path_factory.mktemp("whole")
     train_whole(folder, EPOCHS)
     return folder
 
 
-def test_the_record_says_how_many_devices_and_what_each_had(tmp_path: Path) -> None:
+def test_record_has_the_devices_and_their_shares(tmp_path: Path) -> None:
     train_whole(tmp_path, 2)
     store = RunStore(tmp_path / "whole")
     (run,) = (store.run(run_id) for run_id in store.ids())
@@ -218,7 +218,7 @@ def test_the_record_says_how_many_devices_and_what_each_had(tmp_path: Path) -> N
 
 @pytest.mark.torture
 @pytest.mark.parametrize("number", range(KILLS))
-def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> None:
+def test_killed_device_changes_nothing(whole: Path, number: int) -> None:
     chance = random.Random(number)
     store = f"killed-{number}"
     epoch, rank = (chance.choice((0, 1, 2)), chance.choice((0, 1, -1))) if number else (1, 1)
@@ -239,8 +239,8 @@ def test_a_device_that_is_killed_changes_nothing(whole: Path, number: int) -> No
         assert "resumes after epoch" in said
 
 
-def test_all_devices_begin_anew_where_a_state_is_not_saved(tmp_path: Path) -> None:
-    """Those that went on from the saved epoch had the images of another, and waited for ever."""
+def test_all_devices_restart_if_a_checkpoint_is_missing(tmp_path: Path) -> None:
+    """Devices that resumed from the saved epoch had other images and waited for ever."""
     hidden = NET.replace('register_buffer("steps", torch.zeros(()))', "steps = 0")
     (tmp_path / "net.py").write_text(hidden.replace("{when}", "False"))
     command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS)]
@@ -261,7 +261,7 @@ def test_all_devices_begin_anew_where_a_state_is_not_saved(tmp_path: Path) -> No
         pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
     ],
 )
-def test_who_is_stopped_leaves_no_process_and_no_folder(
+def test_interrupted_training_leaves_no_process_and_no_folder(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     (tmp_path / "temporary").mkdir()
@@ -280,10 +280,10 @@ def test_who_is_stopped_leaves_no_process_and_no_folder(
         time.sleep(0.05)
 
 
-@pytest.mark.torture  # as of one in a process of its own: experiment/test_foreign_code.py
+@pytest.mark.torture  # as for one in its own process: experiment/test_foreign_code.py
 @pytest.mark.usefixtures("own_code_here")
 @pytest.mark.parametrize("when", ['os.environ["RANK"] == "1"', "True"])
-def test_an_error_of_a_network_is_told_and_not_tried_again(
+def test_error_of_a_network_is_reported_and_not_retried(
     run: Run, tmp_path: Path, when: str
 ) -> None:
     (tmp_path / "net.py").write_text(NET.replace("{when}", when))
@@ -295,7 +295,7 @@ def test_an_error_of_a_network_is_told_and_not_tried_again(
     assert row["status"] == "failed"
 
 
-def test_the_plan_says_that_it_measured_one_device(run: Run) -> None:
+def test_plan_reports_that_it_measured_one_device(run: Run) -> None:
     result = run(*TRAIN, "fcn", "--dry-run")
     assert "batch 64 split among 2, 5 epochs · 2 × cpu, 1 thread each" in result.err
     assert "from a few measured steps per model on one device" in result.out
@@ -324,7 +324,7 @@ def test_another_executor_refuses_the_trials_of_several_devices(
         (("--devices", "65", "-b", "128"), "65 devices are more than the CPU", "at most 64"),
     ],
 )
-def test_bad_requests_are_refused(
+def test_invalid_device_requests_are_refused(
     run: Run, arguments: tuple[str, ...], message: str, hint: str
 ) -> None:
     result = run("compare", "-d", "mnist-mini", "fcn", *arguments)
@@ -334,7 +334,7 @@ def test_bad_requests_are_refused(
     assert len(result.err.splitlines()) == 2
 
 
-def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_nccl_available", lambda: True)
     monkeypatch.setattr(hardware, "device_count", lambda kind: 2)
     assert hardware.spread(Runtime("cuda", 8), 2) == Runtime("cuda", 4, devices=2)
@@ -344,7 +344,7 @@ def test_gpus_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         hardware.spread(Runtime("cuda:1", 8), 2)
 
 
-def test_a_torch_without_distributed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_without_distributed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.distributed, "is_available", lambda: False)
     with pytest.raises(UsageError, match="was built without support for several devices"):
         hardware.spread(Runtime("cpu", 2), 2)

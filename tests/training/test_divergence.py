@@ -1,4 +1,4 @@
-"""A run that diverges: stopped at the step it happens, said where, its last sound weights kept."""
+"""Diverging runs: stopped and reported at the step, with the last finite weights kept."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Net(nn.Sequential):
 """
 
 
-def test_it_stops_at_the_step_and_keeps_the_weights_of_the_epoch_before(
+def test_divergence_stops_at_the_step_and_keeps_the_previous_weights(
     run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "net.py").write_text(UNSOUND.format(epoch=2))
@@ -58,7 +58,7 @@ def test_it_stops_at_the_step_and_keeps_the_weights_of_the_epoch_before(
     assert stores[0].weights(diverged) == stores[1].weights(sound)
 
 
-def test_the_learning_rate_is_that_of_the_step(run: Run, tmp_path: Path) -> None:
+def test_reported_learning_rate_is_that_of_the_step(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(UNSOUND.format(epoch=0))
     result = run("train", "net.py:Net", *DATA, "-e", "2", "--set", "schedule=cosine")
     rate = 1e-3 * (1 + math.cos(math.pi * 3 / 12)) / 2

@@ -1,4 +1,4 @@
-"""`evaluate=last`: the same training, with test figures of the epochs that a result reads."""
+"""`evaluate=last`: the same training, with test figures for the epochs that results use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "sh
 
 
 def network() -> nn.Module:
-    """Running statistics and dropout: whatever an evaluation could disturb."""
+    """Running statistics and dropout: state that an evaluation could disturb."""
     torch.manual_seed(0)
     return nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1),
@@ -41,8 +41,8 @@ def trainer(dataset: Dataset, model: nn.Module | None = None, **settings: str) -
 def both(
     dataset: Dataset, model: Callable[[], nn.Module] = network, **settings: str
 ) -> tuple[list[Epoch], list[Epoch], Trainer, Trainer]:
-    """The epochs of a training whose test images are evaluated after every one, and of the same
-    with the last alone, and their trainers at the end."""
+    """Return the epochs of a training with test images evaluated after every epoch, those of the
+    same training with only the last evaluated, and the trainers at the end."""
     every, last = (trainer(dataset, model(), evaluate=how, **settings) for how in ("every", "last"))
     return list(every), list(last), every, last
 
@@ -64,7 +64,7 @@ def evaluated(epochs: list[Epoch]) -> list[int]:
     ],
     ids=str,
 )
-def test_it_is_the_same_training(
+def test_training_is_independent_of_evaluation(
     tiny: Dataset, settings: dict[str, str], expected: list[int]
 ) -> None:
     """Bit by bit: weights, running statistics, optimizer, logits, losses of every epoch, and the
@@ -82,8 +82,8 @@ def test_it_is_the_same_training(
     assert torch.equal(whole.finish(), part.finish())
 
 
-def test_an_epoch_that_may_be_selected_is_evaluated(tiny: Dataset) -> None:
-    """Those that are better on the images held out than all before, and the last ones."""
+def test_epochs_that_may_be_selected_are_evaluated(tiny: Dataset) -> None:
+    """These are better on held-out images than all before, or among the last."""
     every, last, whole, part = both(tiny, val_fraction="0.25", select="best", epochs="9")
     best, records = -1.0, set[int]()
     for one in every:
@@ -99,7 +99,7 @@ def test_an_epoch_that_may_be_selected_is_evaluated(tiny: Dataset) -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"val_fraction": "0.25", "select": "best"}], ids=str)
-def test_resumed_it_is_what_it_was(tiny: Dataset, settings: dict[str, str]) -> None:
+def test_resumed_run_evaluates_the_same_epochs(tiny: Dataset, settings: dict[str, str]) -> None:
     whole = trainer(tiny, evaluate="last", **settings)
     states, epochs = [], []
     for epoch in whole:
@@ -116,7 +116,7 @@ def test_resumed_it_is_what_it_was(tiny: Dataset, settings: dict[str, str]) -> N
 
 
 class NoSense(nn.Module):
-    """A network that trains, and whose output in evaluation mode is no number."""
+    """A network that trains, with NaN as output in evaluation mode."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,19 +127,19 @@ class NoSense(nn.Module):
         return out if self.training else out * torch.nan
 
 
-def test_a_test_loss_that_is_no_number_is_seen_where_it_is_measured(tiny: Dataset) -> None:
+def test_non_finite_test_loss_is_detected_at_its_epoch(tiny: Dataset) -> None:
     for how, after in (("every", 1), ("last", 4)):
         with pytest.raises(Diverged, match=f"the test loss was nan after epoch {after},"):
             list(trainer(tiny, NoSense(), evaluate=how))
 
 
-def test_a_training_loss_that_is_no_number_ends_it_at_once(tiny: Dataset) -> None:
+def test_non_finite_training_loss_ends_the_run_at_once(tiny: Dataset) -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     with pytest.raises(Diverged, match="in epoch 1, step"):
         list(trainer(tiny, model, evaluate="last", optimizer="sgd", lr="1e38"))
 
 
-def test_a_run_is_named_by_it_only_if_it_does_something() -> None:
+def test_id_depends_on_evaluate_only_if_it_has_an_effect() -> None:
     def trial(**settings: Any) -> str:
         return Trial("fcn:hidden=8", "tiny", "ab" * 32, 0, TrainConfig(**settings)).id
 
@@ -180,8 +180,8 @@ class Merging(nn.Module):
         return logits if self.merged else logits + features @ self.a.T @ self.b.T
 
 
-def test_weights_do_not_stay_in_their_form_for_evaluation(tiny: Dataset) -> None:
-    """Evaluated or not, resumed or not, the bits are the same; and they give the same logits."""
+def test_weights_return_from_their_evaluation_form(tiny: Dataset) -> None:
+    """Evaluated or not, resumed or not, the weights have the same bits and the same logits."""
     every, last, whole, part = both(tiny, model=Merging)
     assert [one.train_loss for one in every] == [one.train_loss for one in last]
     states = whole.state(), part.state()

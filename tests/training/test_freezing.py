@@ -1,4 +1,4 @@
-"""Parameters that do not train."""
+"""Frozen parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHAPE = Shape(3, 8, 4)
 
 
 def trained(dataset: Dataset, spec: str, freeze: str, **settings: object) -> tuple[dict, dict]:
-    """The state of a network before and after two epochs."""
+    """Return the state of a network before and after two epochs."""
     shape = Shape(dataset.channels, dataset.image_size, len(dataset.classes))
     config = TrainConfig(epochs=2, freeze=freeze, **settings)
     model = resolve(spec, shape, freeze).build(0)
@@ -32,7 +32,7 @@ def trained(dataset: Dataset, spec: str, freeze: str, **settings: object) -> tup
 
 @pytest.mark.parametrize("settings", [{}, {"optimizer": "sgd", "weight_decay": 0.1},
                                       {"optimizer": "muon", "lr": 0.1}])  # fmt: skip
-def test_frozen_parameters_keep_their_bits_and_the_others_move(
+def test_frozen_parameters_keep_their_bits_and_the_others_change(
     tiny: Dataset, settings: dict[str, object]
 ) -> None:
     before, after = trained(tiny, "cnn:depth=2,hidden=8", r"^conv1\.", **settings)
@@ -41,7 +41,7 @@ def test_frozen_parameters_keep_their_bits_and_the_others_move(
     assert kept == {name for name in names if name.startswith("conv1.")} != set()
 
 
-def test_running_statistics_of_a_frozen_batchnorm_still_move(tiny: Dataset) -> None:
+def test_running_statistics_of_a_frozen_batchnorm_still_change(tiny: Dataset) -> None:
     before, after = trained(tiny, "cnn:depth=2,hidden=8,norm=batch", "bn|norm")
     moved = [n for n in before if n.endswith("running_mean") and not before[n].equal(after[n])]
     norms = [n for n in before if n.endswith("running_mean")]
@@ -58,28 +58,28 @@ def test_counts_add_up() -> None:
     assert part.macs == whole.macs, "of a forward pass, which runs as ever"
 
 
-def test_what_a_network_switches_on_again_stays_frozen(tiny: Dataset) -> None:
+def test_parameters_that_a_network_unfreezes_stay_frozen(tiny: Dataset) -> None:
     before, after = trained(tiny, "speedrun:widths=4x4", r"\.bias$", batch_size=64)
     kept = [name for name in before if name.endswith(".bias")]
     assert kept and all(torch.equal(before[name], after[name]) for name in kept)
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [("nothing-here", "matches no parameter"), ("weight|bias", "leaves nothing")],
 )
-def test_nothing_and_everything_are_refused(pattern: str, said: str) -> None:
-    with pytest.raises(ModelError, match=f"`--freeze .*` {said}") as caught:
+def test_freezing_nothing_or_everything_is_refused(pattern: str, message: str) -> None:
+    with pytest.raises(ModelError, match=f"`--freeze .*` {message}") as caught:
         resolve("fcn", SHAPE, pattern).build(0)
     assert "weight`" in (caught.value.hint or "") and "\n" not in str(caught.value)
 
 
-def test_a_pattern_that_is_none_is_refused() -> None:
+def test_invalid_pattern_is_refused() -> None:
     with pytest.raises(UsageError, match="invalid value for `--freeze`: `\\(` \\(missing \\)"):
         TrainConfig().replace({"freeze": "("})
 
 
-def test_it_is_part_of_a_trial_only_when_it_is_given() -> None:
+def test_id_depends_on_freeze_only_if_given() -> None:
     def trial(config: TrainConfig) -> str:
         return Trial("fcn", "mnist", "0", 0, config).id
 

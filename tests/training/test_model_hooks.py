@@ -1,4 +1,4 @@
-"""What a network may ask of its training."""
+"""Hooks of a network in its training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drawn_with(seed: int, dataset: Dataset) -> Any:
     return model.drawn
 
 
-def test_the_draws_of_a_setup_have_a_stream_of_their_own(tiny: Dataset) -> None:
+def test_setup_draws_from_its_own_stream(tiny: Dataset) -> None:
     before = torch.get_rng_state()
     found = drawn_with(3, tiny)
     assert torch.equal(torch.get_rng_state(), before)

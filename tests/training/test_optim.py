@@ -35,7 +35,7 @@ def test_short_schedules_stay_positive(schedule: str, steps: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_optimizers_are_fused_and_spare_biases_from_decay(name: str) -> None:
+def test_optimizers_are_fused_and_do_not_decay_biases(name: str) -> None:
     config = TrainConfig().replace({"optimizer": name, "weight_decay": "0.1"})
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     optimizer = make_optimizer(config, model.parameters())
@@ -49,7 +49,7 @@ def test_optimizers_are_fused_and_spare_biases_from_decay(name: str) -> None:
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
 
 
-def test_recipes_are_named_with_what_differs() -> None:
+def test_recipe_names_include_changed_settings() -> None:
     assert recipe_name(RECIPES["report"]) == "report"
     assert recipe_name(RECIPES["modern"].replace({"epochs": "30"})) == "modern"
     assert recipe_name(TrainConfig().replace({"lr": "0.01"})) == "report, lr=0.01"
@@ -69,7 +69,7 @@ def test_recipes_are_named_with_what_differs() -> None:
         ({"epoch": "3"}, "did you mean `epochs`?"),
     ],
 )
-def test_bad_settings_say_what_is_allowed(setting: dict[str, str], hint: str) -> None:
+def test_invalid_settings_get_the_allowed_values(setting: dict[str, str], hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         TrainConfig().replace(setting)
     assert hint in (caught.value.hint or "")

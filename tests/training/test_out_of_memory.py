@@ -1,4 +1,4 @@
-"""Trials that do not fit in memory: named as that, the others go on, nothing is made smaller."""
+"""Trials that run out of memory: reported as such, others continue, nothing is made smaller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.torture.harness import nursery
 
 Run = Callable[..., Any]
 HERE = "tests.training.test_out_of_memory"
-"""This module, as another process imports it."""
+"""Import of this module in another process."""
 DATA = ("-d", "shapes:train=192,test=48", "-b", "64", "--threads", "1")
 GREEDY = """
 import numpy, torch
@@ -52,7 +52,7 @@ def greedy(folder: Path, body: str) -> None:
         ("numpy.zeros(1 << 55)", "1"),
     ],
 )
-def test_it_is_named_with_its_place_and_the_others_go_on(
+def test_out_of_memory_is_located_and_the_others_continue(
     run: Run, tmp_path: Path, body: str, jobs: str
 ) -> None:
     greedy(tmp_path, body)
@@ -72,9 +72,7 @@ def test_it_is_named_with_its_place_and_the_others_go_on(
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_network_that_does_not_fit_at_all_is_refused_before_anything_runs(
-    run: Run, tmp_path: Path
-) -> None:
+def test_network_that_cannot_fit_is_refused_before_training(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\ndef Net(num_classes):\n    return nn.Linear(1 << 22, 1 << 22)\n"
     )
@@ -85,11 +83,11 @@ def test_a_network_that_does_not_fit_at_all_is_refused_before_anything_runs(
 
 
 def limit() -> None:
-    """Before a command: its process may have five gigabytes of addresses."""
+    """Limit the address space of the process of a command to five gigabytes."""
     resource.setrlimit(resource.RLIMIT_AS, (5 << 30, 5 << 30))
 
 
-def test_a_limit_of_the_process_ends_one_trial_alone(tmp_path: Path) -> None:
+def test_process_limit_ends_only_one_trial(tmp_path: Path) -> None:
     large = "fcn:hidden=60000x60000"
     command = ("compare", *DATA, large, "fcn:hidden=8", "-e", "1")
     done = nursery().run(command, tmp_path, before=f"{HERE}:limit").clean(1)
@@ -102,7 +100,7 @@ def test_a_limit_of_the_process_ends_one_trial_alone(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def memory_group(limit: int) -> Iterator[Path]:
-    """A control group with so many bytes; skipped where none can be made."""
+    """Create a control group with this limit in bytes; skip the test if that is impossible."""
     for root, name in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
         group = Path("/sys/fs/cgroup", root, f"convcompare-{os.getpid()}")
         with contextlib.suppress(OSError):
@@ -117,13 +115,13 @@ def memory_group(limit: int) -> Iterator[Path]:
 
 
 def enter(group: str) -> None:
-    """Before a command: its process and those it starts are in a control group."""
+    """Move the process of a command, and so its children, into a control group."""
     Path(group, "cgroup.procs").write_text(str(os.getpid()))
 
 
-@pytest.mark.torture  # others are limited by their process, or killed (experiment/test_jobs.py)
+@pytest.mark.torture  # the short suite has process limits and kills (experiment/test_jobs.py)
 @pytest.mark.usefixtures("only_victim")
-def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) -> None:
+def test_worker_killed_by_the_system_is_out_of_memory(tmp_path: Path) -> None:
     greedy(tmp_path, "torch.ones(1 << 30)")
     command = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
     with memory_group(2 << 30) as group:
@@ -135,7 +133,7 @@ def test_a_worker_that_the_system_kills_has_run_out_of_memory(tmp_path: Path) ->
     assert HINT in done.err
 
 
-def test_other_errors_are_not_taken_for_it() -> None:
+def test_other_errors_are_not_reported_as_out_of_memory() -> None:
     for error in (RuntimeError("shape mismatch"), ValueError("out of memory"), OSError(2, "gone")):
         assert not failures.is_out_of_memory(error)
     gpu = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …")

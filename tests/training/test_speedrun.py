@@ -32,7 +32,7 @@ TINY = {"optimizer": "muon", "lr": "0.2", "other_lr": "0.02", "momentum": "0.6"}
 
 
 def count(shape: Shape, widths: tuple[int, ...]) -> int:
-    """A bias a filter, two 3×3 convolutions and two biases a block, a linear layer without bias."""
+    """A bias per filter, two 3×3 convolutions and two biases per block, a linear layer without."""
     channels = first = 8 * shape.in_channels
     total = first
     for width in widths:
@@ -102,7 +102,7 @@ def test_orthogonalised_by_newton_schulz() -> None:
 
 
 def plain_muon(weights: list[Tensor], gradients: list[list[Tensor]]) -> list[Tensor]:
-    """Three lines of algebra for a convolution, AdamW by torch for the others."""
+    """Update convolutions by three lines of algebra and other weights by torch's AdamW."""
     kernel, *rest = [w.clone() for w in weights]
     others = [nn.Parameter(w) for w in rest]
     adam = torch.optim.AdamW(
@@ -140,7 +140,7 @@ def test_muon_equals_a_plain_reference() -> None:
         torch.testing.assert_close(parameter.detach(), reference, rtol=1e-4, atol=1e-5)
 
 
-def test_the_triangle() -> None:
+def test_triangular_schedule() -> None:
     config = TrainConfig().replace({"schedule": "triangle", "lr": "2"})
     rates = [learning_rate(config, step, 1000) for step in range(1000)]
     assert rates[0] == pytest.approx(0.4) and rates[100] == pytest.approx(2) == max(rates)
@@ -249,7 +249,7 @@ def test_views_equal_a_plain_reference(allowed: Any) -> None:
     assert job.tta_accuracy() == (expected.argmax(1) == job.test_batches.labels).double().mean()
 
 
-def test_settings_of_the_record_leave_older_ids_alone() -> None:
+def test_speedrun_settings_keep_older_ids() -> None:
     plain = TrainConfig()
     assert not {"tta", "other_lr"} & set(plain.identity())
     assert RECIPES["speedrun"].identity()["tta"] is True
@@ -266,7 +266,7 @@ def test_settings_of_the_record_leave_older_ids_alone() -> None:
         ),
     ],
 )
-def test_the_recipe_trains_other_networks_and_says_what_it_reports(
+def test_recipe_trains_other_networks_and_describes_its_figures(
     run: Callable[..., Result], spec: str
 ) -> None:
     command = ["train", spec, "-d", "mnist-mini", "--recipe", "speedrun", "-e", "1", "-b", "64"]

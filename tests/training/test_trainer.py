@@ -1,4 +1,4 @@
-"""The trainer against a plain loop, against itself resumed, and against bad luck."""
+"""The trainer compared with a plain loop and with its resumed self, and its error handling."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def normalised(dataset: Dataset, rows: Tensor) -> Tensor:
 def plain_loop(
     dataset: Dataset, model: nn.Module, epochs: int, batch_size: int, steps: int = 1_000_000
 ) -> list[float]:
-    """What any tutorial writes, with the same order and the same dropout stream: its losses."""
+    """Return the losses of a tutorial loop with the same order and dropout stream."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     labels = torch.tensor(dataset.train.labels)
     losses = []
@@ -85,8 +85,8 @@ def test_equals_a_plain_loop(tiny: Dataset) -> None:
         torch.testing.assert_close(ours, theirs, rtol=2e-3, atol=2e-4)
 
 
-def test_a_training_of_so_many_steps_ends_within_an_epoch(tiny: Dataset) -> None:
-    """7 steps of 32 images, of 5 an epoch: the third and last batches are never seen."""
+def test_training_with_a_step_limit_ends_within_an_epoch(tiny: Dataset) -> None:
+    """7 steps of 32 images, 5 per epoch: the second epoch ends after two batches."""
     whole = -(-len(tiny.train) // 32)
     fast = trainer(tiny, batch_size=32, steps=whole + 2)
     plain = network()
@@ -124,10 +124,8 @@ def test_evaluation_sees_every_image_once_in_order(tiny: Dataset) -> None:
     torch.testing.assert_close(job.test_logits, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
-def test_an_evaluation_batch_is_what_memory_has_room_for(
-    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An image takes the input and the output of the ReLU at once: 2 · 1000 float32."""
+def test_evaluation_batch_fits_into_memory(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One image needs input and output of the ReLU at once: 2 · 1000 float32."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 4))
     whole = trainer(tiny).test_batches
     logits = trainer(tiny, model).evaluate(whole)
@@ -148,7 +146,7 @@ def test_an_evaluation_batch_is_what_memory_has_room_for(
         ("bf16", 1, [500, 500, 135]),
     ],
 )
-def test_a_processor_evaluates_in_parts_that_its_memory_keeps(
+def test_cpu_evaluates_in_parts_that_fit_reused_memory(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch, precision: str, room: int, sizes: list[int]
 ) -> None:
     """Equal ones of 64 images or more; an image takes 8000 bytes, as above, `room` is in images."""
@@ -186,7 +184,7 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
         epochs.append(epoch)
         states.append({name: t.clone() for name, t in whole.state().items()})
     for done in (1, 2):
-        torch.manual_seed(done)  # whatever the process did before must not matter
+        torch.manual_seed(done)  # earlier activity of the process must have no effect
         resumed = trainer(tiny, network(seed=done), **settings)
         resumed.restore(done, {name: t.contiguous() for name, t in states[done - 1].items()})
         rest = list(resumed)
@@ -197,7 +195,7 @@ def test_resumed_after_any_epoch_is_bit_identical(tiny: Dataset, settings: dict[
 
 
 class Unsteady(nn.Module):
-    """Moves a buffer, and drops activations, in evaluation mode too."""
+    """Changes a buffer and drops activations in evaluation mode too."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -210,7 +208,7 @@ class Unsteady(nn.Module):
         return self.inner(F.dropout(x - self.seen, 0.5))  # type: ignore[no-any-return]
 
 
-def test_an_evaluation_leaves_nothing_behind_and_draws_alike(tiny: Dataset) -> None:
+def test_evaluation_leaves_no_trace_and_draws_reproducibly(tiny: Dataset) -> None:
     side = tiny.train.images.shape[-1]
     torch.manual_seed(0)
     model = Unsteady()
@@ -245,7 +243,7 @@ def test_the_final_network_is_evaluated_on_its_training_images(tiny: Dataset) ->
     assert all(torch.equal(before[name], one) for name, one in made.model.state_dict().items())
 
 
-def test_of_many_images_evenly_spaced_ones_stand_for_all(tiny: Dataset) -> None:
+def test_evenly_spaced_sample_of_many_images_is_evaluated(tiny: Dataset) -> None:
     batches = Batches(tiny.train, tiny, torch.device("cpu"))
     some = batches.evenly(7)
     rows = [i * len(batches) // 7 for i in range(7)]
@@ -254,7 +252,7 @@ def test_of_many_images_evenly_spaced_ones_stand_for_all(tiny: Dataset) -> None:
     assert len(batches.evenly(10**6)) == len(batches)
 
 
-def test_the_best_epoch_is_chosen_on_images_that_are_not_trained_on(tiny: Dataset) -> None:
+def test_best_epoch_is_selected_on_held_out_images(tiny: Dataset) -> None:
     job = trainer(tiny, val_fraction=0.25, select="best", lr=0.02, epochs=5)
     assert job.val_batches is not None
     images = [b.images.flatten(1).tolist() for b in (job.train_batches, job.val_batches)]
@@ -283,12 +281,12 @@ def test_held_out_images_are_the_same_for_every_network_of_a_seed(tiny: Dataset)
     assert torch.equal(ours.val_batches.images, theirs.val_batches.images)
 
 
-def test_no_epoch_is_chosen_by_the_test_images() -> None:
+def test_no_epoch_is_selected_by_test_images() -> None:
     with pytest.raises(UsageError, match="test images"):
         TrainConfig().replace({"select": "best"})
 
 
-def test_settings_that_came_later_leave_older_ids_alone() -> None:
+def test_later_settings_keep_older_ids() -> None:
     plain = TrainConfig()
     assert "val_fraction" not in plain.identity() and "select" not in plain.identity()
     assert plain.replace({"val_fraction": "0.1"}).identity()["val_fraction"] == 0.1
@@ -305,7 +303,7 @@ def test_the_memory_of_a_step_is_counted(tiny: Dataset) -> None:
     assert peak_memory(wide) > 1.5 * peak
 
 
-def test_warming_up_and_measuring_leave_no_trace(tiny: Dataset) -> None:
+def test_warm_up_and_measuring_leave_no_trace(tiny: Dataset) -> None:
     plain, warmed = trainer(tiny), trainer(tiny)
     random_state = torch.get_rng_state()
     step_seconds(warmed)
@@ -330,7 +328,7 @@ def network_without_seeding() -> nn.Module:
         return network()
 
 
-def test_an_infinite_loss_stops_the_run_and_says_where(tiny: Dataset) -> None:
+def test_infinite_loss_stops_the_run_and_reports_the_step(tiny: Dataset) -> None:
     job = trainer(tiny, optimizer="sgd", lr=1e30, epochs=2)
     with pytest.raises(Diverged, match=r"epoch 1, step \d+, learning rate 1e\+30"):
         list(job)
@@ -346,7 +344,7 @@ def test_seeds_draw_different_orders_and_epochs_too(tiny: Dataset) -> None:
     assert sorted(order(1)) == sorted(tiny.train.labels.tolist())
 
 
-def test_normalisation_is_that_of_the_definition(tiny: Dataset) -> None:
+def test_normalisation_agrees_with_its_definition(tiny: Dataset) -> None:
     batches = Batches(tiny.train, tiny, torch.device("cpu"))
     images, labels = next(batches.in_order(16))
     torch.testing.assert_close(images, normalised(tiny, torch.arange(16)), rtol=1e-5, atol=1e-6)
@@ -394,6 +392,6 @@ for channels in (1, 4, 7, 8):
 """
 
 
-def test_a_narrow_strided_convolution_writes_nowhere_else() -> None:
-    """torch corrupts the memory of such a process in channels-last layout."""
+def test_narrow_strided_convolution_writes_within_its_memory() -> None:
+    """torch corrupts memory for such a convolution in channels-last layout."""
     assert subprocess.run([sys.executable, "-c", NARROW], check=False, timeout=120).returncode == 0

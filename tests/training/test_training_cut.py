@@ -1,4 +1,4 @@
-"""Fewer training images: which are drawn, how many of each class, and what is held out of them."""
+"""Fewer training images: which are drawn, the number per class, and the held-out ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNTS = (40, 3, 25, 0, 12)
 
 @pytest.fixture
 def uneven() -> Dataset:
-    """Every image has a value of its own; class 3 has no training image."""
+    """Every image has a distinct value; class 3 has no training image."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), COUNTS)).astype(np.int64)
     images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None].repeat(64, 2)
     split = Split(np.ascontiguousarray(images.reshape(-1, 1, 8, 8)), labels)
@@ -33,7 +33,7 @@ def uneven() -> Dataset:
 
 
 def trainer(dataset: Dataset, seed: int = 0, **settings: Any) -> Trainer:
-    """A linear network whose weights `seed` draws, at the beginning of a trial of seed 5."""
+    """Return the trainer of a linear network with weights from `seed`, in a trial of seed 5."""
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     cpu = torch.device("cpu")
@@ -46,7 +46,7 @@ def drawn(batches: Batches) -> list[int]:
 
 
 def by_hand(counts: list[int], images: int) -> list[int]:
-    """One image of each class in turn that has one left, until there are so many."""
+    """Draw one image of each class in turn, while any are left, up to the number."""
     given = [0] * len(counts)
     while True:
         for i, count in enumerate(counts):
@@ -56,7 +56,7 @@ def by_hand(counts: list[int], images: int) -> list[int]:
 
 
 @pytest.mark.parametrize("images", [1, 4, 5, 10, 13, 15, 16, 40, 79, 80])
-def test_classes_give_equally_many_as_far_as_they_have_them(uneven: Dataset, images: int) -> None:
+def test_classes_have_equal_numbers_as_far_as_possible(uneven: Dataset, images: int) -> None:
     wanted = by_hand(list(COUNTS), images)
     assert cut_counts(np.array(COUNTS), images).tolist() == wanted
     batches = Batches(uneven.train, uneven, torch.device("cpu"))
@@ -67,7 +67,7 @@ def test_classes_give_equally_many_as_far_as_they_have_them(uneven: Dataset, ima
         assert len(set(drawn(cut))) == images and drawn(cut) == sorted(drawn(cut))
 
 
-def test_fewer_images_are_among_more_and_the_seed_draws_them(uneven: Dataset) -> None:
+def test_smaller_subset_is_nested_and_drawn_by_the_seed(uneven: Dataset) -> None:
     batches = Batches(uneven.train, uneven, torch.device("cpu"))
     cuts = [set(drawn(batches.cut(images, 7))) for images in (5, 6, 20, 33, 80)]
     assert all(small < large for small, large in itertools.pairwise(cuts))
@@ -78,7 +78,7 @@ def test_fewer_images_are_among_more_and_the_seed_draws_them(uneven: Dataset) ->
     assert often.min() > 5 and often.max() < 60, "300 · 3 draws over 40 images: 22.5 of each"
 
 
-def test_a_training_sees_the_cut_alone(tiny: Dataset) -> None:
+def test_training_uses_the_subset_only(tiny: Dataset) -> None:
     job = trainer(tiny, train_images=24, batch_size=10)
     assert len(job.train_batches) == 24 and job.steps == 3
     assert torch.bincount(job.train_batches.labels).tolist() == [6, 6, 6, 6]
@@ -96,7 +96,7 @@ def _arrays(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("fraction", [0.1, 0.15, 0.25, 0.35, 0.45, 0.55, 0.7, 0.85, 0.9])
 @pytest.mark.parametrize("images", [None, 20, 21, 47, 60, 80])
-def test_the_numbers_that_are_told_are_those_that_are_trained_on(
+def test_reported_numbers_of_images_are_those_in_training(
     uneven: Dataset, fraction: float, images: int | None
 ) -> None:
     config = TrainConfig(train_images=images, val_fraction=fraction)
@@ -123,14 +123,16 @@ def test_shares_are_rounded_as_the_trainer_rounds_them() -> None:
         (None, 0.9, "`val_fraction` 0.9 holds out every training image of `b`"),
     ],
 )
-def test_a_cut_that_cannot_be(uneven: Dataset, images: int, fraction: float, words: str) -> None:
+def test_impossible_subset_is_refused(
+    uneven: Dataset, images: int, fraction: float, words: str
+) -> None:
     config = TrainConfig(train_images=images, val_fraction=fraction, batch_size=2)
     with pytest.raises(UsageError) as caught:
         check_cut(config, uneven.train.labels, uneven.classes)
     assert caught.value.message == words and caught.value.hint
 
 
-def test_classes_that_lack_images_are_told(uneven: Dataset) -> None:
+def test_classes_without_images_are_reported(uneven: Dataset) -> None:
     labels = uneven.train.labels
     assert cut_words(TrainConfig(), labels) == ""
     said = cut_words(TrainConfig(train_images=20), labels)
@@ -141,13 +143,13 @@ def test_classes_that_lack_images_are_told(uneven: Dataset) -> None:
     assert "images, class-balanced, drawn" in cut_words(TrainConfig(train_images=20), some)
 
 
-def test_a_batch_fits_into_the_cut(uneven: Dataset) -> None:
+def test_batch_fits_into_the_subset(uneven: Dataset) -> None:
     check_fit(TrainConfig(train_images=20, batch_size=20), uneven)
     with pytest.raises(UsageError, match="a batch of 21 is larger than the 20 training images"):
         check_fit(TrainConfig(train_images=20, batch_size=21), uneven)
 
 
-def test_the_cut_is_part_of_a_trial_and_no_cut_is_not() -> None:
+def test_id_depends_on_the_subset_only_if_given() -> None:
     def trial(config: TrainConfig) -> str:
         return Trial("fcn", "mnist", "0", 0, config).id
 
