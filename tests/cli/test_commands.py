@@ -1,4 +1,4 @@
-"""The command line as a user meets it: results, reuse, stopping, going on, bad input."""
+"""The command line: results, reuse, interruption, resuming, invalid input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINI = ("--dataset", "mnist-mini", "--train-images", "1000", "--epochs", "1")
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 
 
-def test_a_comparison_prints_the_table_of_the_reports(run: Run) -> None:
+def test_comparison_prints_the_table_of_the_reports(run: Run) -> None:
     result = run("compare", *MINI, "fcn", "fcn:hidden=32")
     assert result.code == 0
     heading = result.out.splitlines()[0].split("  ")
@@ -39,7 +39,7 @@ def test_a_comparison_prints_the_table_of_the_reports(run: Run) -> None:
     assert "\x1b" not in result.out + result.err, "a pipe gets no control codes"
 
 
-def test_the_json_is_the_documented_object(run: Run) -> None:
+def test_json_is_the_documented_object(run: Run) -> None:
     result = run("compare", *MINI, "fcn", "fcn:hidden=32", "--seeds", "2", "--format", "json")
     record = result.json()
     assert (record["schema_version"], record["dataset"]) == (1, "mnist-mini")
@@ -62,7 +62,7 @@ def test_the_json_is_the_documented_object(run: Run) -> None:
     assert contrast["difference"] == pytest.approx(sum(differences) / 2)
 
 
-def test_a_second_call_reuses_and_says_so(run: Run) -> None:
+def test_second_call_reuses_runs_and_reports_it(run: Run) -> None:
     first = run("compare", *MINI, "fcn", "fcn:hidden=32", "--format", "json")
     again = run("compare", *MINI, "fcn", "fcn:hidden=32", "--format", "json")
     assert again.json()["models"] == first.json()["models"]
@@ -94,7 +94,9 @@ def logits(store: Path) -> list[Any]:
 
 @pytest.mark.torture  # which signals and kills of the torture suite repeat at random moments
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_and_repeated_is_bit_identical(tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_and_resumed_run_has_the_same_bits(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     models = ["fcn:dropout=0.2", "simple:width=8x8,hidden=16"]
     command = [*COMMAND, "compare", "-d", "mnist-mini", "--epochs", "4", *models]
     whole = [*command, "--store", str(tmp_path / "whole")]
@@ -133,7 +135,7 @@ def test_the_plan_trains_nothing(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("compare", *MINI, "fcn:hidden=8"), ("study", "mnist")])
-def test_the_plan_goes_to_no_file(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_plan_is_not_written_to_a_file(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "kept.csv").write_text("results")
     for path in ("kept.csv", "new/results.csv"):
         result = run(*command, "--dry-run", "--out", path)
@@ -144,13 +146,13 @@ def test_the_plan_goes_to_no_file(run: Run, tmp_path: Path, command: tuple[str, 
 
 
 @pytest.mark.parametrize("command", ["compare fcn -d mnist-mini -n", "datasets mnist-mini"])
-def test_a_data_folder_that_is_not_there_is_said(run: Run, command: str) -> None:
+def test_missing_data_folder_is_reported(run: Run, command: str) -> None:
     result = run(*command.split(), "--data-dir", "absent")
     assert result.code == 3
     assert result.err.startswith("error: the data folder `absent` is not a folder\n hint: `--data-")
 
 
-def test_a_diverged_run_is_named_and_the_others_go_on(run: Run) -> None:
+def test_diverged_run_is_named_and_the_others_continue(run: Run) -> None:
     result = run("compare", *MINI, "fcn", "fcn:hidden=8", "--optimizer", "sgd", "--lr", "1e25")
     assert result.code == 1
     assert result.err.count("diverged") >= 2
@@ -187,7 +189,7 @@ def test_a_network_without_runs_is_not_taken_for_a_misspelt_one(run: Run, tmp_pa
     assert "did you mean" not in found.err
 
 
-def test_the_parser_speaks_our_language(run: Run) -> None:
+def test_parser_errors_have_the_style_of_other_messages(run: Run) -> None:
     result = run("compare", "fcn", "--datset", "mnist-mini")
     assert result.code == 2
     assert result.err.splitlines() == [
@@ -229,7 +231,7 @@ BAD = [
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_file_without_a_network_is_answered_with_its_classes(run: Run, tmp_path: Path) -> None:
+def test_file_without_a_network_is_refused_with_its_classes(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "nets.py"
     path.write_text("class Plain:\n    class Part: ...\n\n\nclass Skip(Plain): ...\n")
     result = run("compare", str(path), "--dataset", "mnist-mini")
@@ -252,7 +254,7 @@ def test_bad_input_gets_one_line_and_a_hint(
     assert result.out == ""
 
 
-def test_a_damaged_record_names_its_file_and_spares_the_others(run: Run, tmp_path: Path) -> None:
+def test_damaged_record_is_named_and_others_are_shown(run: Run, tmp_path: Path) -> None:
     run("compare", *MINI, "fcn", "fcn:hidden=8")
     damaged = next((tmp_path / "runs").glob("*/run.json"))
     damaged.write_bytes(damaged.read_bytes()[:-40])
@@ -264,7 +266,7 @@ def test_a_damaged_record_names_its_file_and_spares_the_others(run: Run, tmp_pat
     assert run("compare", *MINI, "fcn", "fcn:hidden=8", "--fresh").code == 0
 
 
-def test_an_empty_store_says_how_to_begin(run: Run) -> None:
+def test_empty_store_suggests_a_first_command(run: Run) -> None:
     result = run("runs")
     assert result.code == 2
     assert "`convcompare compare fcn simple` creates some" in result.err
@@ -283,7 +285,7 @@ def test_a_folder_of_images_is_compared_like_any_set(run: Run, tmp_path: Path) -
     assert result.json()["models"][0]["test_accuracy"]["value"] == 1.0
 
 
-def test_quiet_prints_the_result_alone(run: Run) -> None:
+def test_quiet_prints_only_the_result(run: Run) -> None:
     result = run("train", "fcn", *MINI, "--quiet")
     told = [line for line in result.err.splitlines() if "shared the machine" not in line]
     assert told == []
@@ -304,7 +306,7 @@ def test_environment_variables_set_the_store(
     assert (tmp_path / "mine" / run_id / "run.json").is_file()
 
 
-def test_a_folder_that_was_removed_is_one_error(tmp_path: Path) -> None:
+def test_deleted_working_folder_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     script = f"cd gone && rmdir ../gone && exec {sys.executable} -P -m convcompare runs"
     ended = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""What a shell completes from the table is what the parser completes."""
+"""Shell completions from the table equal those of the parser."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def by_parser(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_table_answers_as_the_parser_does(
+def test_table_completes_like_the_parser(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(V1, tmp_path / "runs")
@@ -78,12 +78,12 @@ def test_the_table_answers_as_the_parser_does(
 
 
 def test_a_family_completes_its_commands_as_well() -> None:
-    """Which the parser does not."""
+    """The parser does not."""
     assert [name for name, _ in completing.complete(["runs"], "c")] == ["check", "comparisons"]
     assert "50ade97872ea" in dict(completing.complete(["runs", "--store", str(V1)], ""))
 
 
-def test_the_table_is_current() -> None:
+def test_table_is_current() -> None:
     stored = Path(completions.__file__).with_name("completion_table.json").read_text("utf-8")
     assert stored == json.dumps(table(), indent=1, sort_keys=True) + "\n", (
         "`python docs/completion_table.py` writes it anew"
@@ -91,7 +91,7 @@ def test_the_table_is_current() -> None:
 
 
 @pytest.mark.parametrize("line", ["compare --no-such-option ", "nonsense fc", "--version "])
-def test_what_is_not_understood_is_left_to_the_parser(
+def test_unknown_lines_are_left_to_the_parser(
     line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COMP_WORDS", f"convcompare {line}")
@@ -104,7 +104,7 @@ def test_what_is_not_understood_is_left_to_the_parser(
 @pytest.mark.parametrize(
     ("shell", "shown"), [("zsh", "_arguments '*: :((\"fcn\"))'"), ("fish", "fcn")]
 )
-def test_other_shells_have_their_own_form(
+def test_other_shells_have_their_own_format(
     shell: str, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "convcompare compare fc")

@@ -1,4 +1,4 @@
-"""``convcompare datasets NAME``, and what ``compare`` says of a folder of images."""
+"""``convcompare datasets NAME``, and what ``compare`` reports on a folder of images."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_a_validation_folder_is_the_test_split(run: Run) -> None:
     assert "cat" in run("classes").out
 
 
-def test_float_images_are_told_apart(run: Run) -> None:
-    """Bright and dark floats of 0 to 1, which were all black: their means are learnt at once."""
+def test_float_images_are_learnt(run: Run) -> None:
+    """Bright and dark images of floats from 0 to 1, which must not be truncated to black."""
     dice = np.random.default_rng(0)
     for name, middle in (("bright", 0.8), ("dark", 0.2)):
         for index in range(40):
@@ -48,7 +48,7 @@ def test_float_images_are_told_apart(run: Run) -> None:
     assert "floats, 0 to 1 become 0 to 255" in result.err
 
 
-def test_a_leak_is_said_before_training_recorded_and_said_with_every_table(run: Run) -> None:
+def test_leak_is_reported_before_training_and_with_every_table(run: Run) -> None:
     fill(Path("birds/train"), count=8)
     fill(Path("birds/test"), count=3)
     shutil.copy("birds/train/cat/0.png", "birds/test/cat/again.png")
@@ -82,7 +82,7 @@ def test_what_was_understood_of_a_folder(run: Run) -> None:
 
 
 def test_the_sheet_shows_the_images(run: Run) -> None:
-    """A class of one colour and one of another: the rows of the sheet hold those colours."""
+    """Two classes of one colour each: the rows of the sheet have those colours."""
     for name, colour in (("猫 $x$", (250, 10, 20)), ("blue", (10, 20, 250))):
         for index in range(4):
             pixels = np.full((12, 12, 3), colour, np.uint8)

@@ -1,4 +1,4 @@
-"""What doctor says of accelerators and extras."""
+"""What doctor reports on accelerators and extras."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_why_no_accelerator_is_used(
     assert text in check.found and hint in check.hint
 
 
-def test_devices_that_are_hidden_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_devices_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert unused("2.14.1", CUDA, ["cuda"]).hint.startswith("`unset CUDA_VISIBLE_DEVICES`")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -55,7 +55,7 @@ def test_every_extra_for_users_is_known() -> None:
     assert {name: brought for name, (brought, _) in EXTRAS.items()} == packages
 
 
-def test_an_extra_that_is_absent_has_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_has_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"timm": "1.0", "pyarrow": "19", "mlflow": "3"}  # all of mlflow contains its skinny
 
     def version(package: str) -> str:

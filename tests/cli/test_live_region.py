@@ -1,4 +1,4 @@
-"""The live display on terminals that change their size, and on slow ones."""
+"""The live display on terminals that are resized, and on slow ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZES = [(100, 30), (50, 30), (25, 30), (120, 30), (40, 12), (40, 30), (90, 9), 
 
 
 class Frames:
-    """A region of some lines on a terminal, drawn by hand."""
+    """A region of lines on a terminal, drawn explicitly."""
 
     def __init__(self, terminal: Emulator, lines: Sequence[str]) -> None:
         self.terminal, self.told = terminal, io.StringIO()
@@ -72,7 +72,7 @@ def test_a_terminal_of_another_size_has_nothing_left_behind(reflow: bool, late: 
         assert terminal.shown[-6:] == shown, "and nothing is below them"
 
 
-def test_what_is_printed_meanwhile_stays_above() -> None:
+def test_lines_printed_meanwhile_stay_above() -> None:
     terminal = Emulator(60, 20, reflow=True)
     frames = Frames(terminal, ["one", "two"])
     frames.draw()
@@ -82,7 +82,7 @@ def test_what_is_printed_meanwhile_stays_above() -> None:
     assert [line.split()[0] for line in terminal.shown[-3:]] == ["a", "one", "two"]
 
 
-def test_a_region_that_does_not_change_writes_nothing() -> None:
+def test_unchanged_region_writes_nothing() -> None:
     frames = Frames(Emulator(60, 20, reflow=True), [])
     frames.draw()
     frames.draw()
@@ -92,7 +92,7 @@ def test_a_region_that_does_not_change_writes_nothing() -> None:
 
 
 class Slow(io.StringIO):
-    """A terminal that takes no more until it is let."""
+    """A terminal that blocks until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,8 +108,8 @@ class Slow(io.StringIO):
         raise io.UnsupportedOperation
 
 
-def test_whoever_works_does_not_wait_for_the_terminal() -> None:
-    """While its thread waits for the terminal, events are noted and lines are said."""
+def test_work_does_not_wait_for_the_terminal() -> None:
+    """While its thread waits for the terminal, events and lines are accepted."""
     told = Slow()
     console = Console(file=told, width=60, height=20, force_terminal=True)
     with LiveRegion(Text("at work"), console) as region:

@@ -1,4 +1,4 @@
-"""Comparisons by name, runs filtered, what differs, stores put together."""
+"""Named comparisons, filtered runs, differences, merged stores."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, to be changed."""
+    """A copy of that store, to be changed."""
     copy = Path(shutil.copytree(made, tmp_path / "runs"))
     monkeypatch.setenv("CONVCOMPARE_STORE", str(copy))
     return copy
@@ -112,7 +112,7 @@ def test_a_run_that_is_written_is_running(store: Path, run: Run) -> None:
         assert first["runs"].endswith("of 2")
 
 
-def test_what_differs_is_said(store: Path, run: Run) -> None:
+def test_differences_are_reported(store: Path, run: Run) -> None:
     rows = run("runs", "diff", "first", "second", "-f", "json").json()["differences"]
     differing = {row["what"]: (row["first"], row["second"]) for row in rows}
     assert differing["seeds of fcn:hidden=4"] == ("0", "0, 1")
@@ -156,9 +156,7 @@ def test_two_stores_are_compared_run_by_run(made: Path, store: Path, run: Run) -
     assert run("runs", "diff", "first").code == 2, "with what?"
 
 
-def test_a_name_that_several_comparisons_have_is_not_taken_in_silence(
-    store: Path, run: Run
-) -> None:
+def test_ambiguous_name_is_reported(store: Path, run: Run) -> None:
     """As after `runs merge`. The same command again, or with more seeds, is the same comparison."""
     opened = RunStore(store)
     first, second = opened.comparison_records()
@@ -215,7 +213,7 @@ def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path
     assert "there is no store `nowhere`" in run("runs", "merge", "nowhere", *mine).err
 
 
-def test_what_is_damaged_is_not_copied(store: Path, tmp_path: Path, run: Run) -> None:
+def test_damaged_runs_are_not_copied(store: Path, tmp_path: Path, run: Run) -> None:
     logits = next(store.glob("*/test_logits.npz"))
     logits.write_bytes(logits.read_bytes()[:-9])
     result = run("runs", "merge", str(store), "--store", str(tmp_path / "mine"))

@@ -1,4 +1,4 @@
-"""``runs verify``, ``check`` and ``rm``: what is in a store, tried again, examined, removed."""
+"""``runs verify``, ``check`` and ``rm``: runs of a store reproduced, checked and removed."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def id_of(store: Path, label: str) -> str:
     return next(run_id for run_id in opened.ids() if opened.trial(run_id).label == label)
 
 
-def test_the_accuracy_in_the_list_is_that_of_the_epoch_that_counts(
-    tmp_path: Path, run: Run
-) -> None:
+def test_listed_accuracy_is_that_of_the_selected_epoch(tmp_path: Path, run: Run) -> None:
     opened = RunStore(tmp_path / "runs")
     config = TrainConfig().replace({"select": "best", "val_fraction": "0.1"})
     which = dataclasses.replace(trial(), config=config)
@@ -75,7 +73,7 @@ def test_a_run_is_shown_by_its_epochs(store: Path, run: Run) -> None:
 # verify
 
 
-def test_a_run_comes_out_again_bit_for_bit(store: Path, run: Run) -> None:
+def test_run_is_reproduced_bit_for_bit(store: Path, run: Run) -> None:
     before = contents(store)
     result = run("runs", "verify", id_of(store, "cnn:depth=2,hidden=8")[:6], "--quiet")
     assert result.code == 0
@@ -84,8 +82,8 @@ def test_a_run_comes_out_again_bit_for_bit(store: Path, run: Run) -> None:
     assert contents(store) == before, "the store is only read"
 
 
-def test_what_differs_is_told_with_the_environment(store: Path, run: Run) -> None:
-    """The run as another machine may have made it: other logits, other weights, another torch."""
+def test_differences_are_reported_with_the_environment(store: Path, run: Run) -> None:
+    """The run as of another machine: other logits, other weights, another torch version."""
     import numpy as np
 
     from convcompare.store.json_records import sha256
@@ -154,7 +152,7 @@ FILES = (
 
 
 @pytest.mark.parametrize(("name", "number"), [(name, n) for n, name in enumerate(FILES)])
-def test_every_file_of_a_run_is_looked_at_and_put_aside(
+def test_every_damaged_file_of_a_run_is_found_and_quarantined(
     store: Path, run: Run, name: str, number: int
 ) -> None:
     hurt, sound = (store / id_of(store, label) for label in COMPARE[3:])
@@ -174,7 +172,7 @@ def test_every_file_of_a_run_is_looked_at_and_put_aside(
         assert (moved, hurt.exists()) == (kept, False), "the run as it was, and nothing else"
 
 
-def test_the_same_command_makes_anew_what_was_put_aside(store: Path, run: Run) -> None:
+def test_same_command_replaces_quarantined_runs(store: Path, run: Run) -> None:
     path = store / id_of(store, "fcn:hidden=8") / "weights.safetensors"
     whole = path.read_bytes()
     flip(path, path)
@@ -185,7 +183,7 @@ def test_the_same_command_makes_anew_what_was_put_aside(store: Path, run: Run) -
 
 
 @pytest.mark.parametrize("name", ["state.json", "0002.safetensors", "trial.json"])
-def test_a_half_done_run_goes_on_after_repair(run: Run, tmp_path: Path, name: str) -> None:
+def test_interrupted_run_resumes_after_repair(run: Run, tmp_path: Path, name: str) -> None:
     shutil.copytree(V1, tmp_path / "runs")
     (path,) = (tmp_path / "runs" / HALF_DONE).rglob(name)
     trial = RunStore(tmp_path / "runs").trial(HALF_DONE)
@@ -197,7 +195,7 @@ def test_a_half_done_run_goes_on_after_repair(run: Run, tmp_path: Path, name: st
     assert run(*command, "--precision", trial.config.precision).code == 0
 
 
-def test_a_damaged_comparison_is_put_aside(store: Path, run: Run) -> None:
+def test_damaged_comparison_is_quarantined(store: Path, run: Run) -> None:
     (path,) = (store / "comparisons").iterdir()
     flip(path, path)
     assert run("runs", "check", "--repair").code == 0
@@ -222,7 +220,7 @@ def test_a_newer_record_and_a_run_that_is_written_are_left_alone(store: Path, ru
     assert newer.exists() and not written.exists()
 
 
-def test_a_store_that_is_not_there_is_no_sound_one(run: Run) -> None:
+def test_missing_store_fails_the_check(run: Run) -> None:
     result = run("runs", "check", "--store", "nowhere")
     assert (result.code, "no runs in `nowhere`, which does not exist" in result.err) == (2, True)
 
@@ -250,7 +248,7 @@ def test_a_misspelt_network_is_not_removed(store: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["runs", "runs latest", "report", "plot loss", "classes"])
-def test_a_misspelt_store_is_said_not_to_exist(run: Run, command: str) -> None:
+def test_misspelt_store_is_reported_as_missing(run: Run, command: str) -> None:
     result = run(*command.split(), "--store", "nowhere")
     assert (result.code, "in `nowhere`, which does not exist" in result.err) == (2, True)
 
@@ -258,7 +256,7 @@ def test_a_misspelt_store_is_said_not_to_exist(run: Run, command: str) -> None:
 # rm
 
 
-def test_a_run_is_removed_and_its_comparison_says_so(store: Path, run: Run) -> None:
+def test_removed_run_is_reported_by_its_comparison(store: Path, run: Run) -> None:
     gone, left = (id_of(store, label) for label in COMPARE[3:])
     assert run("runs", "rm", gone).code == 2, "nobody is there to answer"
     assert (store / gone).exists()
@@ -316,7 +314,7 @@ def test_a_damaged_run_can_be_removed(run: Run, tmp_path: Path) -> None:
     assert run("runs", "check").code == 0
 
 
-def test_the_forms_of_before_stay(store: Path, run: Run) -> None:
+def test_earlier_forms_of_the_command_work(store: Path, run: Run) -> None:
     run_id = id_of(store, "fcn:hidden=8")
     assert run("runs", run_id, "--store", "runs", "--format", "json").json()["id"] == run_id
     assert run("runs", "--store", "runs", "latest", "--format", "json").code == 0
@@ -327,7 +325,7 @@ def test_the_forms_of_before_stay(store: Path, run: Run) -> None:
 # options of the list, of a comparison and of neither
 
 
-def test_an_option_that_would_not_count_is_refused(store: Path, run: Run) -> None:
+def test_option_without_effect_is_refused(store: Path, run: Run) -> None:
     one = id_of(store, "fcn:hidden=8")
     for name, option, about in [
         (None, ("--sort", "parameters"), "a comparison"),

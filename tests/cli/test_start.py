@@ -1,4 +1,4 @@
-"""What a process imports that needs nothing heavy: a completion, a help, a list, a stored table."""
+"""Imports of light commands: a completion, a help page, a list, a stored table."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RUN = "from convcompare.cli import run"
 
 
 def steps() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Code, and what must not have been imported after it; the strictest comes first."""
+    """Yield code and the modules that it must not import, the strictest first."""
     commands = (name.replace("-", "_").replace(" ", ".") for name in COMMANDS)
     yield "import convcompare; dir(convcompare)", ()
     yield "assert set(sys.modules) - before == {'convcompare'}", ()

@@ -1,4 +1,4 @@
-"""Output that nobody reads, that does not fit, or that has no place to go."""
+"""Output to closed pipes, full disks and missing streams."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ full_disk = pytest.mark.skipif(not FULL.exists(), reason="no device that is alwa
 
 @pytest.fixture
 def broken() -> Iterator[TextIO]:
-    """A pipe that nobody reads."""
+    """A pipe without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as stream:
         yield stream
 
 
-def test_talk_that_nobody_hears_ends_nothing(broken: TextIO) -> None:
+def test_progress_to_a_closed_pipe_does_not_end_the_command(broken: TextIO) -> None:
     talk = Messages(broken)
     for _ in range(3):
         assert talk.write("an epoch\n" * 10_000)
         talk.flush()
 
 
-def test_a_reader_who_has_enough_is_no_error(broken: TextIO) -> None:
+def test_closed_reader_is_no_error(broken: TextIO) -> None:
     results = Results(broken)
     with pytest.raises(PipeClosed):
         results.write("a row\n" * 100_000)
@@ -45,7 +45,7 @@ def test_a_reader_who_has_enough_is_no_error(broken: TextIO) -> None:
 
 
 @full_disk
-def test_a_result_that_does_not_fit_is_told() -> None:
+def test_result_on_a_full_disk_is_an_error() -> None:
     with FULL.open("w") as stream, pytest.raises(StoreError, match="No space left") as caught:
         results = Results(stream)
         results.write("a row\n" * 100_000)
@@ -62,7 +62,7 @@ def test_a_stream_is_what_it_stands_for() -> None:
 
 @full_disk
 @pytest.mark.parametrize("kind", [Results, Messages])
-def test_its_end_writes_nothing_to_a_stream_that_was_closed(
+def test_deleted_stream_does_not_write_to_a_closed_one(
     kind: type[Results] | type[Messages], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`io.IOBase` would flush it, and Python 3.13 and later show the error of that."""

@@ -1,4 +1,4 @@
-"""Tags and notes of runs: beside the record, which never changes."""
+"""Tags and notes of runs, stored beside the record, which never changes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_note_is_shown_where_runs_are(run: Run, store: Path) -> None:
     assert run("runs", "note", "50a", "", *STORE).out == f"{ONE}  no note\n"
 
 
-def test_what_is_said_moves_between_stores(run: Run, store: Path) -> None:
+def test_tags_and_notes_move_between_stores(run: Run, store: Path) -> None:
     run("runs", "tag", "paper", "50a", *STORE)
     run("runs", "note", "50a", "seen", *STORE)
     assert run("runs", "merge", "runs", "--store", "other").code == 0
@@ -68,7 +68,7 @@ def test_what_is_said_moves_between_stores(run: Run, store: Path) -> None:
     assert not list(Path("other").glob("*/annotation.json"))
 
 
-def test_damage_of_it_is_found_and_put_aside(run: Run, store: Path) -> None:
+def test_damaged_tags_are_found_and_quarantined(run: Run, store: Path) -> None:
     run("runs", "tag", "paper", "50a", *STORE)
     path = store / ONE / "annotation.json"
     path.write_text(path.read_text().replace("paper", "paler"))

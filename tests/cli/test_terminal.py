@@ -1,4 +1,4 @@
-"""What a user sees: help, examples, completion, messages, the live display, what doctor says."""
+"""Help, examples, completion, messages, the live display, and the output of doctor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_examples_of_a_help_can_be_read(name: str) -> None:
 
 
 def complete(folder: Path, line: str, **more: str) -> list[str]:
-    """What a shell offers for the last word of a line."""
+    """Return the completions that a shell offers for the last word of a line."""
     words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
     asking = {"_CONVCOMPARE_COMPLETE": "complete_bash", "_TYPER_COMPLETE_TESTING": "1"}
     environment = {**os.environ, **words, **asking, **more}
@@ -99,15 +99,13 @@ def test_a_shell_completes_commands_models_data_sets_studies_and_runs(
 
 
 @pytest.mark.parametrize("model", ["simpel", "fcn:hiden=4", "fcn:hidden=no"])
-def test_a_network_that_is_misspelt_is_told_before_data_are_looked_for(
-    run: Run, model: str
-) -> None:
+def test_misspelt_network_is_reported_before_data_are_loaded(run: Run, model: str) -> None:
     result = run("compare", "fcn", model, "-d", "folder:nowhere")
     assert result.code == 2 and model.partition(":")[0] in result.err
     assert "nowhere" not in result.err
 
 
-def test_debug_shows_the_traceback_wherever_it_stands(run: Run) -> None:
+def test_debug_shows_the_traceback_at_any_position(run: Run) -> None:
     plain = run("compare", "simpel")
     assert (plain.code, plain.out) == (2, "")
     assert plain.err == "error: there is no model `simpel`\n hint: did you mean `simple`?\n"
@@ -116,7 +114,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(run: Run) -> None:
             run(*words)
 
 
-def test_the_end_says_where_the_time_went(run: Run) -> None:
+def test_summary_reports_how_the_time_was_spent(run: Run) -> None:
     first = run("compare", "fcn:hidden=4", "fcn:hidden=5", *MINI)
     (line,) = [line for line in first.err.splitlines() if line.startswith("2 runs in ")]
     names = ("data", "training", "evaluation", "analyses", "saving", "setting up")
@@ -127,7 +125,7 @@ def test_the_end_says_where_the_time_went(run: Run) -> None:
 
 
 def on_terminal(folder: Path, *arguments: str, **variables: str) -> str:
-    """All that a command writes to a terminal of 80 columns and 24 rows."""
+    """Return the output of a command on a terminal of 80 columns and 24 rows."""
     leader, follower = pty.openpty()
     subprocess.run(["stty", "cols", "80", "rows", "24"], stdin=follower, check=True)
     environment = {**os.environ, "TERM": "xterm-256color", **variables}
@@ -192,7 +190,7 @@ def test_the_live_display_never_outgrows_its_terminal(
     assert f"0 of {len(trials)} trials"[: width - 28] in lines[-1], "the whole job comes last"
 
 
-def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
+def test_doctor_checks_everything(run: Run, tmp_path: Path) -> None:
     run("compare", "fcn:hidden=4", *MINI, "--store", "here")
     quick = ("--timeout", "0.2", "--store", "here")
     result = run("doctor", *quick, "--format", "json")
@@ -224,7 +222,7 @@ def test_doctor_looks_at_everything(run: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("runs")), "doctor makes nothing"
 
 
-def test_a_source_that_does_not_answer_is_named_in_time() -> None:
+def test_unresponsive_source_is_named_in_time() -> None:
     silent = Mirror("http://127.0.0.1:9/nothing", ("file",), 1)
     assert answers([silent], 0.5) == {"127.0.0.1:9": "no connection"}
 

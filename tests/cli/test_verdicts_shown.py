@@ -30,7 +30,7 @@ SMALL, LARGE, NINE = "fcn:hidden=8", "fcn:hidden=64", "fcn:hidden=9"
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the runs that most tests here want, and no comparison of them."""
+    """A store with the runs that most tests here need, without a comparison of them."""
     store = tmp_path_factory.mktemp("pool") / "runs"
     options = ("--seeds", "5", "--threads", "1", "--store", str(store))
     assert cli.run(["compare", SMALL, LARGE, NINE, *FAST, *options]) == 0
@@ -40,7 +40,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trained(pool: Path, tmp_path: Path) -> None:
-    """What is asked for was trained before, by somebody who has not compared it."""
+    """Provide runs that were trained before, but not compared."""
     shutil.copytree(pool, tmp_path / "runs")
 
 
@@ -48,7 +48,7 @@ trained_before = pytest.mark.usefixtures("trained")
 
 
 def verdict_rows(text: str) -> list[str]:
-    """The rows of the block of verdicts."""
+    """Return the rows of the block of verdicts."""
     return [line.replace("−", "-") for line in text.splitlines() if "┊" in line]
 
 
@@ -72,7 +72,7 @@ def test_the_verdict_is_that_of_the_paired_differences(run: Run) -> None:
 
 
 @trained_before
-def test_the_baseline_turns_the_verdict_round(run: Run) -> None:
+def test_other_baseline_reverses_the_verdict(run: Run) -> None:
     options = (*FAST, "--seeds", "3", "--baseline", LARGE)
     text = run("compare", SMALL, LARGE, *options)
     (row,) = verdict_rows(text.out)
@@ -98,7 +98,7 @@ def test_all_pairs_are_a_matrix_against_itself(run: Run) -> None:
 
 
 @trained_before
-def test_seeds_are_added_until_it_is_clear(run: Run) -> None:
+def test_seeds_are_added_until_the_result_is_clear(run: Run) -> None:
     done = run("compare", SMALL, LARGE, *FAST, "--until-clear", "--max-seeds", "8")
     assert done.code == 0
     record = run("runs", "latest", "--format", "json").json()
@@ -116,7 +116,7 @@ def test_the_plan_of_adding_seeds_has_the_first_and_the_last_look(run: Run) -> N
 
 
 @trained_before
-def test_what_was_clear_at_a_look_stays_as_it_was(run: Run) -> None:
+def test_verdict_of_a_look_is_kept(run: Run) -> None:
     models = (SMALL, LARGE, NINE)
     run("compare", *models, *FAST, "--until-clear", "--max-seeds", "5", "--margin", "0.01")
     store = RunStore(Path("runs"))
@@ -164,7 +164,7 @@ def test_what_a_look_has_trained_is_no_earlier_call_at_the_next(run: Run) -> Non
 
 @trained_before
 def test_a_record_of_an_earlier_version_is_assessed_by_the_levels_of_today(run: Run) -> None:
-    """It says the looks and not their levels, which follow from the looks alone."""
+    """It has the looks without their levels, which follow from the looks alone."""
     run("compare", SMALL, LARGE, *FAST, "--seeds", "5")
     store = RunStore(Path("runs"))
     record = Comparison.latest(store).record()
@@ -176,8 +176,8 @@ def test_a_record_of_an_earlier_version_is_assessed_by_the_levels_of_today(run: 
 
 
 @trained_before
-def test_seeds_that_were_added_after_a_look_are_told(run: Run) -> None:
-    """Whatever was asked for between them: the same runs, in another comparison, or again."""
+def test_seeds_added_after_a_look_are_reported(run: Run) -> None:
+    """For any commands in between: the same runs, another comparison, or a repetition."""
     words = "seeds were added after results of 2"
     assert words not in run("compare", SMALL, LARGE, *FAST, "--seeds", "2").out
     assert words not in run("compare", SMALL, LARGE, NINE, *FAST, "--seeds", "2").out
@@ -194,7 +194,7 @@ def test_seeds_that_were_added_after_a_look_are_told(run: Run) -> None:
 
 @trained_before
 def test_what_is_not_a_look(run: Run) -> None:
-    """One seed has no interval, and the looks of `--until-clear` are paid for."""
+    """One seed has no interval, and the levels of `--until-clear` account for its looks."""
     run("compare", SMALL, LARGE, *FAST)
     three = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
     assert three["looked"] == []
@@ -224,7 +224,7 @@ def test_what_is_not_a_look(run: Run) -> None:
         (("--columns", "epochs-to=2"), "a test accuracy"),
     ],
 )
-def test_bad_requests(run: Run, options: tuple[str, ...], told: str) -> None:
+def test_invalid_options_are_refused(run: Run, options: tuple[str, ...], told: str) -> None:
     done = run("compare", SMALL, LARGE, *FAST, *options)
     assert done.code == 2 and told in done.err
     assert not Path("runs").exists()
@@ -234,7 +234,7 @@ def test_until_clear_needs_two_networks(run: Run) -> None:
     assert "needs two networks" in run("compare", SMALL, *FAST, "--until-clear").err
 
 
-def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
+def test_learning_rate_is_selected_on_held_out_images(run: Run) -> None:
     rates = ("1e-6", "1e-3")
     options = ("--val-fraction", "0.1", "--lr-grid", ",".join(rates), "--seeds", "2")
     done = run("compare", SMALL, LARGE, *ALL[:-1], *options)
@@ -271,7 +271,7 @@ def test_the_learning_rate_is_chosen_on_images_held_out(run: Run) -> None:
     assert {row[0] for row in one["rows"]} == {LARGE}
 
 
-def test_rates_without_a_result_are_marked_and_told(run: Run) -> None:
+def test_rates_without_a_result_are_marked_and_reported(run: Run) -> None:
     options = ("--val-fraction", "0.1", "--train-images", "300", "--lr-grid", "1e-3,1e-2,1e30")
     assert run("compare", SMALL, *ALL, *options).code == 0
     drawn = run("plot", "learning-rates", "--format", "json").json()["figures"][0]
@@ -289,7 +289,7 @@ def test_without_a_grid_there_is_no_figure_of_it(run: Run) -> None:
     assert "no learning rates were tried" in run("plot", "learning-rates").err
 
 
-def test_fewer_training_images_are_told_and_all_of_them_are_no_cut(run: Run) -> None:
+def test_fewer_training_images_are_reported(run: Run) -> None:
     done = run("compare", SMALL, *ALL, "--train-images", "1000", "--val-fraction", "0.1")
     assert done.code == 0, done.err
     assert "trained on 900 of 10,000 images, class-balanced, drawn by the seed" in done.out
@@ -297,7 +297,7 @@ def test_fewer_training_images_are_told_and_all_of_them_are_no_cut(run: Run) -> 
     assert (conditions["train_images"], conditions["val_images"]) == (900, 100)
 
 
-def test_a_cut_to_all_images_is_none(run: Run) -> None:
+def test_subset_of_all_images_has_no_effect(run: Run) -> None:
     run("compare", SMALL, *ALL)
     planned = ("compare", SMALL, *ALL, "-n", "--format", "json", "--train-images")
     plans = [run(*planned, images).json()["models"] for images in ("10000", "9999")]
@@ -334,7 +334,7 @@ def test_accuracies_of_the_classes_mean_the_accuracy(run: Run) -> None:
         assert float(row[f"difference {LARGE}"]) == pytest.approx(difference, abs=1e-9)
 
 
-def test_a_run_at_chance_is_named_and_unranked(run: Run) -> None:
+def test_run_at_chance_level_is_named_and_unranked(run: Run) -> None:
     done = run("compare", SMALL, LARGE, *ALL, "--lr", "1e-9", "--seeds", "2")
     assert "is at chance level" in done.err and "`--epochs 4`" in done.err
     assert "at chance level" in done.out and "**" not in done.out
@@ -350,7 +350,7 @@ def test_a_partial_table_stands_after_every_round(run: Run) -> None:
             i for i in store.ids()
             if (store.trial(i).label, store.trial(i).seed) == (label, seed)
         ]  # fmt: skip
-        (Path("runs") / run_id / "run.json").unlink()  # as if it were still to come
+        (Path("runs") / run_id / "run.json").unlink()  # as if it had not been trained yet
     half = run("runs", "latest")
     assert half.code == 0 and "one seed" in half.out
     assert "not ended" in half.err

@@ -1,4 +1,4 @@
-"""Command lines as people type them out of habit, and what a shell completes."""
+"""Command lines in the habits of other tools, and shell completion."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Run = Callable[..., Any]
         ("report --format json", "a report is a folder"),
     ],
 )
-def test_a_wrong_word_gets_the_right_one(run: Run, typed: str, hint: str) -> None:
+def test_wrong_word_gets_a_hint_with_the_right_one(run: Run, typed: str, hint: str) -> None:
     result = run(*typed.split())
     assert result.code == 2
     error, told = result.err.splitlines()[:2]
@@ -61,19 +61,19 @@ def test_an_empty_value_is_refused(run: Run, tmp_path: Path, option: str) -> Non
     assert not list(tmp_path.iterdir())
 
 
-def test_the_precision_that_is_set_is_said_with_its_reason(run: Run) -> None:
+def test_chosen_precision_is_reported_with_its_reason(run: Run) -> None:
     mini = ("compare", "fcn:hidden=8", "-d", "mnist-mini", "-n", "--threads", "1")
     assert "bf16 (as asked)" in run(*mini, "--set", "precision=bf16").err
     assert "bf16 (as asked)" in run(*mini, "--precision", "bf16").err
 
 
-def test_no_word_hides_a_command() -> None:
+def test_no_wrong_word_is_a_command() -> None:
     assert not set(VERBS) & set(COMMANDS)
     assert {first for first, _ in BELOW} | {first for first, _ in OPTIONS} <= set(COMMANDS)
     assert not {" ".join(words) for words in BELOW} & set(COMMANDS)
 
 
-def test_more_threads_than_cores_are_answered(run: Run) -> None:
+def test_more_threads_than_cores_are_reported(run: Run) -> None:
     result = run("compare", "fcn:hidden=8", "-d", "mnist-mini", "--threads", "500", "--dry-run")
     assert result.code == 0
     assert "warning: 500 threads share" in result.err

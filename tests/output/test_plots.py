@@ -614,7 +614,7 @@ def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) ->
     assert "name their comparison first" in result.err
 
 
-def test_bad_requests(folder: Path, run: Run) -> None:
+def test_invalid_options_are_refused(folder: Path, run: Run) -> None:
     for arguments, words in (
         (("loss",), "there is no comparison"),
         (("loss", "fcn"), "no study, comparison, model or run is called `fcn`"),

@@ -394,7 +394,7 @@ def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
         ),
     ],
 )
-def test_bad_requests(run: Run, arguments: list[str], error: str, hint: str) -> None:
+def test_invalid_options_are_refused(run: Run, arguments: list[str], error: str, hint: str) -> None:
     done = run("report", *arguments)
     assert (done.code, done.out) == (2, "")
     assert error in done.err
