@@ -66,7 +66,10 @@ def test_objects_are_compared_with_names(tmp_path: Path) -> None:
     """What the program has set of torch changes no figure, and is as it was afterwards."""
     torch.set_default_dtype(torch.float64)
     try:
-        given = {"dataset": "mnist-mini", "epochs": 1, "threads": 1, "store": tmp_path}
+        given = {
+            "dataset": "mnist-mini", "epochs": 1, "threads": 1, "precision": "fp32",
+            "store": tmp_path,
+        }  # fmt: skip
         models = ["fcn:hidden=8", network(8), factory(8)]
         found = convcompare.compare(models, **given).to_dataframe()
         assert torch.get_default_dtype() == torch.float64
