@@ -165,7 +165,7 @@ def test_ambiguous_name_is_reported(store: Path, run: Run) -> None:
     for command in (("runs", "first"), ("plot", "accuracy", "first", "--terminal")):
         shown = run(*command)
         assert "warning: 2 comparisons are called first: this is the newest" in shown.err
-        assert f"(name another by when it was begun: `{begun}`)" in shown.err
+        assert f"(name another by the time of its start: `{begun}`)" in shown.err
     more = [*second["models"], *first["models"][1:]]
     opened.add_comparison("20990102T000000000000", {**second, "models": more})
     assert "are called" not in run("runs", "second").err

@@ -267,7 +267,7 @@ def test_removed_run_is_reported_by_its_comparison(store: Path, run: Run) -> Non
     assert latest.code == 0
     assert left == run("runs", "--format", "json").json()["runs"][0]["id"]
     assert (
-        f"run {gone} of {COMPARE[3]} is not in the store: removed, or not yet begun" in latest.err
+        f"run {gone} of {COMPARE[3]} is not in the store: removed, or not started yet" in latest.err
     )
     assert run("plot", "learning-curves").code == 0
     assert run(*COMPARE, *REST).code == 0, "the same command trains it"

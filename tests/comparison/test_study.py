@@ -107,9 +107,9 @@ def test_the_plan_lists_every_row(run: Run) -> None:
 
 def test_counts_decide_some_conclusions_without_a_run(run: Run) -> None:
     plan = run("study", "residual-blocks", "residual-blocks-003", "kernel-size", "--dry-run").out
-    assert "computation”: the counts say otherwise, 1.3 G MACs against 53.3 M" in plan
-    assert "computation”: the counts confirm it, 46.9 M MACs against 555 M" in plan
-    assert "parameters”: the counts confirm it, 142,154 parameters against 161,450" in plan
+    assert "computation”: contradicted by the counts, 1.3 G MACs against 53.3 M" in plan
+    assert "computation”: confirmed by the counts, 46.9 M MACs against 555 M" in plan
+    assert "parameters”: confirmed by the counts, 142,154 parameters against 161,450" in plan
     assert "3×3 beats" not in plan
     elsewhere = ("--dry-run", "--dataset", "mnist-mini")
     assert "computation" not in run("study", "residual-blocks", *elsewhere).out

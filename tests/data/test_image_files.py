@@ -94,7 +94,7 @@ def test_an_image_that_is_gone_since_its_folder_was_listed(
     monkeypatch.setattr(image_folder, "read_tree", listed)
     with pytest.raises(DataError, match=r"1 file cannot be read: `cat/0\.png`") as caught:
         load(root)
-    assert str(caught.value.hint).startswith("gone since")
+    assert str(caught.value.hint).startswith("removed after")
 
 
 @pytest.mark.parametrize("name", ["7.heic", "7.dcm", "7.CR3", "7.jpg", "7.svg"])

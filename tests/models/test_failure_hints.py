@@ -228,7 +228,7 @@ HINTS = {
     "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
     "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",
     "InPlace": "write `x = x + y` in place of `x += y`",
-    "KeepsItsMembrane": "it keeps activations from pass to pass: begin anew in each `forward`",
+    "KeepsItsMembrane": "it keeps activations from pass to pass: clear them in each `forward`",
     "OldFunction": "make `forward` and `backward` of that function static methods",
     "AllFrozen": "all of its 7,850 are frozen: leave `requires_grad` as it is",
     "OnePlace": "`.flatten(1)` at the end of `forward`",

@@ -130,7 +130,7 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
         emit_table(_with_verdicts(table, assessment, kind, path), kind, path, most)
     if kind == "table" and path is None:
         _print_verdicts(assessment)
-        _print_list("published otherwise", differences(assessment))
+        _print_list("discrepancies with published values", differences(assessment))
         _print_conclusions(assessment)
     show_warnings(assessment, each=view.verbose)
 

@@ -271,7 +271,7 @@ class Comparison:
             return []
         text = f"{len(self.namesakes) + 1} comparisons are called {self.name}: this is the newest"
         begun = ", ".join(f"`{begun}`" for begun in self.namesakes[-3:])
-        return [(text, f"name another by when it was begun: {begun}")]
+        return [(text, f"name another by the time of its start: {begun}")]
 
     def warnings(self) -> list[tuple[str, str]]:
         """Return warnings about the runs and the design of the comparison, each with a hint."""
@@ -288,7 +288,7 @@ class Comparison:
         for label, run_id in self.unfinished:
             found.append((f"run {run_id} of {label} has not ended", "the same command resumes it"))
         for label, run_id in self.missing:
-            text = f"run {run_id} of {label} is not in the store: removed, or not yet begun"
+            text = f"run {run_id} of {label} is not in the store: removed, or not started yet"
             found.append((text, "the same command trains it"))
         for rate in self.rates:
             if rate.edge:

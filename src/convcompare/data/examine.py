@@ -79,7 +79,7 @@ def _near_leaks(
     compared = len(compared_rows(len(test), len(train)))
     share = len(found) / compared
     of = several(len(test), "test image")
-    of = of if compared == len(test) else f"{compared:,} that were looked at of {of}"
+    of = of if compared == len(test) else f"{compared:,} compared of {of}"
     text = (
         f"{len(found):,} of {of} ({100 * share:.3g} %) {_are(found)} nearly equal to a training "
         "image, or to its mirror image"

@@ -143,7 +143,7 @@ def _items_of(dataset: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     again = (_array(dataset[index][0]) for index in range(min(len(items), _AGAIN)))
     if not all(map(np.array_equal, images, again)):
         raise DataError(
-            "a data set gives another image each time it is asked for the same",
+            "a data set returns another image each time the same one is read",
             "leave random transforms out of it: images are augmented as they are trained on",
         )
     labels = [label.cpu().numpy() if hasattr(label, "cpu") else label for _, label in items]

@@ -71,7 +71,7 @@ class Repetition:
         if then.shape != now.shape:
             return Agreement("classes", False, f"{len(then):,} / {len(now):,} images")
         other = int((then != now).sum())
-        detail = f"{other:,} of {len(then):,} images classed otherwise" if other else ""
+        detail = f"{other:,} of {len(then):,} images have another predicted class" if other else ""
         return Agreement("classes", not other, detail)
 
     def _logits(self) -> Agreement:

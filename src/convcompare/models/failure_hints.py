@@ -38,7 +38,7 @@ _KNOWN: Mapping[str, str] = {
         "write `x = x + y` in place of `x += y`, and leave `inplace=True` out"
     ),
     "backward through the graph a second time": (
-        "it keeps activations from pass to pass: begin anew in each `forward`, or keep `x.detach()`"
+        "it keeps activations from pass to pass: clear them in each `forward`, or keep `x.detach()`"
     ),
     "autograd functions? (?:with non-static|are all static)": (
         "make `forward` and `backward` of that function static methods whose first argument is "

@@ -61,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
         "leave the softmax or sigmoid out; log-softmax is fine",
     ),
     "own precision": Kind(
-        "computes in a precision of its own, whatever `--precision` says",
+        "computes in its own precision, not in that of `--precision`",
         "leave out `.half()`, `.double()` and `torch.autocast`; `--precision` sets it for all",
     ),
     "own mode": Kind(

@@ -213,7 +213,7 @@ def _notes(plan: ExperimentPlan, threshold: float) -> tuple[str, ...]:
     return (
         "L2 norm of the gradient by the weights of each layer that trains, one fixed batch of "
         f"{n} images of {plan.dataset.name}, seed {plan.trials[0].seed}, float32, training mode",
-        "start: initialisation · end: after the last epoch, where there was one",
+        "start: initialisation · end: after the last epoch, if any",
         f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
         f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}; "
         "layers whose gradient is exactly 0 are left aside",

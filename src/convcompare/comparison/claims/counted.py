@@ -23,9 +23,9 @@ def counted(study: Study, counts: Counts) -> list[str]:
     for claim in study.claims:
         result, evidence = by_counts(claim, counts)
         if result in ("confirmed", "refuted"):
-            relation = "confirm it" if result == "confirmed" else "say otherwise"
+            relation = "confirmed" if result == "confirmed" else "contradicted"
             sentences.append(
-                f"{claim.number} “{claim.sentence}”: the counts {relation}, {evidence}"
+                f"{claim.number} “{claim.sentence}”: {relation} by the counts, {evidence}"
             )
     return sentences
 

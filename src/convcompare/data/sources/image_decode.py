@@ -229,7 +229,7 @@ def _reason(error: Exception, file: Path) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it"
     if isinstance(error, FileNotFoundError):
-        return "gone since the folder was listed"
+        return "removed after the folder was listed"
     if isinstance(error, ValueError) and error.args:
         return str(error.args[0]).partition("\n")[0]
     return "damaged or cut short"

@@ -151,8 +151,8 @@ def _reliance(sections: Sequence[Section]) -> str:
         seeds = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEW_SEEDS} seeds"
     if not warned:
         return f"{seeds}; there are no warnings."
-    warnings = "1 warning below says" if warned == 1 else f"{warned} warnings below say"
-    return f"{seeds}; {warnings} which figures to doubt."
+    warnings = "1 warning below lists" if warned == 1 else f"{warned} warnings below list"
+    return f"{seeds}; {warnings} the doubtful figures."
 
 
 def _overview(sections: Sequence[Section]) -> Table:
