@@ -20,7 +20,7 @@ from convcompare.core.spec import hands_on
 from . import interface
 from .compiler_import import calls_left_out, compiling_left_out, spare_shapes
 from .devices import seed_torch
-from .failure_hints import hint_of_building
+from .failure_hints import hint_of, hint_of_building
 from .freezing import freeze
 from .meta_device import building_on
 from .process_state import ProcessState, kept_threads
@@ -97,7 +97,8 @@ class Construction:
             except Exception as error:
                 raise ModelError(
                     f"the lazy layers of {quote(self.spec)} do not take {self.shape}: "
-                    f"{reason(error)}"
+                    f"{reason(error)}",
+                    hint_of(error),
                 ) from error
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             raise ModelError(
