@@ -181,16 +181,28 @@ COUNTS = {
 @pytest.mark.parametrize(
     ("one", "said"),
     [
-        (claim(1, "s", part("a", "<", ("b", "c"), "parameters")), "confirmed by the counts, 10 parameters"),
-        (claim(1, "s", part("a", ">", ("b", "c"), "parameters")), "contradicted by the counts, 10 parameters"),
+        (
+            claim(1, "s", part("a", "<", ("b", "c"), "parameters")),
+            "confirmed by the counts, 10 parameters",
+        ),
+        (
+            claim(1, "s", part("a", ">", ("b", "c"), "parameters")),
+            "contradicted by the counts, 10 parameters",
+        ),
         (claim(1, "s", part("a", ">", "b"), part("a", ">", "b", "parameters")), "contradicted"),
         (claim(1, "s", part("a", ">", "b"), part("a", "<", "b", "parameters")), None),
-        (claim(1, "s", part("a", ">", "c").or_("<", "parameters")), "confirmed by the counts, 10 parameters"),
+        (
+            claim(1, "s", part("a", ">", "c").or_("<", "parameters")),
+            "confirmed by the counts, 10 parameters",
+        ),
         (claim(1, "s", part("a", ">", "c").or_("<", "macs")), None),
         (claim(1, "s", part("a", "<", "b", "macs")), None),
         (claim(1, "s", part("a", "<", "d", "macs")), None),
         (claim(1, "s", part("c", "=", "a", "parameters", by=3)), "30 parameters against 10 (claim"),
-        (claim(1, "s", part("c", "=", "a", "parameters", by=2)), "contradicted by the counts, 30 parameters"),
+        (
+            claim(1, "s", part("c", "=", "a", "parameters", by=2)),
+            "contradicted by the counts, 30 parameters",
+        ),
     ],
 )
 def test_counts_decide_claims_before_any_run(one: Claim, said: str | None) -> None:
