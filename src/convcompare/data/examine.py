@@ -78,8 +78,8 @@ def _near_leaks(
         return []
     compared = len(compared_rows(len(test), len(train)))
     share = len(found) / compared
-    of = several(len(test), "test image")
-    of = of if compared == len(test) else f"{compared:,} compared of {of}"
+    of = several(compared, "test image")
+    of = of if compared == len(test) else f"{of} compared (of {len(test):,})"
     text = (
         f"{len(found):,} of {of} ({100 * share:.3g} %) {_are(found)} nearly equal to a training "
         "image, or to its mirror image"
