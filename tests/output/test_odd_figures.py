@@ -761,9 +761,9 @@ def test_no_letter_is_too_small_and_the_headline_fits_any_size(
 
 def test_a_class_without_test_images_has_no_share() -> None:
     found = source([Made("a")], classes=("cat", "dog", "eel"))
-    said = found.store.said  # type: ignore[attr-defined]
-    for run_id, predictions in said.items():
-        said[run_id] = dataclasses.replace(predictions, labels=predictions.labels % 2)
+    logits = found.store.logits  # type: ignore[attr-defined]
+    for run_id, predictions in logits.items():
+        logits[run_id] = dataclasses.replace(predictions, labels=predictions.labels % 2)
     (drawing,) = drawn(found, "confusion-matrix")
     rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
     assert {row["true"] for row in rows if row["share_of_true"] is None} == {"eel"}

@@ -229,7 +229,7 @@ def test_warnings_of_one_kind_are_one_unless_each_is_asked_for(twelve: Assessmen
         text for text, _ in marked.warnings() if "the same of 11 others of 12 networks" in text
     ]
     assert len(together) == 1
-    each = [text for text, _ in marked.warnings(each=True) if "(seeds 0, 1, 2, 3, 4)" in text]
+    each = [text for text, _ in marked.warnings(each=True) if "(seeds 0 to 4)" in text]
     assert len(each) == 12
 
 
