@@ -227,7 +227,7 @@ def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
     assert sorted(folder.name[-12:] for folder in folders) == sorted(runs)
     for folder in folders:
         one = runs[folder.name[-12:]]
-        records = list(wandb_records(folder / f"run-{one.id}.wandb"))
+        records = complete_records(folder / f"run-{one.id}.wandb")
         begun = next(record.run for record in records if record.HasField("run"))
         config = {item.key: item.value_json for item in begun.config.update}
         assert (begun.project, config["seed"]) == ("convcompare-mnist-mini", str(one.trial.seed))
@@ -241,6 +241,17 @@ def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
         ]
         assert [row["epoch"] for row in history] == [1, 2]
         assert [row["loss/test"] for row in history] == [e.test_loss for e in one.history]
+
+
+def complete_records(path: Path) -> list[Any]:
+    """The records of a run's file up to its end, which wandb's own process writes later."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        records = list(wandb_records(path))
+        if any(record.HasField("exit") for record in records):
+            return records
+        time.sleep(0.1)
+    raise AssertionError(f"{path.name} has no end")
 
 
 def wandb_records(path: Path) -> Iterator[Any]:
