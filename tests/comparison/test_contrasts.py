@@ -213,6 +213,8 @@ def test_failed_runs_are_excluded_and_named() -> None:
     found = one(*runs)
     assert found.left_out == (LeftOut("simple", (1,)),)
     assert (found.n, verdicts.note(found)) == (3, "without seed 1: no run of simple that counts")
+    more = [*series("fcn", [*FCN[:4]] * 2), *series("simple", shifted(FCN[:4], 0.008))]
+    assert verdicts.note(one(*more)) == "without seeds 4 to 7: no run of simple that counts"
     bad = [dataclasses.replace(r, status="failed", history=()) for r in runs[4:]]
     assert verdicts.words(one(*runs[:4], *bad)) == "not compared: no run of simple counts"
     apart = [trained("fcn", 0, 0.97), trained("simple", 1, 0.99)]

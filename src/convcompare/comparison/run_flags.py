@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -246,7 +246,7 @@ def warnings(
             last, mark = found[-1]
             alike = len({one.text for _, one in found}) == 1
             text = mark.text if alike else _of_seed(mark.text, last.trial.seed)
-            which = f"{label} ({_seeds([run.trial.seed for run, _ in found])})"
+            which = f"{label} ({formatting.seed_list([run.trial.seed for run, _ in found])})"
             others = f"{len(marked) - 1} others of {networks} networks"
             rest = f"; the same of {others} (`--verbose` names them)" if together else ""
             yield f"{which} {text}{rest}", mark.hint
@@ -258,11 +258,3 @@ def _of_seed(text: str, seed: int) -> str:
     """Return the text of a mark with the seed that its figures, after the colon, belong to."""
     what, colon, figures = text.partition(": ")
     return f"{what}: with seed {seed}, {figures}" if colon else f"{text} with seed {seed}"
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    """Return seeds in words: ``seed 3``, ``seeds 0, 2``, ``seeds 0 to 9``."""
-    low, high = min(seeds), max(seeds)
-    if len(seeds) > 2 and sorted(seeds) == [*range(low, high + 1)]:
-        return f"seeds {low} to {high}"
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

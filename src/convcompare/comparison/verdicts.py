@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from convcompare.core import formatting
+
 from .estimate_words import FEW, number, size, unit_of, with_margin
 from .quantity import ACCURACY
 from .stats.estimates import inverse
@@ -69,8 +71,9 @@ def note(verdict: Verdict) -> str:
     single = verdict.n == 1 and verdict.quantity.scale == "difference"
     notes = [ONE_SEED] if single and verdict.relation != "refused" else []
     for one in verdict.left_out:
-        seeds = ", ".join(map(str, one.seeds))
-        notes.append(f"without seed {seeds}: no run of {one.model} that counts")
+        notes.append(
+            f"without {formatting.seed_list(one.seeds)}: no run of {one.model} that counts"
+        )
     if verdict.stopped_before:
         notes.append(stopped(verdict.stopped_before))
     return "; ".join(notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _NO_BREAK = re.compile(r"(?<=\d) (?=(?:%|±|ms|s|min|points?)(?!\w))|(?<=±) (?=\d)")
 """Space within a figure: between a number and its margin or its unit."""
@@ -187,3 +187,11 @@ def time_unit(value: float) -> tuple[float, str]:
         if value >= (3 if length > 1 else 1) * length:
             return length, symbol
     return 1e-6, "µs"
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Return seeds in words: ``seed 3``, ``seeds 0, 2``, ``seeds 0 to 9``."""
+    low, high = min(seeds), max(seeds)
+    if len(seeds) > 2 and sorted(seeds) == [*range(low, high + 1)]:
+        return f"seeds {low} to {high}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

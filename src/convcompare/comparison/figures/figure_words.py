@@ -237,5 +237,4 @@ def _size(value: float, quantity: Quantity) -> str:
 
 
 def _without(one: LeftOut) -> str:
-    seeds = ", ".join(map(str, one.seeds))
-    return f"without seed {seeds}, of which {one.model} has no such figure"
+    return f"without {formatting.seed_list(one.seeds)}, of which {one.model} has no such figure"
