@@ -75,8 +75,10 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	for name in mnist cifar10 kernel-size depth depth-003 depth-004 custom-layers \
 	    kernel-size-003 kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
-	for name in custom-layers kernel-size-004; do \
-	    $(STUDY) $$name --seeds 5 || exit; done
+	$(STUDY) custom-layers --seeds 8
+	$(STUDY) custom-layers-004 --seeds 11 --skip "custom convolution" --skip attention \
+	    --skip "Lp pooling" --skip "average pooling"
+	$(STUDY) kernel-size-004 --seeds 8
 	$(STUDY) depth-003 --seeds 4
 	$(STUDY) custom-layers-mnist-004 --seeds 8
 	$(TRAIN) mnist-004 --seeds 5 --columns robustness
