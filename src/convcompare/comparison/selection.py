@@ -9,6 +9,7 @@ from typing import Any
 
 from convcompare.core.config import recipe_name
 from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.store import layout
 from convcompare.store.json_fields import from_record
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
@@ -46,7 +47,7 @@ def select(store: RunStore, names: Sequence[str]) -> Comparison:
     picks = [name for name in names if name not in bases]
     if bases and bases[0] in known:
         record = known[bases[0]]
-        others = namesakes(store, bases[0], _run_ids(record))
+        others = namesakes(store, bases[0], layout.run_ids(record))
         base: Comparison | None = replace(Comparison.load(store, record), namesakes=others)
     else:
         needed = bool(bases) or not picks
@@ -60,14 +61,10 @@ def namesakes(store: RunStore, name: str, run_ids: Iterable[str]) -> tuple[str, 
     """Return the start times of comparisons of this name with other runs, oldest first."""
     own = set(run_ids)
     return tuple(
-        begun
-        for begun, record in dated(store.comparison_records()).items()
-        if name == record.get("name") and not _run_ids(record) <= own
+        started
+        for started, record in dated(store.comparison_records()).items()
+        if name == record.get("name") and not layout.run_ids(record) <= own
     )
-
-
-def _run_ids(record: Mapping[str, Any]) -> set[str]:
-    return {run_id for model in record["models"] for run_id in model["trials"]}
 
 
 def studies_of(store: RunStore) -> dict[str, Mapping[str, Any]]:
@@ -216,7 +213,7 @@ def _conditions(
     If there is none, they are filled in from the records of the runs.
     """
     for record in reversed(store.comparison_records()):
-        if any(run_id in chosen for model in record["models"] for run_id in model["trials"]):
+        if not layout.run_ids(record).isdisjoint(chosen):
             return from_record(Conditions, record["conditions"])
     trial = next(iter(chosen.values()))
     ended = [run for run in outcomes if run and run.status == "finished"]

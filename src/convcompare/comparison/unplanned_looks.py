@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.core.errors import StoreError
 from convcompare.core.formatting import several
+from convcompare.store import layout
 
 from .stats.estimates import ALPHA
 
@@ -50,7 +51,7 @@ def earlier_looks(
         plan = record.get("plan")
         if plan and plan["looks"] == list(planned):
             continue
-        had = ended & {run_id for model in record["models"] for run_id in model["trials"]}
+        had = ended & layout.run_ids(record)
         counts = [(len(ids & had), len(ids)) for ids in wanted]
         parts = [n for n, of in counts if FEWEST <= n < of]
         if len(parts) > 1:
@@ -113,8 +114,7 @@ def _chosen_unseen(
     seed_of = {trial.id: trial.seed for trial in ended}
     before: set[int] = set()
     for record in store.comparison_records():
-        ids = (run_id for model in record["models"] for run_id in model["trials"])
-        seeds = {seed_of[run_id] for run_id in ids if run_id in seed_of}
+        seeds = {seed_of[run_id] for run_id in layout.run_ids(record) if run_id in seed_of}
         picked = record.get("picked")
         honest = not picked or Picked(*picked).unseen
         if honest and others <= before and seen <= seeds <= wanted:

@@ -43,6 +43,11 @@ def addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": record["id"], "sha256": record["sha256"]}
 
 
+def run_ids(record: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the runs that the record of a comparison compares."""
+    return {run_id for model in record["models"] for run_id in model["trials"]}
+
+
 def comparison_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the checked record of a comparison.
 

@@ -16,7 +16,7 @@ from typing import IO
 from convcompare.core.errors import StoreError, quote
 from convcompare.core.version import __version__
 
-from . import atomic_files
+from . import atomic_files, layout
 from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
@@ -178,8 +178,7 @@ def _comparisons(store: RunReader, run_ids: Collection[str]) -> list[str]:
     found = []
     for name in store.comparisons():
         record = store.comparison(name)
-        ids = {one for model in record["models"] for one in model["trials"]}
-        ended = {run_id for run_id in ids if store.finished(run_id)}
+        ended = {run_id for run_id in layout.run_ids(record) if store.finished(run_id)}
         if ended and ended <= set(run_ids):
             found.append(f"{COMPARISONS}/{name}.json")
     return found

@@ -38,7 +38,7 @@ NO_FIGURES = (
     "jobs",
     "stopped_seconds",
 )
-"""What of an epoch is no result of the arithmetic."""
+"""Fields of an epoch that do not follow from the arithmetic."""
 Status = Literal["finished", "diverged", "failed"]
 Settings = tuple[tuple[str, str], ...]
 """Pairs of a setting and its value, as text."""
