@@ -1,4 +1,4 @@
-"""Runs written for other programs are read back by those programs, and are the same."""
+"""Exported runs can be read by other programs, with the same values."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
 
 @pytest.fixture
 def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
-    """The same, in the store that is used where none is named."""
+    """That comparison, in the default store."""
     monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.assessment.store.root))
     return stored
 
 
-def test_csv_files_are_not_written_into_a_folder_called_as_a_file(
+def test_csv_export_into_a_path_with_a_file_ending_is_refused(
     compared: cc.Result, run: Run
 ) -> None:
     result = run("runs", "export", "--out", "table.csv")
@@ -48,7 +48,7 @@ def test_csv_files_are_not_written_into_a_folder_called_as_a_file(
     assert (written.code, Path("table.csv").is_file()) == (0, True)
 
 
-def test_csv_files_are_the_data_frames(compared: cc.Result, run: Run, tmp_path: Path) -> None:
+def test_csv_files_equal_the_data_frames(compared: cc.Result, run: Run, tmp_path: Path) -> None:
     result = run("runs", "export")
     paths = [Path("convcompare-export") / f"{kind}.csv" for kind in ("models", "runs", "epochs")]
     assert result.out.splitlines() == [str(path) for path in paths]
@@ -64,7 +64,7 @@ def test_csv_files_are_the_data_frames(compared: cc.Result, run: Run, tmp_path: 
 def test_tensorboard_reads_every_epoch(compared: cc.Result, run: Run, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-    for _ in range(2):  # written again, nothing is doubled
+    for _ in range(2):  # a repeated export duplicates nothing
         assert run("runs", "export", "--to", "tensorboard", "-o", "events").code == 0
     files = sorted(tmp_path.glob("events/*/seed-*/events.out.tfevents.*"))
     assert len(files) == 4
@@ -83,13 +83,13 @@ def test_tensorboard_reads_every_epoch(compared: cc.Result, run: Run, tmp_path: 
                     assert found[(*place, epoch.epoch, tag)] == pytest.approx(value, rel=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore")  # those of the library, whatever it imports
-def test_mlflow_reads_every_run_once(
+@pytest.mark.filterwarnings("ignore")  # warnings of the library on import
+def test_mlflow_has_every_run_once(
     compared: cc.Result, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_ALLOW_FILE_STORE"):
         monkeypatch.setenv(variable, "true")
-    for _ in range(2):  # the second time with a tag that the first had not
+    for _ in range(2):  # the second time with a tag that the first export lacked
         assert run("runs", "export", "--to", "mlflow").code == 0
         one = compared.assessment.comparison.groups[0].runs[0].id
         assert run("runs", "tag", "late", one).code == 0
@@ -117,11 +117,11 @@ def test_mlflow_reads_every_run_once(
 
 
 def _silent(connection: socket.socket) -> None:
-    """Takes the request and never says a word."""
+    """Accept the request and send nothing."""
 
 
 def _slow(connection: socket.socket) -> None:
-    """A byte now and then, so that no wait between two of them is long."""
+    """Send one byte every 20 ms, so that no single read times out."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     with contextlib.suppress(OSError):
         while True:
@@ -130,13 +130,13 @@ def _slow(connection: socket.socket) -> None:
 
 
 def _other(connection: socket.socket) -> None:
-    """A server of something else."""
+    """Answer like another web server."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
-    """The address of a server on a socket of this machine that answers as a function does."""
+    """Start a local server that answers with a given function; return its address."""
     with contextlib.ExitStack() as stack:
 
         def start(answer: Callable[[socket.socket], None]) -> str:
@@ -154,7 +154,7 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
             def stop() -> None:
                 with contextlib.suppress(OSError):
                     listening.shutdown(socket.SHUT_RDWR)  # wakes `accept`
-                accepting.join(5)  # what it has accepted by then, `stack` closes next
+                accepting.join(5)  # `stack` closes the connections accepted so far
 
             stack.callback(stop)
             accepting.start()
@@ -164,19 +164,19 @@ def serve() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected"),
     [
         (_silent, "it does not answer|has not answered for"),  # the latter on a busy machine
         (_slow, r"has not answered for 1\.5 seconds"),
         (_other, "the answer is not from an MLflow server"),
     ],
 )
-def test_an_mlflow_server_that_does_not_answer_is_given_up_in_one_line(
+def test_mlflow_server_without_a_valid_answer_is_one_error(
     compared: cc.Result,
     run: Run,
     serve: Callable[[Callable[[socket.socket], None]], str],
     answer: Callable[[socket.socket], None],
-    said: str,
+    expected: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -184,12 +184,12 @@ def test_an_mlflow_server_that_does_not_answer_is_given_up_in_one_line(
     environment = dict(os.environ)
     result = run("runs", "export", "--to", "mlflow", "--out", serve(answer))
     assert result.code == 4
-    assert re.search(said, result.err)
+    assert re.search(expected, result.err)
     assert len(result.err.splitlines()) == 2, "the error and its hint"
     assert dict(os.environ) == environment
 
 
-def test_an_mlflow_server_that_is_not_there_is_told(compared: cc.Result, run: Run) -> None:
+def test_unreachable_mlflow_server_is_one_error(compared: cc.Result, run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     result = run("runs", "export", "--to", "mlflow", "--out", address)
@@ -198,7 +198,7 @@ def test_an_mlflow_server_that_is_not_there_is_told(compared: cc.Result, run: Ru
 
 
 @pytest.mark.parametrize(("to", "package"), [("tensorboard", "tensorboard"), ("mlflow", "mlflow")])
-def test_a_package_that_is_missing_is_named(
+def test_missing_package_is_named_with_its_install_command(
     compared: cc.Result, run: Run, to: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [n for n in sys.modules if n.partition(".")[0] == package]:
@@ -210,12 +210,12 @@ def test_a_package_that_is_missing_is_named(
     assert f"pip install 'convcompare[{to}]'" in result.err
 
 
-def test_a_format_that_is_not_known_gets_a_suggestion(run: Run) -> None:
+def test_unknown_format_gets_a_suggestion(run: Run) -> None:
     result = run("runs", "export", "--to", "tensorbord")
     assert (result.code, result.err.splitlines()[1]) == (2, " hint: did you mean `tensorboard`?")
 
 
-@pytest.mark.filterwarnings("ignore")  # those of the library, whatever it imports
+@pytest.mark.filterwarnings("ignore")  # warnings of the library on import
 def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
     compared: cc.Result, run: Run, tmp_path: Path
 ) -> None:
@@ -228,9 +228,9 @@ def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
     for folder in folders:
         one = runs[folder.name[-12:]]
         records = complete_records(folder / f"run-{one.id}.wandb")
-        begun = next(record.run for record in records if record.HasField("run"))
-        config = {item.key: item.value_json for item in begun.config.update}
-        assert (begun.project, config["seed"]) == ("convcompare-mnist-mini", str(one.trial.seed))
+        started = next(record.run for record in records if record.HasField("run"))
+        config = {item.key: item.value_json for item in started.config.update}
+        assert (started.project, config["seed"]) == ("convcompare-mnist-mini", str(one.trial.seed))
         history = [
             {
                 (item.key or item.nested_key[0]): json.loads(item.value_json)
@@ -244,7 +244,7 @@ def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
 
 
 def complete_records(path: Path) -> list[Any]:
-    """The records of a run's file up to its end, which wandb's own process writes later."""
+    """Return a run's records once the file is complete; another process writes its end."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         records = list(wandb_records(path))
@@ -255,7 +255,7 @@ def complete_records(path: Path) -> list[Any]:
 
 
 def wandb_records(path: Path) -> Iterator[Any]:
-    """The records of a run's file: LevelDB's log format behind a header of seven bytes."""
+    """Iterate over a run's records: LevelDB's log format after a header of seven bytes."""
     from wandb.proto import wandb_internal_pb2
 
     data, place, parts = path.read_bytes(), 7, b""
@@ -267,6 +267,6 @@ def wandb_records(path: Path) -> Iterator[Any]:
         size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
         parts += data[place + 7 : place + 7 + size]
         place += 7 + size
-        if kind in (1, 4):  # whole, or the last part
+        if kind in (1, 4):  # a full record, or the last part of one
             yield wandb_internal_pb2.Record.FromString(parts)
             parts = b""

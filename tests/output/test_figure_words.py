@@ -1,4 +1,4 @@
-"""What figures say of themselves: scales, which runs are paired, what is not drawn and why."""
+"""Captions and keys of figures: scales, which runs are paired, what is not drawn and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TWO_SEEDS = [Made("first", (0.9, 0.91)), Made("second", (0.8, 0.82))]
 
 
 @pytest.mark.parametrize("kind", ["disagreements", "similarity"])
-def test_one_seed_each_is_not_called_pairs_of_different_seeds(kind: str) -> None:
+def test_caption_of_one_seed_each_does_not_mention_different_seeds(kind: str) -> None:
     (alone,) = drawn(source(ONE_SEED), kind)
     assert "one run of each network, with the same seed" in alone.caption
     assert "different seeds" not in alone.caption + alone.key and "diagonal" not in alone.key
@@ -29,7 +29,7 @@ def test_one_seed_each_is_not_called_pairs_of_different_seeds(kind: str) -> None
     assert "means over pairs of runs with different seeds" in several.caption
 
 
-def test_a_network_without_layers_in_a_similarity_is_named() -> None:
+def test_network_without_layers_in_common_is_named() -> None:
     made = source([*TWO_SEEDS, Made("third", (0.7, 0.71))])
     records = recorded(made.store)
     for name in [run.id for group in made.groups if group.label == "third" for run in group.runs]:
@@ -40,7 +40,7 @@ def test_a_network_without_layers_in_a_similarity_is_named() -> None:
     assert "no layers on the same images: third" in drawing.figure.get_suptitle().replace("\n", " ")
 
 
-def test_test_images_are_as_dark_as_they_are() -> None:
+def test_images_are_drawn_on_the_full_grey_scale() -> None:
     made = source(ONE_SEED)
     for kind in ("activations", "feature-maps"):
         (drawing,) = drawn(made, kind)
@@ -50,7 +50,7 @@ def test_test_images_are_as_dark_as_they_are() -> None:
         assert "own scale" in drawing.key
 
 
-def test_filters_of_several_channels_are_said_to_be_means() -> None:
+def test_key_states_that_filters_of_several_channels_are_means() -> None:
     made = source(ONE_SEED)
     records = recorded(made.store)
     (run,) = made.groups[1].runs
@@ -62,19 +62,19 @@ def test_filters_of_several_channels_are_said_to_be_means() -> None:
 
 
 @pytest.mark.parametrize("kind", ["activations", "activation-statistics"])
-def test_a_network_with_functions_alone_is_not_said_to_have_no_activations(kind: str) -> None:
+def test_functional_activations_are_refused_with_the_module_to_use(kind: str) -> None:
     made = source(ONE_SEED)
     records = recorded(made.store)
     for name, found in records.items():
         arrays = dict(found[FEATURES])
         empty = {key: arrays[key][:0] for key in ("first", "layers", "mean", "std", "dead")}
         records[name] = {**found, FEATURES: arrays | empty}
-    with pytest.raises(UsageError, match="no activation that is a module") as told:
+    with pytest.raises(UsageError, match="no activation that is a module") as raised:
         drawn(made, kind)
-    assert "nn.ReLU()" in str(told.value.hint)
+    assert "nn.ReLU()" in str(raised.value.hint)
 
 
-def test_shades_of_networks_that_trained_unequally_long_are_their_own_last_epochs() -> None:
+def test_legend_names_the_last_epoch_of_each_if_lengths_differ() -> None:
     longer = Made("longer", (0.9,), losses=(1.2, 0.6, 0.4, 0.35, 0.3, 0.2))
     for others, expected in (([], "epoch 6"), ([ONE_SEED[0]], "the last epoch of each")):
         by_layer, *_ = drawn(source([longer, *others]), "gradients")
@@ -82,7 +82,7 @@ def test_shades_of_networks_that_trained_unequally_long_are_their_own_last_epoch
         assert legend.get_texts()[-1].get_text() == expected
 
 
-def test_power_does_not_call_decided_what_is_not_compared() -> None:
+def test_power_reports_contrasts_that_were_not_compared() -> None:
     made = source(TWO_SEEDS)
     groups = tuple(
         dataclasses.replace(
@@ -97,7 +97,7 @@ def test_power_does_not_call_decided_what_is_not_compared() -> None:
         drawn(dataclasses.replace(made, comparison=comparison), "power")
 
 
-def test_a_part_of_the_test_images_is_called_one() -> None:
+def test_robustness_table_names_the_part_of_the_test_images() -> None:
     made = source(ONE_SEED, images=40)
     none = np.zeros(8, np.int32)
     found = {
@@ -114,13 +114,13 @@ def test_a_part_of_the_test_images_is_called_one() -> None:
     assert "8 of 40 test images, as many of each class" in table.notes[0]
 
 
-def test_power_of_a_single_network_does_not_point_to_verdicts() -> None:
-    with pytest.raises(UsageError) as told:
+def test_power_of_a_single_network_asks_for_a_second() -> None:
+    with pytest.raises(UsageError) as raised:
         drawn(source(TWO_SEEDS[:1]), "power")
-    assert told.value.hint == "name two networks or more"
+    assert raised.value.hint == "name two networks or more"
 
 
 def recorded(store: object) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """What the runs of a made comparison recorded, to be changed."""
+    """Return the records of a made comparison, to be changed."""
     assert isinstance(store, MadeRuns)
     return store.recorded  # type: ignore[return-value]

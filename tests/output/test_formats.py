@@ -1,4 +1,4 @@
-"""Every command in every format: what a script can rely on."""
+"""Every command in every format that scripts read."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ COMMANDS = {
     "datasets mnist-mini": "classes",
     "compare fcn:hidden=4 -d mnist-mini -e 1 --threads 1 --dry-run": "models",
 }
-"""Each with what its JSON object lists."""
+"""Commands, each with the key of the list in its JSON object."""
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "comparison.schema.json"
 DATE = re.compile(r"\d+[/-]\d+")
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a comparison of two networks and two seeds."""
     from convcompare.cli import run as command
 
     store = tmp_path_factory.mktemp("formats") / "runs"
@@ -51,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def used(store: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def default_store(store: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONVCOMPARE_STORE", str(store))
 
 
@@ -67,7 +68,7 @@ def test_json_is_one_object_and_csv_one_table(run: Run, command: str) -> None:
     assert not [cell for row in rows for cell in row if DATE.fullmatch(cell)]
 
 
-def test_the_object_of_a_comparison_is_that_of_the_schema(run: Run) -> None:
+def test_json_of_a_comparison_follows_the_schema(run: Run) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -97,12 +98,12 @@ def test_verdicts_and_notes_are_in_every_format(run: Run) -> None:
     [("table", "a.csv", "csv"), ("table", "a.MD", "markdown"), ("csv", "a.csv", "csv"),
      ("table", "a.txt", "table"), ("latex", "folder/a", "latex"), ("json", None, "json")],
 )  # fmt: skip
-def test_a_file_has_the_format_of_its_ending(name: str, out: str | None, kind: str) -> None:
+def test_file_has_the_format_of_its_ending(name: str, out: str | None, kind: str) -> None:
     assert chosen_format(name, None if out is None else Path(out)) == kind
 
 
 @pytest.mark.parametrize(("name", "out"), [("table", "a.xlsx"), ("json", "a.csv"), ("cvs", "a")])
-def test_what_cannot_be_written_is_refused_before_anything_runs(
+def test_unknown_or_contradictory_format_is_refused_before_training(
     run: Run, name: str, out: str
 ) -> None:
     with pytest.raises(UsageError):
@@ -112,7 +113,7 @@ def test_what_cannot_be_written_is_refused_before_anything_runs(
     assert "hint:" in result.err
 
 
-def test_a_text_file_has_the_table_of_the_terminal(run: Run, tmp_path: Path) -> None:
+def test_text_file_has_the_table_of_the_terminal(run: Run, tmp_path: Path) -> None:
     run("runs", "latest", "--out", str(tmp_path / "a.txt"))
     text = (tmp_path / "a.txt").read_text()
     assert text.startswith("№  model") and "mean of 2 seeds" in text

@@ -1,4 +1,4 @@
-"""The tables, the paragraph on the methods and the works of a report, set by LaTeX."""
+"""LaTeX of reports: tables, the paragraph on methods and the bibliography."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None or shutil.which("bibtex") is None, reason="no LaTeX here"
 )
 TOO_WIDE = 12
-"""Points beyond the text that nobody sees: two characters."""
+"""Permitted excess over the text width in points, about two characters."""
 
 
 @needs_latex
-def test_what_lies_beside_a_report_can_be_typeset(tmp_path: Path) -> None:
-    """The recorded report: 17 tables, one of them over several pages, with all its citations."""
+def test_latex_files_of_a_report_can_be_typeset(tmp_path: Path) -> None:
+    """The recorded report: 17 tables, one over several pages, with all citations."""
     shutil.copytree(RECORDED / "tables", tmp_path / "tables")
     for name in ("methods.tex", "report.bib"):
         shutil.copy(RECORDED / name, tmp_path / name)
@@ -43,7 +43,7 @@ def test_what_lies_beside_a_report_can_be_typeset(tmp_path: Path) -> None:
 
 
 def assert_fits(log: str) -> None:
-    """Nothing reaches beyond the text, or below the page."""
+    """Assert that nothing extends beyond the text width or the page."""
     wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert not [points for points in wide if points > TOO_WIDE]
     assert "too large" not in log
@@ -75,7 +75,7 @@ def test_odd_tables_fit_the_page(table: Table, tmp_path: Path) -> None:
     assert_fits(typeset(to_latex(TableBlock(table, "A `caption` of 5 %."), 1), tmp_path))
 
 
-def test_every_cell_stands_once_and_rows_are_named_in_each_part() -> None:
+def test_each_part_names_its_rows_and_has_every_cell_once() -> None:
     columns = (NAMES, *(Column(f"c{i}", f"heading{i}") for i in range(12)))
     row = {"model": "residual", **{f"c{i}": f"{i}.1234567" for i in range(12)}}
     text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 4)
@@ -86,14 +86,14 @@ def test_every_cell_stands_once_and_rows_are_named_in_each_part() -> None:
     assert text.count("\\caption") == 1 and "\\label{tab:convcompare-4}" in text
 
 
-def test_what_a_page_folds_is_not_printed() -> None:
+def test_folded_details_are_not_printed() -> None:
     columns = (NAMES, Column("why", "evidence", "left"))
     row = {"model": "residual", "why": Folded("evidence", Linked(("a, b, c",)))}
     text = to_latex(TableBlock(Table(columns, (row,)), "Caption."), 1)
     assert "residual" in text and "evidence" not in text and "a, b, c" not in text
 
 
-def test_a_number_and_its_interval_stay_in_one_line() -> None:
+def test_number_and_interval_stay_in_one_line() -> None:
     columns = (NAMES, *(Column(f"c{i}", f"text {i}", "left") for i in range(5)))
     row = {
         "model": "residual",

@@ -1,4 +1,4 @@
-"""Names in little space: what they share goes first, they stay different, and cells are counted."""
+"""Shortened names: without common parts, distinct, and with wide characters counted as two."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from convcompare.output.names import elided, fitted
 KERNELS = [f"cnn:layers=32-MP-64-MP,kernel={k}" for k in (3, 5, 7)]
 
 
-def test_names_that_fit_stay() -> None:
+def test_names_that_fit_are_unchanged() -> None:
     assert fitted(KERNELS, 40) == KERNELS
 
 
-def test_what_all_have_in_common_goes_first() -> None:
+def test_common_parts_are_left_out_first() -> None:
     assert fitted(KERNELS, 12) == ["…kernel=3", "…kernel=5", "…kernel=7"]
     files = ["/home/me/nets/a.py:Net", "/home/me/nets/b.py:Net"]
     assert fitted(files, 10) == ["…a.py…", "…b.py…"]
 
 
-def test_the_family_stays_if_there_is_room() -> None:
+def test_family_is_kept_if_there_is_room() -> None:
     assert fitted(KERNELS, 24) == ["cnn:…kernel=3", "cnn:…kernel=5", "cnn:…kernel=7"]
     assert fitted(["simple", *KERNELS], 24)[0] == "simple"
 
 
-def test_a_long_one_that_the_others_begin_with_stays_readable() -> None:
+def test_long_common_prefix_stays_readable() -> None:
     base = "residual:width=16,stem_bias=false,grid=1,blocks=2x16-2x32/2-2x64/2"
     shown = fitted([base, f"{base},block=wide"], 24)
     assert shown == ["residual:wid…32/2-2x64/2", "residual:…,block=wide"]
     assert fitted([f"{base},block=wide", base], 24) == shown[::-1]
 
 
-def test_one_that_the_others_begin_with_keeps_its_name() -> None:
+def test_short_name_that_prefixes_another_is_kept() -> None:
     assert fitted(["fcn", "fcn:hidden=1000,dropout=0.25"], 12) == ["fcn", "fcn:hi…=0.25"]
 
 
@@ -47,7 +47,7 @@ def test_wide_characters_take_two_cells() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=8), st.integers(12, 30))
-def test_they_fit_and_tell_networks_apart(names: list[str], room: int) -> None:
+def test_shortened_names_fit_and_are_distinct(names: list[str], room: int) -> None:
     names = [name for name in names if name.isprintable()]
     short = fitted(names, room)
     assert all(cell_len(name) <= room for name in short)

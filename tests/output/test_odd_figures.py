@@ -1,4 +1,4 @@
-"""Figures of runs that are odd: that diverge, are slow, marked, equal, zero, many, oddly named."""
+"""Figures of unusual runs: diverged, slow, marked, equal, zero, numerous or oddly named."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from convcompare.output.tables.verdict_columns import assessed_table
 from tests.support.figures import Made, drawn, source
 
 FLAT = (0.7, 0.5, 0.45, 0.449)
-"""Losses of a training that has converged."""
+"""Losses of a converged training."""
 FINE = [
     Made("fcn", (0.95, 0.955, 0.945), FLAT, seconds=10),
     Made("simple", (0.97, 0.972, 0.968), FLAT, seconds=25),
@@ -58,7 +58,7 @@ def one(networks: list[Made], kind: str, name: str = "", **more: Any) -> Drawing
 
 
 @pytest.mark.parametrize("kind", ["accuracy", "learning-curves", "accuracy-vs-compute"])
-def test_the_spread_of_the_seeds_is_seen_after_one_epoch(kind: str) -> None:
+def test_spread_over_seeds_is_drawn_after_one_epoch(kind: str) -> None:
     networks = [dataclasses.replace(net, losses=(0.5,)) for net in FINE]
     axes = one(networks, kind).figure.axes
     bars = [
@@ -73,22 +73,20 @@ def test_the_spread_of_the_seeds_is_seen_after_one_epoch(kind: str) -> None:
         assert any(bar == pytest.approx(spread) for bar in bars), net.label
 
 
-def test_the_cells_of_disagreements_have_the_same_decimals() -> None:
+def test_cells_of_disagreements_have_the_same_decimals() -> None:
     shown = [text.get_text() for text in one(FINE, "disagreements").figure.axes[0].texts]
     assert len(shown) == 9 and all(re.fullmatch(r"\d+\.\d", text) for text in shown)
 
 
-@pytest.mark.parametrize(("images", "what"), [(400, "counts"), (40_000, "per cent of the row")])
-def test_the_caption_of_a_confusion_matrix_says_what_its_numbers_are(
-    images: int, what: str
-) -> None:
-    """Counts that are too long for their cells are shares, and only those are called so."""
+@pytest.mark.parametrize(("images", "unit"), [(400, "counts"), (40_000, "per cent of the row")])
+def test_caption_of_a_confusion_matrix_names_its_unit(images: int, unit: str) -> None:
+    """Counts too long for their cells become percentages."""
     drawing = one(FINE, "confusion-matrix", images=images)
-    assert f"(columns): {what}, mean of the seeds" in drawing.caption
+    assert f"(columns): {unit}, mean of the seeds" in drawing.caption
 
 
 def texts(drawing: Drawing) -> Iterator[Text]:
-    """Every text of a figure that can be seen."""
+    """Iterate over the visible texts of a figure."""
     for text in drawing.figure.findobj(Text):
         if isinstance(text, Text) and text.get_visible() and text.get_text().strip():
             yield text
@@ -99,7 +97,7 @@ def words(drawing: Drawing) -> list[str]:
 
 
 def marks(drawing: Drawing, marker: str, panel: int = 0) -> list[Line2D]:
-    """Those that may stand on the edge of a panel."""
+    """Return the unclipped markers of a panel, which may lie on its edge."""
     lines = drawing.figure.axes[panel].lines
     return [line for line in lines if line.get_marker() == marker and not line.get_clip_on()]
 
@@ -111,9 +109,9 @@ def marks(drawing: Drawing, marker: str, panel: int = 0) -> list[Line2D]:
     ("spans", "least", "expected"),
     [
         ([(0, 1), (0, 1.2), (0, 100)], 0.1, (0, 1.2)),
-        ([(0, 1), (0, 2), (0, 5), (0, 12)], 0.1, (0, 12)),  # each is but a few times further
+        ([(0, 1), (0, 2), (0, 5), (0, 12)], 0.1, (0, 12)),  # each extends only a few times further
         ([(9.8, 9.9), (9.7, 9.9), (1, 1.1)], 0.1, (9.7, 9.9)),
-        ([(9.8, 9.9), (9.7, 9.9), (9.3, 9.3)], 0.5, (9.3, 9.9)),  # nearer than what matters
+        ([(9.8, 9.9), (9.7, 9.9), (9.3, 9.3)], 0.5, (9.3, 9.9)),  # too near to matter
         ([(0, 1), (0, 5)], 0.1, (0, 5)),
         ([(0, 1), (0, 1e6)], 0.1, (0, 1)),
         ([(3, 3)], 0.1, (3, 3)),
@@ -122,22 +120,22 @@ def marks(drawing: Drawing, marker: str, panel: int = 0) -> list[Line2D]:
         ([(0, float("nan"))], 0.1, None),
     ],
 )
-def test_the_bulk_of_spans(spans: Any, least: float, expected: Any) -> None:
+def test_bulk_covers_most_spans(spans: Any, least: float, expected: Any) -> None:
     assert limits.bulk(spans, least) == (None if expected is None else pytest.approx(expected))
     assert limits.bulk(spans[::-1], least) == limits.bulk(spans, least)
 
 
-def test_at_least_half_of_any_values_are_within() -> None:
-    dice = np.random.default_rng(3)
+def test_bulk_contains_at_least_half_of_the_values() -> None:
+    rng = np.random.default_rng(3)
     for size in (1, 2, 3, 8, 31):
-        values = np.sort(10.0 ** dice.uniform(-6, 6, size))
+        values = np.sort(10.0 ** rng.uniform(-6, 6, size))
         found = limits.bulk([(v, v) for v in values.tolist()], 1e-9)
         assert found is not None
         assert ((values >= found[0]) & (values <= found[1])).sum() >= size / 2
         assert np.isclose(values, found[1]).any()
 
 
-def test_a_spike_of_all_curves_is_outside_and_a_first_epoch_is_not() -> None:
+def test_axis_excludes_a_spike_and_includes_the_first_epoch() -> None:
     usual = np.array([2.3, 0.5, 0.3, 0.2, 0.15])
     spiked = np.array([2.3, 0.5, 4e4, 0.2, 0.15])
     curves = [np.stack([one, one], axis=1) for one in (usual, usual)]
@@ -150,7 +148,7 @@ WILD = Made("wild", (0.31, 0.32, 0.30), (1.2, 3e4, 8e6, 2e5))
 
 
 @pytest.mark.parametrize("kind", ["loss", "learning-curves"])
-def test_a_diverging_loss_has_an_arrow_and_its_number(kind: str, tmp_path: Path) -> None:
+def test_diverging_loss_has_an_arrow_and_its_number(kind: str, tmp_path: Path) -> None:
     drawing = one([*FINE, WILD], kind)
     assert drawing.figure.axes[0].get_ylim()[1] < 1
     panel = 0 if kind == "loss" else 6
@@ -164,7 +162,7 @@ def test_a_diverging_loss_has_an_arrow_and_its_number(kind: str, tmp_path: Path)
     assert max(float(row["test_loss"]) for row in rows) == pytest.approx(highest)
 
 
-def test_accuracies_far_off_squeeze_no_others() -> None:
+def test_outlying_accuracy_does_not_compress_the_others() -> None:
     seeds = one([*FINE, WILD], "seeds")
     low, high = seeds.figure.axes[0].get_xlim()
     assert 90 < low < 94
@@ -179,8 +177,8 @@ def test_accuracies_far_off_squeeze_no_others() -> None:
     assert any(text.strip().startswith("−64") for text in words(forest))
 
 
-def test_lengths_of_bars_are_the_times() -> None:
-    """A bar that is cut looks as long as the next; times far apart have a logarithmic axis."""
+def test_bar_lengths_are_the_times() -> None:
+    """Bars are never clipped; times far apart get points on a logarithmic axis."""
     for slow, scale in ((100, "linear"), (4000, "log")):
         drawing = one([*FINE, Made("slow", losses=FLAT, seconds=slow)], "time")
         for axes in drawing.figure.axes:
@@ -193,14 +191,14 @@ def test_lengths_of_bars_are_the_times() -> None:
             assert lengths == sorted(lengths) and max(lengths, default=high) <= high
 
 
-def test_a_forest_shows_the_bulk() -> None:
+def test_forest_range_excludes_an_outlier() -> None:
     rows = [(v, (v - 0.5, v + 0.5)) for v in (0.2, 0.9, 1.4, -60.0)]
     low, high = forest_range(rows)
     assert -3 < low < -0.3
     assert 1.9 <= high < 4
 
 
-def test_intervals_end_at_100_per_cent_and_one_is_not_cut() -> None:
+def test_intervals_end_at_100_per_cent_and_are_not_clipped() -> None:
     for network in (Made("alone", (0.9975,), FLAT), Made("alone", (0.99, 0.999, 0.97), FLAT),
                     Made("alone", (1.0,), FLAT), Made("alone", (1.0, 1.0, 1.0), FLAT)):  # fmt: skip
         drawing = one([network], "seeds")
@@ -222,12 +220,12 @@ def test_numbers_of_a_text_figure_have_the_same_decimals() -> None:
     assert "50.50" in text.splitlines()[-1]
 
 
-def test_both_networks_of_a_pair_are_named_in_the_terminal() -> None:
+def test_both_networks_of_a_pair_are_named_in_a_text_forest() -> None:
     rows = [terminal.ForestLine("Residual CNN vs Simple CNN", 1.0, (0.5, 1.5), True, "+1 better")]
     assert "Residual CNN vs Simple CNN" in terminal.forest(rows, 80, "Test accuracy", 26)
 
 
-def test_text_for_a_terminal_shows_the_bulk_too() -> None:
+def test_text_figures_mark_outliers() -> None:
     text = terminal.curves({"a": [2.0, 1.0], "b": [2.2, 0.9], "c": [2.0, 9e6]}, 40, "loss", "epoch")
     assert text.splitlines()[1].lstrip().startswith("2.20 ┤")
     assert "▲ c to 9e+06" in text
@@ -243,13 +241,13 @@ def test_text_for_a_terminal_shows_the_bulk_too() -> None:
 # Order
 
 
-def test_the_best_network_is_above_and_colours_stay() -> None:
-    for kind, order in (("seeds", ["residual", "simple", "fcn"]),
+def test_best_network_is_first_and_keeps_its_colour() -> None:
+    for kind, expected_order in (("seeds", ["residual", "simple", "fcn"]),
                         ("time", ["fcn", "simple", "residual"])):  # fmt: skip
         shuffled = [FINE[1], FINE[2], FINE[0]]
         drawing = one(shuffled, kind)
         axes = drawing.figure.axes[0]
-        assert [text.get_text() for text in axes.get_yticklabels()] == order
+        assert [text.get_text() for text in axes.get_yticklabels()] == expected_order
         assert axes.get_ylim()[0] > axes.get_ylim()[1]
         colours = {line.get_label(): line.get_color() for line in axes.lines}
         expected = looks([network.label for network in shuffled])
@@ -270,7 +268,7 @@ OF_ACCURACY = {"learns-on", "sums-to-one", "fell"}
 
 
 def hollow(drawing: Drawing, panel: int = 0) -> set[str]:
-    """The models that some mark without a fill stands for."""
+    """Return the models that have an unfilled marker."""
     axes = drawing.figure.axes[panel]
     lines = [line for line in axes.lines if line.get_marker() not in ("", "None", "|", None)]
     return {
@@ -282,7 +280,7 @@ def hollow(drawing: Drawing, panel: int = 0) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "panel", "expected"),
     [
-        ("seeds", 0, OF_ACCURACY - {"fell"}),  # each dot is a run, and those that fell are none
+        ("seeds", 0, OF_ACCURACY - {"fell"}),  # each dot is a run; diverged ones have none
         ("loss", 0, OF_ACCURACY),
         ("accuracy-vs-cost", 0, OF_ACCURACY),
         ("accuracy-vs-cost", 2, OF_ACCURACY | {"waits"}),
@@ -318,7 +316,7 @@ def test_marked_runs_are_hollow_and_named(kind: str, panel: int, expected: set[s
         ({}, None),
     ],
 )
-def test_times_that_do_not_compare_are_named(change: dict[str, Any], words: str | None) -> None:
+def test_incomparable_times_are_named(change: dict[str, Any], words: str | None) -> None:
     found = source(FINE[:2])
     first, other = found.comparison.groups
     environment = dataclasses.replace(first.finished[0].environment, threads=1)
@@ -342,7 +340,7 @@ def test_times_that_do_not_compare_are_named(change: dict[str, Any], words: str 
         assert words is None or words in text
 
 
-def test_a_decided_verdict_of_a_marked_run_is_hollow() -> None:
+def test_decided_verdict_of_a_marked_run_is_hollow() -> None:
     drawing = one([FINE[0], MARKED[1], FINE[2]], "verdicts")
     axes = drawing.figure.axes[0]
     points = [line for line in axes.lines if line.get_markersize() == 6]
@@ -351,13 +349,13 @@ def test_a_decided_verdict_of_a_marked_run_is_hollow() -> None:
     assert "better" in " ".join(words(drawing))
 
 
-def test_a_verdict_is_hollow_for_no_mark_that_concerns_another_figure() -> None:
+def test_mark_of_another_figure_does_not_make_a_verdict_hollow() -> None:
     (waits,) = (network for network in MARKED if network.label == "waits")
     drawing = one([FINE[0], waits], "verdicts")
     assert "shared the machine" not in drawing.figure.get_suptitle()
 
 
-def test_a_curve_beyond_the_axis_has_both_its_ends_as_numbers() -> None:
+def test_curve_beyond_the_axis_is_labelled_with_its_range() -> None:
     drawing = one([*FINE, Made("wild", activation=1e3)], "activation-statistics")
     beyond = [word for word in words(drawing) if " to " in word]
     assert len(beyond) == 2, "mean and standard deviation, whose layers are all beyond"
@@ -372,7 +370,7 @@ LONG = (
 ) * 4
 
 
-def test_a_headline_ends_within_the_figure_at_every_resolution() -> None:
+def test_headline_fits_the_figure_at_every_resolution() -> None:
     for width in np.arange(2, 7.2, 0.4).tolist():
         for dpi in (72, 100, 160, 200, 300):
             with styled():
@@ -389,7 +387,7 @@ def test_a_headline_ends_within_the_figure_at_every_resolution() -> None:
                 assert title.get_window_extent(renderer(figure)).x1 <= width * dpi
 
 
-def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
+def test_marked_runs_are_never_the_best_of_a_table() -> None:
     assessment = source(MARKED).assessment
     table = assessed_table(assessment)
     columns = {column.key: column for column in table.columns}
@@ -403,23 +401,23 @@ def test_no_figure_of_a_marked_run_is_the_best_of_a_table() -> None:
     assert any("times (shared the machine: waits" in note for note in table.notes)
     assert any("bold" in note for note in table.notes)
     assert not any("bold" in note for note in assessed_table(source(FINE[:1]).assessment).notes)
-    asked = dataclasses.replace(
+    with_epoch_time = dataclasses.replace(
         assessment,
         comparison=dataclasses.replace(assessment.comparison, verdict_on=("epoch-time",)),
     )
-    more = assessed_table(asked)
+    more = assessed_table(with_epoch_time)
     (column,) = (one for one in more.columns if one.key == "epoch_seconds")
     assert {names[row] for row in more.best(column)} == {"fcn"}
     assert not assessed_table(source(FINE).assessment).doubted
 
 
-def test_the_spread_over_the_seeds_has_a_column_where_a_verdict_is_about_it() -> None:
+def test_spread_over_seeds_has_a_column_if_a_verdict_uses_it() -> None:
     assessment = source(FINE).assessment
-    asked = dataclasses.replace(
+    with_stability = dataclasses.replace(
         assessment,
         comparison=dataclasses.replace(assessment.comparison, verdict_on=("stability",)),
     )
-    table = assessed_table(asked)
+    table = assessed_table(with_stability)
     (column,) = (one for one in table.columns if one.key == "stability")
     assert column.title == "spread (points)"
     assert [column.show(row["stability"]) for row in table.rows] == ["0.50", "0.20", "0.10"]
@@ -428,7 +426,7 @@ def test_the_spread_over_the_seeds_has_a_column_where_a_verdict_is_about_it() ->
 # Many
 
 
-def test_places_are_spread_as_little_as_they_can_be() -> None:
+def test_labels_are_moved_apart_as_little_as_possible() -> None:
     assert spread([0.1, 0.5, 0.9], 0.2) == [0.1, 0.5, 0.9]
     assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
     assert spread([0.0, 0.0, 0.0], 0.1) == pytest.approx([0.0, 0.1, 0.2])
@@ -439,7 +437,7 @@ def test_places_are_spread_as_little_as_they_can_be() -> None:
 @pytest.mark.parametrize(
     "kind", ["accuracy", pytest.param("accuracy-vs-cost", marks=pytest.mark.torture)]
 )
-def test_many_models_are_named_at_the_ends_of_their_curves(kind: str) -> None:
+def test_many_models_are_named_beside_their_curves(kind: str) -> None:
     count = 14
     networks = [
         Made(f"cnn:layers=8-MP,hidden={n},seed", (0.9 + 0.002 * n,), FLAT, parameters=1000 + 99 * n)
@@ -467,7 +465,7 @@ def test_many_models_are_named_at_the_ends_of_their_curves(kind: str) -> None:
 # Nothing, and the same
 
 
-def test_a_gradient_of_zero_is_said_and_drawn() -> None:
+def test_zero_gradient_is_named_and_drawn() -> None:
     networks = [Made("zero", losses=FLAT, gradient=0.0, activation=0.0), *FINE[:2],
                 Made("huge", losses=FLAT, gradient=1e12)]  # fmt: skip
     with warnings.catch_warnings():
@@ -489,7 +487,7 @@ def test_a_gradient_of_zero_is_said_and_drawn() -> None:
     assert any("zero" in text and "0 everywhere" in text for text in words(shown))
 
 
-def test_equal_matrices_are_said_to_be_equal() -> None:
+def test_equal_matrices_are_labelled_equal() -> None:
     networks = [FINE[0], dataclasses.replace(FINE[0], label="twin"), FINE[2]]
     drawing = one(networks, "confusion-matrix", "confusion-matrix-difference")
     twin, other = drawing.figure.axes[:2]
@@ -503,7 +501,7 @@ def test_equal_matrices_are_said_to_be_equal() -> None:
 
 
 @pytest.mark.parametrize("long", [True, False])
-def test_labels_of_a_hundred_classes_keep_what_tells_them_apart(long: bool) -> None:
+def test_labels_of_100_classes_are_distinct_and_do_not_overlap(long: bool) -> None:
     classes = [f"{'superclass-of-things/variant-' if long else ''}{n:02}" for n in range(100)]
     drawing = one(FINE[:2], "confusion-matrix", classes=classes, images=1000)
     axes = drawing.figure.axes[0]
@@ -518,7 +516,7 @@ def test_labels_of_a_hundred_classes_keep_what_tells_them_apart(long: bool) -> N
 
 
 @pytest.mark.parametrize(("networks", "kind"), [(10, "svg"), (11, "png")])
-def test_a_matrix_of_many_networks_is_drawn_once(networks: int, kind: str) -> None:
+def test_matrices_of_many_networks_are_one_image(networks: int, kind: str) -> None:
     many = [dataclasses.replace(FINE[0], label=f"net {n}") for n in range(networks)]
     with styled():
         drawing = one(many, "confusion-matrix", classes=[*"abcdefghij"], images=100)
@@ -529,7 +527,7 @@ def test_a_matrix_of_many_networks_is_drawn_once(networks: int, kind: str) -> No
 
 
 @pytest.mark.parametrize(("count", "kind"), [(10, "svg"), (11, "png")])
-def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, kind: str) -> None:
+def test_matrix_of_few_classes_has_numbers_and_is_a_vector_drawing(count: int, kind: str) -> None:
     classes = [f"kind {n}" for n in range(count)]
     with styled():
         drawing = one(FINE[:3], "confusion-matrix", classes=classes, images=50 * count)
@@ -547,7 +545,7 @@ def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, ki
     assert shown.ravel() == pytest.approx([100 * row[4] for row in given])
     place = upper.transData.transform([(0, 0), (0, count - 1)])
     assert place[0, 1] > place[1, 1], "the first class is the uppermost"
-    if kind == "svg":  # what is written on a coloured cell keeps its colour on a dark page
+    if kind == "svg":  # text on coloured cells keeps its colour on a dark page
         page = vector.inline(found.file, "x", "", 1, 1)
         seamless = re.findall(r"fill:(#\w+);stroke:\1", page)
         assert len(seamless) == 3 * count**2, "no line of the page shows through between cells"
@@ -555,14 +553,14 @@ def test_a_matrix_is_drawn_in_lines_where_its_numbers_are_written(count: int, ki
         assert fills and "var(" not in "".join(fills)
 
 
-def test_counts_that_have_no_room_become_shares() -> None:
+def test_counts_too_long_for_their_cells_become_percentages() -> None:
     drawing = one(FINE[:1], "confusion-matrix", images=40_000)
     assert "95" in words(drawing)
     assert "per cent of the true class" in drawing.figure.get_suptitle()
     assert max(row[3] for row in drawing.rows) == pytest.approx(9500)
 
 
-def test_a_share_that_rounds_to_zero_is_no_zero() -> None:
+def test_small_share_is_not_shown_as_zero() -> None:
     one_wrong = dataclasses.replace(FINE[0], accuracies=(1 - 1 / 40_000,))
     drawing = one([one_wrong], "confusion-matrix", images=40_000)
     shown = Counter(text.get_text() for text in drawing.figure.axes[0].texts)
@@ -570,7 +568,7 @@ def test_a_share_that_rounds_to_zero_is_no_zero() -> None:
 
 
 def contrast(text: Text, drawing: Drawing) -> float:
-    """The contrast of a text with what is drawn around it, as WCAG 2.2 defines it."""
+    """Return the contrast ratio of a text and its background, as WCAG 2.2 defines it."""
     box = text.get_window_extent(renderer(drawing.figure))
     pixels = np.asarray(drawing.figure.canvas.buffer_rgba())[::-1] / 255  # type: ignore[attr-defined]
     behind = pixels[round(box.y0) - 2, round((box.x0 + box.x1) / 2)]
@@ -581,7 +579,7 @@ def contrast(text: Text, drawing: Drawing) -> float:
     return float(max(lights) / min(lights))
 
 
-def test_numbers_in_cells_can_be_read_and_do_not_touch() -> None:
+def test_numbers_in_cells_have_contrast_and_do_not_touch() -> None:
     wrong = dataclasses.replace(FINE[0], accuracies=(0.7, 0.62, 0.9995))
     networks = [dataclasses.replace(FINE[1], accuracies=(1 - 1 / 40_000,)), wrong, FINE[2]]
     classes = [*"abcdefghij"]
@@ -599,7 +597,7 @@ def test_numbers_in_cells_can_be_read_and_do_not_touch() -> None:
                 assert max(box.width for box in boxes) < 0.9 * width
 
 
-def test_colours_of_a_difference_have_the_unit_of_its_numbers() -> None:
+def test_colour_bar_of_a_difference_has_the_unit_of_its_numbers() -> None:
     drawing = one(FINE[:2], "confusion-matrix", "confusion-matrix-difference", images=40_000)
     axes, bar = drawing.figure.axes
     assert bar.get_ylabel() == "difference (points)"
@@ -608,8 +606,8 @@ def test_colours_of_a_difference_have_the_unit_of_its_numbers() -> None:
     assert [float(number or 0) for number in numbers] == [pytest.approx(v, abs=0.51) for v in shown]
 
 
-def test_names_above_a_strip_have_room_or_are_markers() -> None:
-    """On an axis of ten decades; a decade is a tenth of the panel."""
+def test_names_without_room_above_a_strip_become_markers() -> None:
+    """The axis has ten decades, each a tenth of the panel."""
     decades = {"one": (0, 2), "name of some length": (2, 3.5), "a similar one": (3.5, 5),
                "two": (5, 9), "end": (9, 9.5), "none": (9.5, 9.6)}  # fmt: skip
     with styled():
@@ -627,7 +625,7 @@ def test_names_above_a_strip_have_room_or_are_markers() -> None:
         assert low < extent.x0 and extent.x1 < high
 
 
-def test_shares_of_dead_units_are_all_within_their_axis() -> None:
+def test_axis_contains_all_shares_of_dead_units() -> None:
     networks = [Made(f"net {i}", dead=float(i > 4)) for i in range(8)]
     drawing = one(networks, "activation-statistics")
     low, high = drawing.figure.axes[2].get_ylim()
@@ -637,7 +635,7 @@ def test_shares_of_dead_units_are_all_within_their_axis() -> None:
     assert not marks(drawing, "^", 2)
 
 
-def test_a_field_behind_a_gate_is_that_of_its_path() -> None:
+def test_effective_field_behind_a_gate_is_that_of_its_path() -> None:
     drawing = one([Made("plain"), Made("gate", gated=True)], "receptive-field", "effective-field")
     assert [axes.get_title("left").splitlines() for axes in drawing.figure.axes[:2]] == [
         ["plain", "4.0 px, 57 % of the field"],
@@ -645,7 +643,7 @@ def test_a_field_behind_a_gate_is_that_of_its_path() -> None:
     ]
 
 
-def test_layers_are_numbered_evenly_and_named_without_gaps() -> None:
+def test_layer_ticks_are_evenly_spaced() -> None:
     _, _, heat = drawn(source(FINE), "gradients")
     for axes in heat.figure.axes[:3]:
         steps = np.diff(axes.get_yticks())
@@ -654,13 +652,13 @@ def test_layers_are_numbered_evenly_and_named_without_gaps() -> None:
 
 
 @pytest.mark.parametrize("kind", ["gradients", "activation-statistics", "receptive-field"])
-def test_what_is_of_one_seed_says_so(kind: str) -> None:
+def test_figure_of_one_seed_states_it(kind: str) -> None:
     heads = [drawing.figure.get_suptitle() for drawing in drawn(source(FINE), kind)]
     assert all(head.startswith("tiny · first of 3 seeds") for head in heads)
     assert drawn(source(FINE), "seeds")[0].figure.get_suptitle().startswith("tiny · 3 seeds")
 
 
-def test_every_line_and_text_of_a_figure_follows_the_theme_of_a_page() -> None:
+def test_svg_colours_follow_the_theme_of_the_page() -> None:
     for kind in ("loss", "gradients", "accuracy-vs-cost", "receptive-field", "verdicts", "seeds"):
         with styled():
             for drawing in drawn(source(FINE), kind):
@@ -670,10 +668,10 @@ def test_every_line_and_text_of_a_figure_follows_the_theme_of_a_page() -> None:
                     assert not re.findall(r"(?:stroke|fill):#\w+", page), drawing.name
 
 
-def test_characters_without_a_font_are_said_once_and_warn_of_nothing(
+def test_characters_without_a_font_are_reported_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    odd = "\U00017000"  # Tangut, which none of the families has
+    odd = "\U00017000"  # Tangut, which none of the font families contains
     names = [f"net{odd}", f"net{odd}{odd}", f"{odd}net", "a$b$c", "קפה"]
     networks = [dataclasses.replace(FINE[0], label=name) for name in names]
     found = source(networks, classes=(odd, "b", "c", "d"))
@@ -682,35 +680,35 @@ def test_characters_without_a_font_are_said_once_and_warn_of_nothing(
         (drawing,) = drawn(found, "seeds")
         drawing.picture()
     assert not caplog.records
-    said = f"{MISSING}: a character that no installed font has"
-    assert found.left_out().count(said) == 1
-    assert said in drawing.figure.get_suptitle()
+    note = f"{MISSING}: a character that no installed font has"
+    assert found.left_out().count(note) == 1
+    assert note in drawing.figure.get_suptitle()
     assert f"net{MISSING}" in words(drawing)
     assert r"a\$b\$c" in words(drawing)
     assert next(iter(drawing.rows))[0] == names[0], "the data keep the name"
-    assert said not in source(FINE).left_out()
+    assert note not in source(FINE).left_out()
 
 
-def test_a_font_without_a_bold_face_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_font_weight_logs_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "matplotlib"):
         with styled():
             findfont(FontProperties(family="DejaVu Sans", weight=200))
         assert not caplog.records
         findfont(FontProperties(family="DejaVu Sans", weight=300))
-    assert "Failed to find font weight" in caplog.text, "elsewhere matplotlib says it"
+    assert "Failed to find font weight" in caplog.text, "outside, matplotlib logs it"
 
 
-def test_names_that_look_the_same_are_numbered() -> None:
+def test_names_that_look_alike_are_numbered() -> None:
     found = distinct(["\U00017000", "\U00017001", "plain", "plain"], 12)
     assert [drawable(name) for name in found] == [MISSING, f"{MISSING} (2)", "plain", "plain"]
 
 
-def test_fonts_are_those_that_are_installed() -> None:
+def test_only_installed_fonts_are_used() -> None:
     assert installed()[0] == "DejaVu Sans", "which matplotlib brings"
     assert drawable("Grüße ×2 …\n") == "Grüße ×2 …\n"
 
 
-def test_right_to_left_runs_are_turned_for_what_draws_from_the_left() -> None:
+def test_right_to_left_text_is_reordered_for_drawing() -> None:
     assert visual_order("net:width=8") == "net:width=8"
     assert visual_order("net-אבג") == "net-גבא"
     assert visual_order("אב גד:x") == "דג בא:x"
@@ -734,10 +732,10 @@ QUICK = ("loss", "seeds", "confusion-matrix", "verdicts")
     ],
     ids=["few", "marked", "zero", "alone"],
 )  # fmt: skip
-def test_no_letter_is_too_small_and_the_headline_fits_any_size(
+def test_text_is_large_enough_and_the_headline_fits_any_size(
     networks: list[Made], kinds: list[str]
 ) -> None:
-    """Walks over every text of every figure, and measures again after its size has changed."""
+    """Every text of every figure is measured, again after a change of the figure's size."""
     found = source(networks, images=20_000)
     for kind in kinds:
         try:
@@ -759,7 +757,7 @@ def test_no_letter_is_too_small_and_the_headline_fits_any_size(
             assert max((one.y1 for one in panels if one), default=0) <= box.y0 + 2, drawing.name
 
 
-def test_a_class_without_test_images_has_no_share() -> None:
+def test_class_without_test_images_has_no_share() -> None:
     found = source([Made("a")], classes=("cat", "dog", "eel"))
     logits = found.store.logits  # type: ignore[attr-defined]
     for run_id, predictions in logits.items():
@@ -769,18 +767,18 @@ def test_a_class_without_test_images_has_no_share() -> None:
     assert {row["true"] for row in rows if row["share_of_true"] is None} == {"eel"}
 
 
-def test_no_front_goes_on_for_a_difference_of_rounding() -> None:
+def test_pareto_front_ignores_rounding_differences() -> None:
     less, more = np.mean([0.86, 0.84]), np.mean([0.9, 0.8])
     assert less < more, "equal but for rounding"
     assert pareto([(1.0, less), (2.0, more), (3.0, 0.9)]) == [0, 2]
     assert pareto([(1.0, less), (1.0, more)]) == [1, 0]
 
 
-def test_sentences_are_followed_by_the_marks_that_put_them_in_doubt() -> None:
-    """As a table on a terminal has a question mark: texts without one must say it."""
+def test_sentences_name_the_marks_that_put_them_in_doubt() -> None:
+    """Tables mark doubt with a question mark; plain text must state it."""
     odd = Made("odd", (0.98, 0.98, 0.981), FLAT, found=("probabilities",))
     slow = Made("slow", (0.98, 0.98, 0.981), FLAT, waited=0.5)
-    for networks, figures, told in (
+    for networks, figures, expected in (
         (FINE, (), []),
         ([FINE[0], odd], (), ["in doubt: probabilities: odd"]),
         ([FINE[0], odd], ("time",), []),
@@ -792,6 +790,6 @@ def test_sentences_are_followed_by_the_marks_that_put_them_in_doubt() -> None:
         made = dataclasses.replace(
             made, comparison=dataclasses.replace(made.comparison, verdict_on=figures)
         )
-        said = made.assessment.sentences
-        assert [text for text in said if "doubt" in text] == told
-        assert bool(said) == (len(networks) > 1)
+        sentences = made.assessment.sentences
+        assert [text for text in sentences if "doubt" in text] == expected
+        assert bool(sentences) == (len(networks) > 1)

@@ -1,4 +1,4 @@
-"""Figures, tables and exports of runs whose test images were evaluated after some epochs alone."""
+"""Figures, tables and exports of runs whose test images were evaluated after some epochs only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HIDDEN = 2
 
 
 def without_first(run: Run) -> Run:
-    """The run without the test figures of its first epochs."""
+    """Return the run without the test figures of its first epochs."""
     history = [
         dataclasses.replace(one, test_loss=None, test_accuracy=None) if one.epoch <= HIDDEN else one
         for one in run.history
@@ -30,16 +30,16 @@ def without_first(run: Run) -> Run:
 
 @pytest.fixture(name="part")
 def partly_evaluated() -> Source:
-    whole = source(NETWORKS)
-    runs = [without_first(run) for group in whole.groups for run in group.runs]
+    complete = source(NETWORKS)
+    runs = [without_first(run) for group in complete.groups for run in group.runs]
     groups = group_runs([run.trial.label for run in runs], runs, [False] * len(runs))
-    comparison = dataclasses.replace(whole.comparison, groups=tuple(groups))
-    found = Source(comparison, whole.store, whole.sources)
-    found.__dict__["_dataset"] = whole._dataset
+    comparison = dataclasses.replace(complete.comparison, groups=tuple(groups))
+    found = Source(comparison, complete.store, complete.sources)
+    found.__dict__["_dataset"] = complete._dataset
     return found
 
 
-def test_curves_have_points_where_something_was_measured(part: Source) -> None:
+def test_curves_have_points_only_at_evaluated_epochs(part: Source) -> None:
     (drawing,) = drawn(part, "learning-curves")
     for axes in drawing.figure.axes[:4]:
         train, test = (line.get_xdata().tolist() for line in axes.lines[:2])
@@ -54,13 +54,13 @@ def test_curves_have_points_where_something_was_measured(part: Source) -> None:
     assert all(row["train_loss"] for row in rows)
 
 
-def test_nothing_is_said_of_evaluation_if_every_epoch_was_evaluated() -> None:
+def test_caption_does_not_mention_evaluation_after_every_epoch() -> None:
     for kind in ("learning-curves", "accuracy-vs-compute"):
         (drawing,) = drawn(source(NETWORKS), kind)
         assert "evaluated" not in drawing.caption
 
 
-def test_who_is_ahead_is_told_where_both_were_measured(part: Source) -> None:
+def test_leading_network_is_named_where_both_were_measured(part: Source) -> None:
     (drawing,) = drawn(part, "accuracy-vs-compute")
     lines = [line for line in drawing.figure.axes[0].lines if len(line.get_xdata()) == 4]
     assert len(lines) == len(NETWORKS)
@@ -71,20 +71,20 @@ def test_who_is_ahead_is_told_where_both_were_measured(part: Source) -> None:
 
 
 @pytest.mark.parametrize("kind", ["accuracy", "loss"])
-def test_curves_of_all_models_and_of_a_terminal(part: Source, kind: str) -> None:
+def test_shared_curves_have_no_missing_values(part: Source, kind: str) -> None:
     (drawing,) = drawn(part, kind)
     assert "nan" not in drawing.alt
     assert all(len(line.get_xdata()) in (4, 6) for line in drawing.figure.axes[0].lines)
 
 
-def test_exports_leave_out_what_was_not_measured(part: Source) -> None:
+def test_exports_omit_figures_that_were_not_measured(part: Source) -> None:
     first, *_, last = part.groups[0].runs[0].history
     assert "accuracy/test" not in series(first)
     assert "loss/train" in series(first)
     assert series(last)["accuracy/test"] == last.test_accuracy
 
 
-def test_a_table_says_of_whom_a_column_was_not_recorded(part: Source) -> None:
+def test_note_names_the_networks_that_lack_a_column(part: Source) -> None:
     table = comparison_table(part.comparison, part.store, ["epochs-to=0.5"])
     assert [row["epochs-to-0.5"] for row in table.rows] == [None, None]
     expected = "epochs-to=0.5 of fcn, simple not recorded: trained with `--evaluate last`"

@@ -1,4 +1,4 @@
-"""Figures: their data are the runs', nothing is left out unsaid, all text can be read."""
+"""Figures: they show the data of the runs, name what is left out, and are legible."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Unlucky(nn.Module):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stores with comparisons of two, three and twelve models, and one with a run that diverged."""
+    """Stores with comparisons of two, three and twelve models, and one with a diverged run."""
     place = tmp_path_factory.mktemp("stores")
     (place / "net.py").write_text(UNLUCKY)
     few = ["-d", DATA, "-q", "--threads", "1", "--seeds", "2"]
@@ -99,21 +99,21 @@ def source(folder: Path, name: str, *names: str) -> Source:
 
 
 NEEDY = ("power", "data-efficiency", "learning-rates", "robustness")
-"""Kinds for comparisons of a kind: others say what they need."""
+"""Kinds that only some comparisons can draw; others report what they need."""
 CROWDED = (
     *("accuracy", "accuracy-vs-compute", "accuracy-vs-cost", "learning-curves"),
     *("seeds", "time", "verdicts"),
 )
-"""Kinds with all models in a panel: of twelve models the short form draws these alone."""
+"""Kinds with all models in one panel; of twelve models, the short test draws only these."""
 PARTS = {"crowded": ("twelve", CROWDED), "diverged": ("bad", ("seeds", "loss", "gradients"))}
-"""Some kinds of figures of a store, in the place of all."""
+"""Stores with some kinds of figures instead of all."""
 TWO, TWELVE_ALL, BAD = (
     pytest.param(name, marks=pytest.mark.torture) for name in ("two", "twelve", "bad")
 )
 
 
 class Drawings(dict[str, list[Drawing]]):
-    """The figures of a store or of a part of one, drawn when they are asked for."""
+    """The figures of a store or of a part of one, drawn on first access."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -130,7 +130,7 @@ class Drawings(dict[str, list[Drawing]]):
         return self[name]
 
     def placed(self, name: str) -> list[Drawing]:
-        """The same, laid out: where all is, as on a page."""
+        """Return the figures with their final layout."""
         with styled():
             for drawing in self[name] if name not in self.laid_out else ():
                 lay_out(drawing.figure)
@@ -163,7 +163,7 @@ def every_run(folder: Path, name: str) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss"])
-def test_curves_are_the_history(drawings: Drawings, folder: Path, kind: str) -> None:
+def test_curves_show_the_history(drawings: Drawings, folder: Path, kind: str) -> None:
     found = [tuple(row) for row in one(drawings, "three", kind).rows]
     assert found == [
         (label, run.trial.seed, e.epoch, e.train_loss, e.test_loss, e.train_accuracy,
@@ -173,7 +173,7 @@ def test_curves_are_the_history(drawings: Drawings, folder: Path, kind: str) -> 
     ]  # fmt: skip
 
 
-def test_the_band_contains_every_seed_and_the_line_is_their_mean(folder: Path) -> None:
+def test_band_contains_every_seed_around_their_mean(folder: Path) -> None:
     for group in Comparison.latest(RunStore(folder / "three")).groups:
         found = band(group.finished, "test_accuracy")
         for run in group.finished:
@@ -205,7 +205,7 @@ def test_confusion_matrices_count_every_test_image(drawings: Drawings, folder: P
     assert "takes most often" in one(drawings, "three", "confusion-matrix").caption
 
 
-def test_a_confusion_matrix_by_hand() -> None:
+def test_confusion_matrix_equals_a_manual_count() -> None:
     logits = np.eye(3, dtype=np.float32)[[0, 1, 1, 2, 0, 1]]
     predictions = Predictions(logits, np.array([0, 1, 0, 2, 0, 2]))
     found = PredictedClasses.of(predictions).confusion(3)
@@ -230,10 +230,10 @@ def test_differences_sum_to_zero_in_each_row(drawings: Drawings, store: str) -> 
     assert max(map(abs, totals.values())) < 1e-9
 
 
-def test_the_front_is_that_of_brute_force() -> None:
-    dice = np.random.default_rng(0)
+def test_pareto_front_equals_a_brute_force_search() -> None:
+    rng = np.random.default_rng(0)
     for size in (1, 2, 5, 12, 40):
-        points = [(float(c), float(a)) for c, a in dice.integers(0, 9, (size, 2))]
+        points = [(float(c), float(a)) for c, a in rng.integers(0, 9, (size, 2))]
         beaten = {
             i
             for (i, p), q in itertools.product(enumerate(points), points)
@@ -242,7 +242,9 @@ def test_the_front_is_that_of_brute_force() -> None:
         assert set(pareto(points)) == set(range(size)) - beaten
 
 
-def test_costs_and_fronts_of_runs(drawings: Drawings, folder: Path) -> None:
+def test_cost_figures_have_the_costs_and_front_of_the_runs(
+    drawings: Drawings, folder: Path
+) -> None:
     found = rows(one(drawings, "crowded", "accuracy-vs-cost"))
     groups = {g.label: g for g in Comparison.latest(RunStore(folder / "twelve")).groups}
     for row in found:
@@ -256,8 +258,8 @@ def test_costs_and_fronts_of_runs(drawings: Drawings, folder: Path) -> None:
     assert any(r["pareto_macs"] for r in found if r["test_accuracy"] == best["test_accuracy"])
 
 
-def test_who_is_ahead_at_a_budget() -> None:
-    """Two straight lines on a logarithmic axis cross at 100; a third begins later and is lower."""
+def test_leading_network_at_each_budget() -> None:
+    """Two straight lines on a logarithmic axis cross at 100; a third starts later, below."""
     curves = {
         "flat": (np.array([1.0, 1e4]), np.array([50.0, 50.0])),
         "steep": (np.array([10.0, 1000.0]), np.array([40.0, 60.0])),
@@ -270,7 +272,7 @@ def test_who_is_ahead_at_a_budget() -> None:
     assert ahead({"flat": curves["flat"]}) == []
 
 
-def test_compute_is_summed_along_the_training(drawings: Drawings, folder: Path) -> None:
+def test_training_compute_is_cumulative(drawings: Drawings, folder: Path) -> None:
     found = rows(one(drawings, "three", "accuracy-vs-compute"))
     runs = {(label, run.trial.seed): run for label, run in every_run(folder, "three")}
     assert len(found) == sum(len(run.history) for run in runs.values())
@@ -282,7 +284,7 @@ def test_compute_is_summed_along_the_training(drawings: Drawings, folder: Path) 
         assert row["test_accuracy"] == past[-1].test_accuracy
 
 
-def test_fields_are_those_that_were_recorded(drawings: Drawings) -> None:
+def test_receptive_fields_are_the_recorded_ones(drawings: Drawings) -> None:
     drawing = one(drawings, "three", "receptive-field")
     sizes = {(r["model"], r["layer"]): r["height"] for r in rows(drawing)}
     assert sizes[THREE[2], "conv1"] == 3
@@ -292,7 +294,7 @@ def test_fields_are_those_that_were_recorded(drawings: Drawings) -> None:
 
 
 @pytest.mark.parametrize("store", [BAD, "diverged"])
-def test_what_diverged_is_said_and_not_counted(
+def test_diverged_run_is_named_and_excluded(
     drawings: Drawings, folder: Path, run: Run, store: str
 ) -> None:
     for drawing in drawings[store]:
@@ -320,9 +322,7 @@ def names_and_colours(drawing: Drawing) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", BAD, "diverged"])
-def test_a_model_has_one_colour_in_all_figures(
-    drawings: Drawings, folder: Path, store: str
-) -> None:
+def test_model_has_one_colour_in_all_figures(drawings: Drawings, folder: Path, store: str) -> None:
     place, _ = PARTS.get(store, (store, ()))
     labels = Comparison.latest(RunStore(folder / place)).labels
     expected = {look.name: look.colour.lower() for look in looks(labels).values()}
@@ -335,7 +335,7 @@ def test_a_model_has_one_colour_in_all_figures(
     assert seen == set(expected)
 
 
-def test_twelve_models_differ_whatever_is_left_out() -> None:
+def test_twelve_models_differ_in_marker_line_and_name() -> None:
     found = looks(TWELVE[:3] + [f"net.py:Net:width={n}" for n in range(9)])
     assert len({look.marker for look in found.values()}) == 12
     assert len({(look.colour, look.linestyle) for look in found.values()}) == 12
@@ -348,7 +348,7 @@ def test_twelve_models_differ_whatever_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("store", [TWO, "three", TWELVE_ALL, "crowded", BAD, "diverged"])
-def test_no_text_is_cut_off_or_too_small(drawings: Drawings, store: str) -> None:
+def test_no_text_is_clipped_or_too_small(drawings: Drawings, store: str) -> None:
     for drawing in drawings.placed(store):
         figure = drawing.figure
         assert figure.get_figwidth() <= 7.0
@@ -363,7 +363,7 @@ def test_no_text_is_cut_off_or_too_small(drawings: Drawings, store: str) -> None
 
 
 def tick_labels(axis: Any) -> list[Text]:
-    """Those that are drawn: ticks outside the limits of the axis are kept as well."""
+    """Return the drawn labels; matplotlib also keeps ticks outside the limits of the axis."""
     low, high = sorted(axis.get_view_interval())
     ticks = axis.get_major_ticks(len(axis.get_majorticklocs()))
     inside = (tick.label1 for tick in ticks if low <= tick.get_loc() <= high)
@@ -371,7 +371,7 @@ def tick_labels(axis: Any) -> list[Text]:
 
 
 def texts(drawing: Drawing) -> Iterator[Text]:
-    """All text of a figure that is drawn."""
+    """Iterate over all drawn text of a figure."""
     figure = drawing.figure
     yield figure._suptitle
     yield from figure.texts
@@ -401,7 +401,7 @@ def test_tick_labels_and_titles_do_not_overlap(drawings: Drawings, store: str) -
                 assert not a.overlaps(b), (drawing.name, text, other)
 
 
-def test_every_figure_has_words_and_data(drawings: Drawings) -> None:
+def test_every_figure_has_caption_alternative_text_and_data(drawings: Drawings) -> None:
     for drawing in itertools.chain(
         *(drawings[store] for store in ("three", "crowded", "diverged"))
     ):
@@ -412,8 +412,8 @@ def test_every_figure_has_words_and_data(drawings: Drawings) -> None:
     assert Drawing("x", drawings["three"][0].figure, "Caption.", (), ()).alt == "Caption."
 
 
-def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
-    """Counts of 268,650 and 268,810 are no two ends of an axis, and its numbers differ."""
+def test_log_axis_of_nearly_equal_values_spans_a_factor_of_two() -> None:
+    """268,650 and 268,810 do not lie at opposite ends of the axis, and its labels differ."""
     with styled():
         figure, (axes,) = panels(1, 1, 2)
         axes.plot([268_650, 268_810], [0.6, 0.7])
@@ -433,7 +433,7 @@ def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("models", "count", "told"),
+    ("models", "count", "note"),
     [
         pytest.param(
             (), 23, "power is not drawn: every contrast is decided", marks=pytest.mark.torture
@@ -441,14 +441,14 @@ def test_what_is_nearly_equal_is_drawn_nearly_equal() -> None:
         ((THREE[0],), 18, "verdicts is not drawn: a single network has no baseline"),
     ],
 )
-def test_all_kinds_to_files(
-    folder: Path, run: Run, tmp_path: Path, models: tuple[str, ...], count: int, told: str
+def test_all_kinds_are_written_with_their_data(
+    folder: Path, run: Run, tmp_path: Path, models: tuple[str, ...], count: int, note: str
 ) -> None:
     result = run("plot", "all", *models, "--store", str(folder / "two"), "--out", "figures")
     assert result.code == 0, result.err
     paths = [tmp_path / line for line in result.out.split()]
     assert len(paths) == count
-    assert told in result.err
+    assert note in result.err
     for path in paths:
         assert path.read_bytes().startswith(b"\x89PNG")
         table = list(csv.reader(io.StringIO(path.with_suffix(".csv").read_text())))
@@ -456,7 +456,7 @@ def test_all_kinds_to_files(
         assert len({len(row) for row in table}) == 1
 
 
-def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(
+def test_impossible_figure_is_reported_and_the_rest_drawn(
     folder: Path, run: Run, tmp_path: Path
 ) -> None:
     shutil.copytree(folder / "two", tmp_path / "copy")
@@ -464,12 +464,12 @@ def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(
     for old in (run for group in Comparison.latest(store).groups for run in group.runs):
         kept = {k: v for k, v in old.sha256.items() if not k.endswith("gradients.npz")}
         write_record(store.folder(old.id) / "run.json", replace(old, sha256=kept).to_json())
-    for kind, told in (
+    for kind, note in (
         ("filters", "none of these networks has a convolution"),
         ("gradients", "`convcompare compare … --fresh` records them"),
     ):
         alone = run("plot", kind, THREE[0], "--store", "copy")
-        assert (alone.code, alone.out, told in alone.err) == (2, "", True)
+        assert (alone.code, alone.out, note in alone.err) == (2, "", True)
     result = run("plot", "all", THREE[0], "--store", "copy", "--format", "json")
     assert result.code == 0
     assert "filters is not drawn: none of these networks has a convolution" in result.err
@@ -479,7 +479,7 @@ def test_what_cannot_be_drawn_is_told_and_the_rest_drawn(
     assert "learning-curves" in shown and "gradients-by-layer" not in shown
 
 
-def test_listing(run: Run) -> None:
+def test_list_names_every_kind(run: Run) -> None:
     listed = run("plot", "list").out
     assert listed == run("plot").out
     assert [line.split()[0] for line in listed.splitlines()] == register.plot.names()
@@ -506,7 +506,7 @@ def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "kind", ["learning-curves", "accuracy", "loss", "time", "seeds", "verdicts"]
 )
-def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> None:
+def test_text_figures_fit_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> None:
     for store in ("three", "twelve"):
         result = run("plot", kind, "--terminal", "--store", str(folder / store))
         assert result.code == 0, result.err
@@ -519,7 +519,7 @@ def test_in_the_terminal(folder: Path, run: Run, tmp_path: Path, kind: str) -> N
     assert "`filters` cannot be drawn as text" in refused.err
 
 
-def test_curves_as_text_end_where_they_should() -> None:
+def test_text_curves_start_and_end_at_their_values() -> None:
     text = terminal.curves({"up": [0, 1, 2], "down": [2, 1, 0]}, 40, "title", "epoch")
     lines = text.splitlines()
     assert lines[0] == "title"
@@ -569,7 +569,7 @@ def test_runs_of_an_interrupted_comparison_can_be_drawn(folder: Path, tmp_path: 
         select(store, [])
 
 
-def test_a_run_that_has_not_ended_is_said(folder: Path, run: Run, tmp_path: Path) -> None:
+def test_incomplete_run_is_reported(folder: Path, run: Run, tmp_path: Path) -> None:
     shutil.copytree(folder / "three", tmp_path / "copy")
     store = RunStore(tmp_path / "copy")
     victim = Comparison.latest(store).groups[1].runs[0]
@@ -587,7 +587,7 @@ def test_a_run_that_has_not_ended_is_said(folder: Path, run: Run, tmp_path: Path
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_model_without_any_finished_run_keeps_its_place(folder: Path, run: Run) -> None:
+def test_model_without_finished_runs_keeps_its_colour(folder: Path, run: Run) -> None:
     more = ("-d", DATA, "-q", "--threads", "1", "--store", "s", "-e", "1")
     unlucky = f"{folder}/net.py:Unlucky"
     assert run("compare", unlucky, THREE[0], *more).code == 1
@@ -600,7 +600,7 @@ def test_a_model_without_any_finished_run_keeps_its_place(folder: Path, run: Run
     assert (alone.code, "none of these runs has finished" in alone.err) == (2, True)
 
 
-def test_runs_that_do_not_belong_together_are_refused(folder: Path, run: Run) -> None:
+def test_runs_with_different_settings_or_data_are_refused(folder: Path, run: Run) -> None:
     more = ("-d", DATA, "-q", "--threads", "1", "--store", "s")
     assert run("compare", THREE[0], *more, "-e", "1").code == 0
     assert run("compare", THREE[0], *more, "-e", "2").code == 0

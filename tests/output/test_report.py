@@ -1,4 +1,4 @@
-"""Reports: text stays text, nothing is left out, and the same records give the same report."""
+"""Reports: text is escaped, nothing is left out, and the same records give the same report."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ VOID = {"meta", "img", "br", "wbr"}
 
 
 class Tags(HTMLParser):
-    """Checks that every element is closed where it has to be."""
+    """Checks that every element is closed in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class Tags(HTMLParser):
 
 
 def assert_well_formed(page: str) -> None:
-    """Every element is closed, and every picture says in words what it shows."""
+    """Assert that every element is closed and every picture has an alternative text."""
     tags = Tags()
     tags.feed(page)
     assert tags.opened == []
@@ -98,7 +98,7 @@ def assert_well_formed(page: str) -> None:
 
 
 class Page(HTMLParser):
-    """What a browser would find: its tags with their attributes, and its text."""
+    """Tags, attributes and text of a page, as a browser finds them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Page(HTMLParser):
 
 
 def svg_of(text: str) -> bytes:
-    """An SVG file that shows a text, as far as one can hold it."""
+    """Return an SVG file that shows a text, shortened to 400 characters."""
     with styled():
         figure, axes = canvas(4, 1)
         axes.text(0, 0, short(text, 400))
@@ -124,10 +124,10 @@ def svg_of(text: str) -> bytes:
 
 
 def everywhere(text: str) -> Document:
-    """A document that has a text in every place there is for one, as it is and as a name."""
+    """Return a document with a text in every place for one, plain and as a code span."""
     figures = [
-        RenderedFigure("figure", text, said, "", (text,), kind, file, b"", 1, 1)
-        for said in (text, code(text))
+        RenderedFigure("figure", text, shown, "", (text,), kind, file, b"", 1, 1)
+        for shown in (text, code(text))
         for kind, file in (("png", b""), ("svg", svg_of(text)))
     ]
     columns = (Column("model", text, "left"), *(Column(name, name) for name in VALUES))
@@ -136,22 +136,22 @@ def everywhere(text: str) -> Document:
     row = {"model": text, **dict(zip(VALUES, values, strict=True))}
     table = Table(columns, (row,), (text, code(text)))
     blocks: list[Block] = [Heading(2, text), Heading(3, code(text))]
-    for said in (text, code(text)):
+    for shown in (text, code(text)):
         blocks += [
-            Paragraph(said),
-            Bullets([said]),
-            Warnings([(said, said)]),
-            TableBlock(table, said),
+            Paragraph(shown),
+            Bullets([shown]),
+            Warnings([(shown, shown)]),
+            TableBlock(table, shown),
             *map(FigureBlock, figures),
-            Facts([(said, said)]),
-            Facts([(said, said)], boxed=True),
-            Details(said, [Paragraph(said)]),
+            Facts([(shown, shown)]),
+            Facts([(shown, shown)], boxed=True),
+            Details(shown, [Paragraph(shown)]),
         ]
     return Document(text, text, [*blocks, CommandBlock(text)])
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_text_is_text_on_a_page(text: str) -> None:
+def test_html_escapes_every_text(text: str) -> None:
     pictures = {"figure": png(b"", 1, 1)}
     plain, page = (Page(to_html(everywhere(t), pictures)) for t in ("name", text))
     kept = [[t for t in p.tags if t not in ("code", "wbr", "span")] for p in (plain, page)]
@@ -161,10 +161,10 @@ def test_text_is_text_on_a_page(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_text_is_text_in_markdown(text: str) -> None:
+def test_markdown_escapes_every_text(text: str) -> None:
     rendered = []
-    for said in ("name", text):
-        markdown = to_markdown(everywhere(said), {"figure": "figures/figure.png"})
+    for shown in ("name", text):
+        markdown = to_markdown(everywhere(shown), {"figure": "figures/figure.png"})
         markdown.encode()
         html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown)
         rendered.append(Page(html))
@@ -175,19 +175,19 @@ def test_text_is_text_in_markdown(text: str) -> None:
 
 @settings(max_examples=40)
 @given(st.text())
-def test_a_name_comes_out_of_a_code_span_as_it_went_in(name: str) -> None:
+def test_code_span_preserves_a_name(name: str) -> None:
     pieces = [(text, is_code) for text, is_code in spans(f"a {code(name)} b") if text]
     assert pieces == [("a ", False), (one_line(name) or "–", True), (" b", False)]
 
 
 @given(st.lists(st.text(max_size=90)))
-def test_names_of_files_are_safe_and_differ(texts: list[str]) -> None:
+def test_file_names_are_safe_and_distinct(texts: list[str]) -> None:
     names = unique_names(texts)
     assert len(set(names)) == len(texts)
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,70}", name) for name in names)
 
 
-def test_a_picture_fits_its_room() -> None:
+def test_picture_is_scaled_down_to_a_maximum_size() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, "png")
@@ -220,7 +220,7 @@ def section(store: Path) -> Section:
 
 @pytest.fixture
 def composed(hostile_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Document]:
-    """The report of the hostile comparison, its section changed as asked for."""
+    """Compose the report of the hostile comparison, with changes to its section."""
     monkeypatch.chdir(hostile_store.parent)
 
     def call(store: Path = hostile_store, **changes: Any) -> Document:
@@ -229,11 +229,11 @@ def composed(hostile_store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     return call
 
 
-def said(document: Document) -> str:
+def as_markdown(document: Document) -> str:
     return to_markdown(document, {d.name: f"figures/{d.name}.png" for d in document.figures})
 
 
-def test_a_report_is_written_with_all_it_needs(
+def test_report_command_writes_a_self_contained_report(
     run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(hostile_store.parent)
@@ -262,7 +262,7 @@ def test_a_report_is_written_with_all_it_needs(
 
 
 @pytest.mark.torture
-def test_the_same_records_give_the_same_files(
+def test_same_records_give_the_same_files(
     run: Run, hostile_store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(hostile_store.parent)
@@ -273,23 +273,23 @@ def test_the_same_records_give_the_same_files(
         assert path.read_bytes() == twin.read_bytes(), path.name
 
 
-def test_the_same_records_give_the_same_text(composed: Callable[..., Document]) -> None:
-    assert said(composed(figures=["loss"])) == said(composed(figures=["loss"]))
+def test_same_records_give_the_same_text(composed: Callable[..., Document]) -> None:
+    assert as_markdown(composed(figures=["loss"])) == as_markdown(composed(figures=["loss"]))
 
 
-def test_headings_go_down_one_step_at_a_time(composed: Callable[..., Document]) -> None:
+def test_heading_levels_descend_one_at_a_time(composed: Callable[..., Document]) -> None:
     document = composed(figures=["loss", "gradients"])
     tags = Page(to_html(document, {})).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels == [1, 2, 2, 3, 3, 2]
 
 
-def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
+def test_report_contains_what_its_section_specifies(composed: Callable[..., Document]) -> None:
     document = composed(
         title="Depth", summary="Does depth help?", name="depth", figures=["gradients"],
         columns=["macs"],
     )  # fmt: skip
-    text = said(document)
+    text = as_markdown(document)
     for words in ("## Depth", "Does depth help?", "- fcn:hidden=8 "):
         assert words in text
     (table,) = (block.table for block in document.blocks if isinstance(block, TableBlock))
@@ -299,10 +299,10 @@ def test_what_is_given_is_said(composed: Callable[..., Document]) -> None:
     assert "convcompare compare 'net`|$x$*_&<script>alert(1)</script>.py:Net' fcn:hidden=8" in text
 
 
-def test_a_report_is_dated_by_its_runs(
+def test_report_has_the_dates_of_its_runs(
     composed: Callable[..., Document], hostile_store: Path
 ) -> None:
-    """Not by the call that showed them last."""
+    """Not the date of the command that showed them last."""
     source = section(hostile_store).source
     days = iter(["2026-01-05", "2026-01-03", "2026-01-04"] * 9)
     groups = tuple(
@@ -316,42 +316,42 @@ def test_a_report_is_dated_by_its_runs(
     assert "of 2026-01-03 to 2026-01-05, by" in dated.subtitle
 
 
-def test_a_figure_names_the_networks_that_are_not_in_it(composed: Callable[..., Document]) -> None:
+def test_figure_names_the_networks_that_it_lacks(composed: Callable[..., Document]) -> None:
     (filters,) = composed(figures=["filters"]).figures
     assert "Nothing of this kind is recorded of `fcn:hidden=8`." in filters.caption
 
 
-def test_what_is_not_recorded_is_said(
+def test_missing_records_are_named(
     composed: Callable[..., Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunStore, "analysis", lambda *_: None)
     document = composed(figures=["gradients", "filters"])
     assert not list(document.figures)
-    text = said(document)
+    text = as_markdown(document)
     assert "Not recorded, `gradients`: these runs recorded no gradients; ``" in text
     assert text.count("--fresh `` records it") == 2
 
 
-def test_images_that_are_gone_are_said(
+def test_missing_images_are_reported(
     composed: Callable[..., Document], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "Not drawn, `activations`: " in said(composed(figures=["activations"]))
+    assert "Not drawn, `activations`: " in as_markdown(composed(figures=["activations"]))
 
 
-def test_runs_without_an_end_are_named(
+def test_incomplete_runs_are_named(
     composed: Callable[..., Document], hostile_store: Path, tmp_path: Path
 ) -> None:
     store = Path(shutil.copytree(hostile_store, tmp_path / "runs"))
     record = RunStore(store).comparison(RunStore(store).comparisons()[-1])
     (run_id,) = record["models"][1]["trials"]
     (store / run_id / "run.json").unlink()
-    assert f"Without a result: `fcn:hidden=8` (run {run_id}) incomplete" in said(
+    assert f"Without a result: `fcn:hidden=8` (run {run_id}) incomplete" in as_markdown(
         composed(store, figures=())
     )
     for path in store.glob("*/run.json"):
         path.unlink()
-    text = said(composed(store, figures=()))
+    text = as_markdown(composed(store, figures=()))
     assert "No network has a result on" in text
     assert text.count("incomplete at epoch 0") == 2
 
@@ -365,7 +365,7 @@ def test_diverged_runs_are_named(run: Run, tmp_path: Path) -> None:
     assert "There are no figures: no run has finished." in text
 
 
-def test_the_conditions_say_where_runs_were_made(hostile_store: Path) -> None:
+def test_conditions_report_different_machines_and_versions(hostile_store: Path) -> None:
     comparison = section(hostile_store).comparison
     assert not changed_surroundings(comparison)
     first, *rest = comparison.groups
@@ -401,7 +401,7 @@ def test_invalid_options_are_refused(run: Run, arguments: list[str], error: str,
     assert hint in done.err
 
 
-def test_a_report_begins_with_a_page_to_hand_in(composed: Callable[..., Document]) -> None:
+def test_report_begins_with_a_summary(composed: Callable[..., Document]) -> None:
     document = composed(figures=())
     heading, question, answer, table, *_ = document.blocks
     assert heading == Heading(2, "Summary")
@@ -412,11 +412,11 @@ def test_a_report_begins_with_a_page_to_hand_in(composed: Callable[..., Document
     assert dict(box.pairs)["Seeds"] == "0"
 
 
-def test_names_keep_their_letters_and_captions_are_sentences(
+def test_names_are_unchanged_and_captions_are_sentences(
     composed: Callable[..., Document], hostile_store: Path
 ) -> None:
     document = composed(figures=("verdicts", "accuracy"))
-    page, labels = said(document), section(hostile_store).comparison.labels
+    page, labels = as_markdown(document), section(hostile_store).comparison.labels
     answer = next(block for block in document.blocks if isinstance(block, Bullets)).items[0]
     assert answer.startswith(tuple(labels)), "a network is not called otherwise in a sentence"
     for figure in document.figures:
@@ -427,18 +427,18 @@ def test_names_keep_their_letters_and_captions_are_sentences(
     assert all(name != value for facts in given for name, value in facts.items())
 
 
-def test_the_numbers_of_both_documents_are_the_same(composed: Callable[..., Document]) -> None:
+def test_both_documents_have_the_same_numbers(composed: Callable[..., Document]) -> None:
     document = composed(figures=())
     (block,) = document.tables
     words = Page(to_html(document, {})).words.replace("\u00a0", " ")
-    markdown = re.sub(r"\\([\[\]])", r"\1", said(document))  # as it is read
+    markdown = re.sub(r"\\([\[\]])", r"\1", as_markdown(document))  # without escapes
     for row in range(len(block.table.rows)):
         for column in block.table.shown[2:]:
             shown = block.table.text(row, column)
             assert shown in markdown and shown in words
 
 
-def test_a_citation_is_one_only_if_the_work_is_known() -> None:
+def test_only_known_works_are_cited() -> None:
     text = f"Adjusted [@holm1979], on {code('folder:[@none]')} [@student1908; @smyth2004]."
     assert cited(text) == ["holm1979", "student1908", "smyth2004"]
     assert as_text(text).endswith("on `folder:[@none]` (Student, 1908; Smyth, 2004).")
@@ -450,7 +450,7 @@ def test_a_citation_is_one_only_if_the_work_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "told"),
+    ("changes", "expected"),
     [
         ({}, ""),
         ({"plan": InterimSchedule((3, 5), 1, 0.005)}, "it was tested after 3 and 5 seeds"),
@@ -465,9 +465,11 @@ def test_a_citation_is_one_only_if_the_work_is_known() -> None:
         ),
     ],
 )
-def test_the_methods_say_how_seeds_were_added_or_chosen(how: dict[str, Any], told: str) -> None:
-    said = " ".join(looks(dataclasses.replace(comparison(trained("fcn", 0, 0.9)), **how)))
-    assert told in said and bool(told) == bool(said)
+def test_methods_describe_how_seeds_were_added_or_chosen(
+    changes: dict[str, Any], expected: str
+) -> None:
+    text = " ".join(looks(dataclasses.replace(comparison(trained("fcn", 0, 0.9)), **changes)))
+    assert expected in text and bool(expected) == bool(text)
 
 
 def test_conditions_name_the_epoch_whose_figures_are_shown() -> None:
@@ -478,7 +480,7 @@ def test_conditions_name_the_epoch_whose_figures_are_shown() -> None:
     assert dict(conditions(best))["Epochs"].endswith("after the epoch best on held-out images")
 
 
-def test_the_report_says_how_many_seeds_each_network_has() -> None:
+def test_report_states_the_number_of_seeds_of_each_network() -> None:
     runs = [*series("fcn", FCN), *series("simple", FCN[:3])]
     assert trained_seeds(comparison(*runs)) == "3 to 8 seeds"
     assert trained_seeds(comparison(*runs[:8])) == "8 seeds"

@@ -1,4 +1,4 @@
-"""Figures of reports: drawn once, kept by what they show, and readable on a page."""
+"""Figures of reports: drawn once, cached by their contents, and accessible on a page."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_second_drawing_is_the_first_one(
+def test_second_report_takes_figures_from_the_cache(
     source: Source, draws: list[str], tmp_path: Path
 ) -> None:
     first = draw_figures([of(source)], FigureCache(tmp_path))
@@ -62,7 +62,7 @@ def test_a_second_drawing_is_the_first_one(
     assert draws == [KIND]
 
 
-def test_a_changed_record_is_drawn_again(source: Source, draws: list[str], tmp_path: Path) -> None:
+def test_changed_record_is_drawn_again(source: Source, draws: list[str], tmp_path: Path) -> None:
     before = draw_figures([of(source)], FigureCache(tmp_path))
     group, *others = source.comparison.groups
     run = group.runs[0]
@@ -77,8 +77,8 @@ def test_a_changed_record_is_drawn_again(source: Source, draws: list[str], tmp_p
     assert after != before
 
 
-def test_the_same_picture_is_the_same_file() -> None:
-    """Whatever names matplotlib gives to its clip paths: they depend on the last bit of places."""
+def test_same_picture_is_the_same_file() -> None:
+    """Matplotlib's names of clip paths depend on the last bit of coordinates."""
 
     def drawn_with(salt: str) -> bytes:
         with styled(), matplotlib.rc_context({"svg.hashsalt": salt}):
@@ -93,7 +93,7 @@ def test_the_same_picture_is_the_same_file() -> None:
 
 
 @pytest.mark.parametrize("change", ["tool", "settings", "kind", "name"])
-def test_the_key_is_of_all_that_is_drawn(
+def test_cache_key_covers_everything_that_is_drawn(
     source: Source, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     before, kind = key_of(source, KIND), KIND
@@ -111,7 +111,7 @@ def test_the_key_is_of_all_that_is_drawn(
     assert key_of(source, kind) != before
 
 
-def test_a_damaged_figure_is_drawn_again(source: Source, draws: list[str], tmp_path: Path) -> None:
+def test_damaged_figure_is_drawn_again(source: Source, draws: list[str], tmp_path: Path) -> None:
     draw_figures([of(source)], FigureCache(tmp_path))
     (kept,) = tmp_path.iterdir()
     content = kept.read_bytes()
@@ -120,7 +120,7 @@ def test_a_damaged_figure_is_drawn_again(source: Source, draws: list[str], tmp_p
     assert draws == [KIND, KIND]
 
 
-def test_the_oldest_figures_go_first(tmp_path: Path) -> None:
+def test_pruning_removes_the_oldest_figures(tmp_path: Path) -> None:
     cache = FigureCache(tmp_path)
     figure = RenderedFigure("a", "", "", "", None, "svg", b"x" * 1000, b"", 1, 1)
     for number in range(3):
@@ -130,7 +130,7 @@ def test_the_oldest_figures_go_first(tmp_path: Path) -> None:
     assert [number for number in range(3) if cache.get(str(number))] == [1, 2]
 
 
-def test_a_figure_is_text_that_takes_the_colours_of_its_page() -> None:
+def test_svg_figure_has_text_and_the_colours_of_its_page() -> None:
     with styled():
         figure, (axes,) = panels(1, 1, 2, 4)
         axes.plot([0, 1], [0, 1], color="#0072B2")
@@ -149,7 +149,7 @@ def test_a_figure_is_text_that_takes_the_colours_of_its_page() -> None:
     assert set(referred) == set(ids) and all(one.startswith("one-") for one in ids)
 
 
-def test_pictures_stay_pictures() -> None:
+def test_image_figures_are_png_files() -> None:
     with styled():
         figure, (axes,) = panels(1, 1, 2, 4)
         axes.imshow([[0, 1], [1, 0]])

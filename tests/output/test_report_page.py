@@ -91,8 +91,8 @@ FAINT = """() => {
 }"""
 
 
-def torture(folder: Path) -> Path:
-    """A page of the longest words, the widest table and the tallest figure."""
+def extreme_page(folder: Path) -> Path:
+    """Write a page with very long words, a wide table and a tall figure; return its path."""
     long = "x" * 300
     columns = tuple(
         Column(f"c{i}", f"heading {i}", "left" if i == 0 else "right") for i in range(20)
@@ -122,7 +122,10 @@ def paths(hostile_store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(hostile_store.parent)
         assert cli.run(["report", "--out", str(folder / "hostile")]) == 0
-    return {"hostile": folder / "hostile" / "report.html", "torture": torture(folder / "torture")}
+    return {
+        "hostile": folder / "hostile" / "report.html",
+        "torture": extreme_page(folder / "torture"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -139,19 +142,19 @@ def browser() -> Iterator[Any]:
     [("hostile", 400, "light"), ("hostile", 1400, "dark"), ("torture", 400, "dark"),
      ("torture", 1400, "light")],
 )  # fmt: skip
-def test_a_page_opens_fits_and_can_be_read(
+def test_page_loads_offline_fits_and_is_legible(
     browser: Any, paths: dict[str, Path], name: str, width: int, scheme: str
 ) -> None:
-    said: list[str] = []
-    asked: list[str] = []
+    messages: list[str] = []
+    requests: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("dialog", lambda dialog: messages.append(dialog.message))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(paths[name].as_uri(), wait_until="load")
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [paths[name].as_uri()]
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [paths[name].as_uri()]
     sizes = page.evaluate("[...document.images].map(i => i.complete && i.naturalWidth)")
     assert len(sizes) + page.evaluate("document.querySelectorAll('svg.plot').length") >= 2
     assert all(sizes)
@@ -166,7 +169,7 @@ def test_a_page_opens_fits_and_can_be_read(
     page.close()
 
 
-def test_links_alternatives_and_names(browser: Any, paths: dict[str, Path]) -> None:
+def test_page_is_accessible(browser: Any, paths: dict[str, Path]) -> None:
     page = browser.new_page()
     page.goto(paths["hostile"].as_uri())
     broken = "[...document.querySelectorAll('a')].filter(a => !document.querySelector(a.hash))"
@@ -181,7 +184,7 @@ def test_links_alternatives_and_names(browser: Any, paths: dict[str, Path]) -> N
     page.close()
 
 
-def test_a_page_prints_without_its_dark_colours(browser: Any, paths: dict[str, Path]) -> None:
+def test_page_prints_in_light_colours(browser: Any, paths: dict[str, Path]) -> None:
     page = browser.new_page(color_scheme="dark")
     page.goto(paths["hostile"].as_uri())
     assert page.pdf(format="A4").startswith(b"%PDF")
@@ -191,9 +194,7 @@ def test_a_page_prints_without_its_dark_colours(browser: Any, paths: dict[str, P
     page.close()
 
 
-def test_contents_are_folded_beside_nothing_and_open_beside_the_text(
-    browser: Any, paths: dict[str, Path]
-) -> None:
+def test_contents_are_folded_on_narrow_screens_only(browser: Any, paths: dict[str, Path]) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 800})
     page.goto(paths["hostile"].as_uri())
     assert page.evaluate("document.querySelector('main h2').getBoundingClientRect().top") < 500

@@ -1,4 +1,4 @@
-"""The pages of results say what the run records beside them say."""
+"""Pages of results agree with the run records beside them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ NUMBER = re.compile(r"\*\*Table \d+\.\*\* ")
 
 
 def lines(markdown: str) -> set[str]:
-    """The lines of a page, without the numbers of its tables and the version that wrote it."""
+    """Return the lines of a page, without table numbers and the version that wrote it."""
     found = {NUMBER.sub("", line) for line in markdown.splitlines()}
     return {line for line in found if not line.startswith("From run records of")}
 
 
-def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
+def test_report_agrees_with_its_records(tmp_path: Path) -> None:
     sections = select([], RunStore(RECORDED / "runs.ccpack"), Sources(tmp_path))
     without = [dataclasses.replace(section, figures=()) for section in sections]
     document = compose(without, RECORDED)
@@ -46,7 +46,7 @@ def test_the_report_is_what_its_records_give(tmp_path: Path) -> None:
     assert lines(made) <= lines(shown)
 
 
-def test_the_records_are_whole(run: Callable[..., Result]) -> None:
+def test_records_are_undamaged(run: Callable[..., Result]) -> None:
     checked = run("runs", "check", "--store", str(RECORDED / "runs.ccpack"), "--format", "json")
     assert checked.code == 0, checked.err
 
@@ -59,10 +59,10 @@ def test_the_records_are_whole(run: Callable[..., Result]) -> None:
                                   "18.6 ± 2.9 points"]),
     ],
 )  # fmt: skip
-def test_the_page_has_the_figures_of_the_damaged_images(
+def test_page_has_the_figures_of_the_damaged_images(
     run: Callable[..., Result], pack: str, name: str, place: int, differences: list[str]
 ) -> None:
-    """Its tables, and the differences that the sentences below them name."""
+    """In its tables, and in the sentences below them."""
     store = ("--store", str(RECORDED / f"{pack}.ccpack"), "--format", "json")
     kinds = "robustness=shift,consistency=shift"
     found = run("robustness", name, *store, "--verdict-on", kinds).json()
@@ -79,8 +79,8 @@ def test_the_page_has_the_figures_of_the_damaged_images(
     assert all(one.removesuffix(" points") in spaced(page) for one in differences)
 
 
-def test_the_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Result]) -> None:
-    """Its table, by the score of each seed, and its sentence, by the verdict."""
+def test_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Result]) -> None:
+    """The table has the score of each seed, the sentence the verdict."""
     pack = RECORDED / "stability-cifar10.ccpack"
     found = run("runs", "latest", "--store", str(pack), "--format", "json").json()
     store, page = RunStore(pack), (RESULTS / "index.md").read_text()
@@ -95,7 +95,7 @@ def test_the_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Re
     assert "1.2 times as much (0.3 to 3.6)" in spaced(page)
 
 
-def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
+def test_page_has_the_outcome_of_every_conclusion() -> None:
     shown = (RESULTS / "index.md").read_text()
     assert run_path(MAKER)["page"]() == shown, "python docs/conclusions_table.py"
     rows = [cells(line) for line in shown.splitlines() if re.match(r"\| \d+ \|", line)]
@@ -103,8 +103,8 @@ def test_the_page_has_what_the_runs_say_of_every_conclusion() -> None:
     assert all(row[-1] for row in rows)
 
 
-def test_the_page_for_students_has_the_numbers_of_the_records() -> None:
-    """Made by the script; the gains of depth are also the mean accuracies of the last epochs."""
+def test_page_for_students_agrees_with_the_records() -> None:
+    """Compares the generated page, and the gains of depth with the scores of the runs."""
     made = run_path(str(RESULTS.parent / "students_page.py"))
     shown = (RESULTS / "for-students.md").read_text()
     assert made["page"]() == shown, "python docs/students_page.py"
@@ -123,7 +123,7 @@ def test_the_page_for_students_has_the_numbers_of_the_records() -> None:
         assert f"by {gain:.1f} ±" in spaced(shown)
 
 
-def test_the_conclusions_of_the_report_name_runs_of_its_studies() -> None:
+def test_conclusions_of_the_report_name_runs_of_its_studies() -> None:
     report = (RECORDED / "report.md").read_text()
     named = re.findall(r" ([0-9a-f]{12})(?=[ ;|])", report)
     assert len(named) > 500
@@ -134,21 +134,21 @@ def test_the_conclusions_of_the_report_name_runs_of_its_studies() -> None:
     assert set(named) <= known
 
 
-def test_the_records_are_small_and_few() -> None:
-    """A clone stays small: what a command draws again is not kept."""
+def test_records_are_small_and_few() -> None:
+    """Figures that a command can draw again are not kept, so that clones stay small."""
     files = [path for path in RESULTS.rglob("*") if path.is_file()]
     assert len(files) < 150
     assert sum(path.stat().st_size for path in files) < 17_000_000
 
 
-def test_the_figures_beside_the_report_are_those_that_it_shows() -> None:
+def test_figures_beside_the_report_are_those_that_it_shows() -> None:
     shown = re.findall(r"\]\((figures/[^)]+)\)", (RECORDED / "report.md").read_text())
     assert set(shown) == {f"figures/{path.name}" for path in (RECORDED / "figures").iterdir()}
     assert len(shown) == 30
 
 
-def test_the_picture_of_the_readme_shows_what_the_records_give() -> None:
-    """All but the line that tells how long it took to load the data set again."""
+def test_picture_of_the_readme_agrees_with_the_records() -> None:
+    """The line with the loading time of the data set is not compared."""
     (section,) = select(["mnist"], RunStore(RECORDED / "runs.ccpack"), Sources(Path("unused")))
     assessment = section.assessment
     table = comparison_table(assessment.ranked(), assessment.store, ())

@@ -1,4 +1,4 @@
-"""The screens of the documentation are what terminals of these widths show today."""
+"""Screens in the documentation equal the output on terminals of the same widths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.cells import cell_len
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_screens_of_the_documentation_are_current() -> None:
+def test_screens_of_the_documentation_are_current() -> None:
     made = run_path(str(DOCS / "screens_page.py"))
     page = (DOCS / "reference" / "screens.md").read_text(encoding="utf-8")
     assert made["page"]() == page, "python docs/screens_page.py"

@@ -1,3 +1,5 @@
+"""Tables of comparisons: layout, notes, number formats and export formats."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -30,7 +32,7 @@ STORE = RunStore(Path("unused"))
      ("-1e-05", "−1e-05", "−1e-05"), ("-0.03 ± 0.05", "−0.03 ± 0.05", "−0.03 ± 0.05"),
      ("0.00 ± 0.07", "0.00 ± 0.07", "0.00 ± 0.07"), ("-inf", "−inf", "−inf")],
 )  # fmt: skip
-def test_a_number_has_the_sign_of_print(text: str, plain: str, plus: str) -> None:
+def test_numbers_have_typographic_signs(text: str, plain: str, plus: str) -> None:
     assert (formatting.signed(text), formatting.signed(text, plus=True)) == (plain, plus)
 
 
@@ -50,7 +52,7 @@ GOLDEN = """\
 """
 
 
-def test_the_table_of_the_reports() -> None:
+def test_comparison_table_has_the_layout_of_the_reports() -> None:
     lines = drawn(comparison_table(comparison(*BOTH), STORE), None)
     assert "\n".join(lines[:5]) + "\n" == GOLDEN
     assert lines[5].startswith(" mean of 3 seeds, 95 % interval · official test split")
@@ -77,7 +79,7 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
             assert figure in text
 
 
-def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
+def test_best_value_is_bold_and_a_diverged_run_is_not_ranked() -> None:
     good = render(comparison_table(comparison(*BOTH), STORE), "markdown")
     assert "**0.9941 ± 0.0025**" in good
     assert "**8.1**" in good
@@ -89,21 +91,21 @@ def test_the_best_is_marked_and_a_diverged_run_is_never_ranked() -> None:
     assert row.count("–") == 5, "a diverged run has no figures"
 
 
-def test_a_huge_loss_has_an_exponent() -> None:
-    """As after a rate of 1e9, which need not end in inf."""
+def test_huge_loss_has_an_exponent() -> None:
+    """A learning rate of 1e9 need not end in infinity."""
     far = run("fcn", 0)
     last = dataclasses.replace(far.history[0], test_loss=5.83e31, train_loss=99_999.0)
     table = comparison_table(comparison(dataclasses.replace(far, history=(last,))), STORE)
     assert "5.8e+31" in render(table, "markdown") and "99999.0000" in render(table, "markdown")
 
 
-def test_a_warning_names_the_diverged_run_and_what_helps() -> None:
+def test_warning_names_the_diverged_run_and_the_remedy() -> None:
     text, hint = comparison(run("fcn", 0), run("residual", 0, "diverged")).warnings()[0]
     assert "residual (seed 0) diverged" in text
     assert "--lr 0.0001" in hint
 
 
-def test_csv_and_json_carry_full_precision() -> None:
+def test_csv_and_json_have_full_precision() -> None:
     rows = render(comparison_table(comparison(*BOTH), STORE), "csv").splitlines()
     assert rows[0].split(",")[:3] == ["number", "model", "parameters"]
     cells = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
@@ -122,7 +124,7 @@ def test_latex_is_escaped() -> None:
     assert r"x\_1 \textbackslash{}input\{y\} $\pm$" in text
 
 
-def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
+def test_names_are_escaped_in_markdown_and_csv() -> None:
     table = Table((Column("a", "a", "left"),), ({"a": "=cmd|' /C calc'!A0"}, {"a": "<b>*x*</b>"}))
     assert "'=cmd" in render(table, "csv")
     assert csv_text(["class"], [["-1"], ["+0.5"], ["-1+2"]]).split() == [
@@ -135,11 +137,11 @@ def test_names_are_text_in_markdown_and_no_formula_in_csv() -> None:
     ("seconds", "shown"),
     [(0.41, "0.41 s"), (12.34, "12.3 s"), (245, "4:05"), (3729, "1:02:09"), (float("nan"), "–")],
 )
-def test_durations(seconds: float, shown: str) -> None:
+def test_durations_have_a_suitable_unit(seconds: float, shown: str) -> None:
     assert formatting.seconds(seconds) == shown
 
 
-def test_no_figure_is_torn_apart() -> None:
+def test_wrapping_keeps_numbers_with_their_units() -> None:
     text = "better by 0.8 ± 0.3 points: up to 10 % in 45.2 s (`--until-clear`)"
     torn = re.compile(r"(\d|±)$|^(±|%|s\b|points)|-$")
     for width in range(20, 80):
@@ -149,7 +151,7 @@ def test_no_figure_is_torn_apart() -> None:
         assert not any(torn.search(line) for line in lines), lines
 
 
-def test_counts_and_sizes() -> None:
+def test_counts_and_sizes_have_a_suitable_unit() -> None:
     assert formatting.count(109386) == "109,386"
     assert [formatting.large(v) for v in (812, 109_184, 1_814_000_000)] == [
         "812",
@@ -162,7 +164,7 @@ def test_counts_and_sizes() -> None:
     assert [formatting.epochs(v) for v in (12.4, 1234.5)] == ["12.4", "1,234"]
 
 
-def test_a_lopsided_interval_is_given_by_its_ends() -> None:
+def test_asymmetric_interval_is_shown_by_its_ends() -> None:
     """One run that is always right: its interval over 10,000 images ends at 1."""
     table = comparison_table(comparison(trained("fcn", 0, 1.0), trained("cnn", 0, 0.6)), STORE)
     text = "\n".join(drawn(table, None))
@@ -170,8 +172,8 @@ def test_a_lopsided_interval_is_given_by_its_ends() -> None:
     assert "0.6000 ± 0.0096" in text
 
 
-def test_one_interval_has_one_margin_in_sentences_and_in_the_matrix() -> None:
-    lopsided = Estimate(-0.05, -0.162, 0.045, 1, "")  # by less than a quarter
+def test_interval_has_the_same_margin_in_sentences_and_matrices() -> None:
+    lopsided = Estimate(-0.05, -0.162, 0.045, 1, "")  # asymmetric by less than a quarter
     assert estimate_words.with_margin(lopsided, ACCURACY) == "−5 ± 11 points"
     assert figure_words.amount(lopsided, ACCURACY) == "−5 ± 11 points"
     more = dataclasses.replace(lopsided, high=0.02)
@@ -180,28 +182,28 @@ def test_one_interval_has_one_margin_in_sentences_and_in_the_matrix() -> None:
     assert figure_words.amount(more, ACCURACY, -1) == "5 [−2, 16] points"
 
 
-def test_figures_that_are_equal_but_for_rounding_are_all_the_best() -> None:
+def test_values_that_differ_only_by_rounding_are_all_best() -> None:
     alike = comparison(*series("fcn", (0.9, 0.8)), *series("cnn", (0.86, 0.84)))
     means = [group.shown("test_accuracy") for group in alike.groups]
     assert means[0] and means[1] and means[0].value != means[1].value, "by rounding"
     assert render(comparison_table(alike, STORE), "markdown").count("**0.8500**") == 2
 
 
-def test_the_seeds_of_the_table_are_those_of_all_its_networks() -> None:
-    """Another number of seeds each, as seeds until it is clear leave them, or runs that failed."""
+def test_note_states_the_range_of_seeds() -> None:
+    """Networks have different numbers of seeds after --until-clear or failed runs."""
     five, one, two = (series(label, FCN[:n]) for label, n in (("a", 5), ("b", 1), ("c", 2)))
     three, eight = series("d", FCN[:3]), series("e", FCN)
     many = (
         "mean of 1 to 5 seeds, 95 % interval from 3 seeds on; of one seed over 10,000 test images"
     )
-    for runs, said in (
+    for runs, expected in (
         ((five, one), many),
         ((five, two), "mean of 2 to 5 seeds, 95 % interval from 3 seeds on"),
         ((three, eight), "mean of 3 to 8 seeds, 95 % interval"),
         ((one, two), "mean of 1 to 2 seeds; an interval over seeds takes 3; of one seed over"),
     ):
         found = comparison(*itertools.chain(*runs))
-        assert comparison_table(found, STORE).notes[0].startswith(f"{said} ")
+        assert comparison_table(found, STORE).notes[0].startswith(f"{expected} ")
     failed = [*five[:2], *(dataclasses.replace(run, status="failed") for run in five[2:])]
     note = comparison_table(comparison(*failed, *eight), STORE).notes[0]
     assert note.startswith("mean of 2 to 8 seeds")
@@ -228,12 +230,12 @@ def test_the_seeds_of_the_table_are_those_of_all_its_networks() -> None:
         (-7.2, 7.4, "−7.2 ± 7.4"),
     ],
 )
-def test_an_error_decides_the_digits(value: float, half: float | None, shown: str) -> None:
+def test_margin_determines_the_digits(value: float, half: float | None, shown: str) -> None:
     assert formatting.plus_minus(value, half) == shown
 
 
 @pytest.mark.parametrize("width", [40, 80, None])
-def test_at_most_four_lines_of_notes_and_every_caution(width: int | None) -> None:
+def test_notes_are_cut_to_four_lines_and_cautions_are_kept(width: int | None) -> None:
     notes = ("first", "second", Caution("diverged"), "third", "fourth", "fifth", Caution("shared"))
     table = Table((Column("a", "a"),), ({"a": "1"},), notes)
     few, every = (printed(table, width, most) for most in (MOST_NOTES, None))
@@ -246,10 +248,10 @@ def test_at_most_four_lines_of_notes_and_every_caution(width: int | None) -> Non
 
 
 def printed(table: Table, width: int | None, most: int | None) -> list[str]:
-    """The lines of the notes of a table."""
-    told = io.StringIO()
-    console = Console(file=told, width=width or 1000)
+    """Return the printed notes of a table."""
+    file = io.StringIO()
+    console = Console(file=file, width=width or 1000)
     print_table(console, table, width, most)
-    lines = told.getvalue().splitlines()
+    lines = file.getvalue().splitlines()
     last = max(i for i, line in enumerate(lines) if set(line) == {"─"})
     return [line.strip() for line in lines[last + 1 :]]

@@ -1,4 +1,4 @@
-"""Verdicts as one block; tables sorted; what has no room is said."""
+"""Verdicts as one block, sorted tables, and columns without room."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABELS = ["网络🙂", *(f"net:hidden={n},dropout=0.25,width=3" for n in range(
 
 @pytest.fixture(scope="module")
 def twelve(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
-    """Twelve networks of five seeds, each 0.4 points apart, one with a wide name."""
+    """Twelve networks with five seeds each, 0.4 points apart, one with a wide name."""
     return stored(
         tmp_path_factory.mktemp("twelve"),
         *(
@@ -41,7 +41,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Assessment:
 
 
 def stored(folder: Path, *runs: Run) -> Assessment:
-    """The assessment of runs that a store has, with predictions."""
+    """Return the assessment of runs that are written to a store with predictions."""
     store = RunStore(folder)
     predicted = Predictions(np.zeros((10_000, 10), np.float32), np.arange(10_000) % 10)
     finished = []
@@ -53,13 +53,13 @@ def stored(folder: Path, *runs: Run) -> Assessment:
 
 
 def test_doubted_verdicts_are_marked_with_the_reason(twelve: Assessment) -> None:
-    """Rows of the networks 1 and 2, in whose runs something was found, are hollow and say so."""
+    """Networks 1 and 2 have findings: their rows are hollow and state them."""
     groups = list(twelve.comparison.groups)
     for place in (1, 2):
         runs = tuple(dataclasses.replace(one, found=("batch",)) for one in groups[place].runs)
         groups[place] = dataclasses.replace(groups[place], runs=runs)
-    whole = dataclasses.replace(twelve.comparison, groups=tuple(groups))
-    lines = printed(dataclasses.replace(twelve, comparison=whole), 160)
+    with_findings = dataclasses.replace(twelve.comparison, groups=tuple(groups))
+    lines = printed(dataclasses.replace(twelve, comparison=with_findings), 160)
     marked = [line for line in lines if " ?" in line and "┊" in line]
     assert len(marked) == 2
     assert all("○" in line and "●" not in line for line in marked)
@@ -76,7 +76,7 @@ def printed(assessment: Assessment, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
-def test_it_is_one_aligned_block(twelve: Assessment, width: int) -> None:
+def test_verdicts_are_one_aligned_block(twelve: Assessment, width: int) -> None:
     lines = printed(twelve, width)
     assert max(map(cell_len, lines)) <= width
     top = next(i for i, line in enumerate(lines) if line.startswith("──"))
@@ -113,22 +113,22 @@ def test_one_network_has_no_block(tmp_path: Path) -> None:
     assert verdict_blocks(stored(tmp_path, *runs), 80) == []
 
 
-def test_what_few_seeds_would_miss_is_below_the_block(tmp_path: Path) -> None:
-    """Three seeds whose differences are +2, 0 and +1 points: a standard deviation of 1."""
+def test_note_names_the_difference_that_few_seeds_would_miss(tmp_path: Path) -> None:
+    """Three seeds with differences of +2, 0 and +1 points: a standard deviation of 1."""
     runs = series("fcn", (0.90, 0.90, 0.90))
     runs += series("conv", (0.92, 0.90, 0.91))
     assessment = stored(tmp_path, *runs)
     (verdict,) = assessment.verdicts
-    assert verdict.detectable == pytest.approx(power_of_three_seeds(0.01), rel=0.02)
+    assert verdict.detectable == pytest.approx(detectable_with_three_seeds(0.01), rel=0.02)
     ((_, table),) = verdict_blocks(assessment, 80)
-    size = f"{100 * power_of_three_seeds(0.01):.1g} points"
+    size = f"{100 * detectable_with_three_seeds(0.01):.1g} points"
     assert table.notes == (
         f"inconclusive at 3 seeds: a difference under about {size} would often be missed",
     )
 
 
-def power_of_three_seeds(deviation: float) -> float:
-    """The difference that a t-test of three pairs finds in 80 % of cases, by bisection."""
+def detectable_with_three_seeds(deviation: float) -> float:
+    """Return the difference that a t-test of three pairs finds in 80 % of cases, by bisection."""
     critical = scipy_stats.t.ppf(0.975, 2)
     low, high = 0.0, 10 * deviation
     for _ in range(60):
@@ -139,7 +139,7 @@ def power_of_three_seeds(deviation: float) -> float:
     return high
 
 
-def test_why_networks_are_not_compared_is_below_the_block(tmp_path: Path) -> None:
+def test_note_names_the_reason_for_no_comparison(tmp_path: Path) -> None:
     runs = [*series("fcn", FCN[:3]), *series("conv", shifted(FCN[:3], 0.01))]
     longer = [
         dataclasses.replace(
@@ -157,10 +157,10 @@ def test_why_networks_are_not_compared_is_below_the_block(tmp_path: Path) -> Non
     assert f"conv not compared: trained 7 epochs against {epochs}" in table.notes
 
 
-def test_a_network_without_a_run_that_counts_is_named_beside_accuracies_and_times(
+def test_network_without_valid_runs_is_named_for_accuracy_and_time(
     tmp_path: Path,
 ) -> None:
-    """The reason is not that of a busy machine, whose networks are counted without their names."""
+    """Unlike networks that shared the machine, which are counted without names."""
     runs = [*series("fcn", FCN[:2]), *series("conv", FCN[:2])]
     lost = [dataclasses.replace(one, status="diverged", history=()) for one in runs[:2]]
     ((_, table),) = verdict_blocks(stored(tmp_path, *lost, *runs[2:]), 120)
@@ -168,7 +168,7 @@ def test_a_network_without_a_run_that_counts_is_named_beside_accuracies_and_time
     assert "times not compared: no run of fcn counts" in table.notes
 
 
-def test_a_drawn_interval_is_where_its_numbers_are(twelve: Assessment) -> None:
+def test_drawn_interval_is_at_its_numbers(twelve: Assessment) -> None:
     ((_, table),) = verdict_blocks(twelve, None)
     for row in table.rows:
         drawn = row["drawn"]
@@ -193,28 +193,30 @@ def test_rows_are_sorted_by_a_column(twelve: Assessment) -> None:
     assert error.value.hint == "add `--columns macs`"
 
 
-def test_one_that_is_unranked_stays_so_when_sorted(twelve: Assessment) -> None:
+def test_unranked_row_stays_unranked_when_sorted(twelve: Assessment) -> None:
     table = comparison_table(twelve.comparison, twelve.store)
     table = dataclasses.replace(table, unranked=frozenset([11]))
     assert sorted_by(table, "test_accuracy").unranked == frozenset([0])
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_accuracy_stays_and_what_goes_is_said(twelve: Assessment, width: int) -> None:
+def test_accuracy_is_always_shown_and_hidden_columns_are_named(
+    twelve: Assessment, width: int
+) -> None:
     file = io.StringIO()
     table = comparison_table(twelve.comparison, twelve.store, ("macs", "epoch-time"))
     print_table(Console(file=file, width=width), table, width)
     text = file.getvalue()
     assert max(map(cell_len, text.splitlines())) <= width
     assert all(f"{float(row['test_accuracy']):.4f} ±" in text for row in table.rows)
-    said = " ".join(text.split())
-    assert f"no room in {width} columns for: " in said
+    flat = " ".join(text.split())
+    assert f"no room in {width} columns for: " in flat
     shown = text.split("──")[0]
     for title in ("parameters", "MACs"):
-        assert (title in shown) != (title in said.partition("columns for: ")[2])
+        assert (title in shown) != (title in flat.partition("columns for: ")[2])
 
 
-def test_warnings_of_one_kind_are_one_unless_each_is_asked_for(twelve: Assessment) -> None:
+def test_warnings_of_one_kind_are_merged_by_default(twelve: Assessment) -> None:
     groups = tuple(
         dataclasses.replace(
             group,
@@ -233,8 +235,8 @@ def test_warnings_of_one_kind_are_one_unless_each_is_asked_for(twelve: Assessmen
     assert len(each) == 12
 
 
-def test_a_mark_of_accuracy_puts_no_time_in_doubt(tmp_path: Path) -> None:
-    """An output that depends on other images makes accuracies doubtful, and no forward pass."""
+def test_mark_of_accuracy_does_not_put_times_in_doubt(tmp_path: Path) -> None:
+    """An output that depends on other images puts accuracies in doubt, but no forward pass."""
     timed = [
         dataclasses.replace(
             run,
@@ -251,8 +253,8 @@ def test_a_mark_of_accuracy_puts_no_time_in_doubt(tmp_path: Path) -> None:
         assert any(" ?" in line for line in lines) == doubtful, figure
 
 
-def test_the_gap_of_a_verdict_stands_beside_that_of_the_last_pass(tmp_path: Path) -> None:
-    """`--columns gaps` has train accuracies as the weights move, verdicts those at the end."""
+def test_evaluated_gap_has_its_own_column(tmp_path: Path) -> None:
+    """`--columns gaps` uses train accuracies during the last epoch, verdicts those after it."""
     runs = [
         dataclasses.replace(run, train_evaluation=TrainEvaluation(1000, 0.02, 0.9994))
         for label, by in (("fcn", 0.0), ("cnn", 0.01))

@@ -1,4 +1,4 @@
-"""Pictures of verdicts: what they show is what was judged, and all of it can be read."""
+"""Figures of verdicts show the computed verdicts and are legible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = ("fcn", "simple", "residual", "a-network-with-a-name:width=64x128x256,dr
 
 
 def made(networks: int, seeds: int, *figures: str, step: float = 0.004) -> Comparison:
-    """Networks that get better one by one, with a time and parameters that grow."""
+    """Return a comparison of increasingly accurate networks whose time and parameters grow."""
     rng = np.random.default_rng(5)
     runs = []
     for i, seed in itertools.product(range(networks), range(seeds)):
@@ -50,7 +50,7 @@ def made(networks: int, seeds: int, *figures: str, step: float = 0.004) -> Compa
 def drawn(found: Comparison, kind: str = "verdicts") -> list[Drawing]:
     store = RunStore(Path("none"))
     source, assessment = Source(found, store, Sources(Path("none"))), Assessment(found, store)
-    assessment.__dict__["marks"] = []  # the runs have no predictions to find them by
+    assessment.__dict__["marks"] = []  # the runs lack the predictions from which marks are computed
     source.__dict__["assessment"] = assessment
     with styled():
         drawings = draw(register.plot[kind], source)
@@ -66,7 +66,7 @@ FIGURES = ("accuracy", "test-loss", "time", "parameters")
     ("networks", "seeds", "step"),
     [(2, 5, 0.004), (6, 3, 0.004), (12, 4, 0.01), (3, 2, 0.004), (3, 4, 0.0)],
 )
-def test_nothing_overlaps_and_nothing_is_cut(networks: int, seeds: int, step: float) -> None:
+def test_no_text_overlaps_or_is_clipped(networks: int, seeds: int, step: float) -> None:
     (drawing,) = drawn(made(networks, seeds, *FIGURES, step=step))
     figure, measure = drawing.figure, renderer(drawing.figure)
     boxes = []
@@ -86,8 +86,10 @@ def test_nothing_overlaps_and_nothing_is_cut(networks: int, seeds: int, step: fl
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 12])
-def test_a_word_beside_a_row_says_what_the_sentence_says(seeds: int) -> None:
-    """Of another figure than accuracy "no clear difference" would promise a power it has not."""
+def test_word_beside_a_row_agrees_with_the_sentence(seeds: int) -> None:
+    """For figures other than accuracy, "no clear difference" would imply a power that is not
+    computed.
+    """
     found = made(6, seeds, "accuracy", "test-loss", "time", step=0.0005)
     assessment = Assessment(found, RunStore(Path("none")))
     assessment.__dict__["marks"] = []
@@ -101,7 +103,7 @@ def test_a_word_beside_a_row_says_what_the_sentence_says(seeds: int) -> None:
     assert {"inconclusive", "worse"} <= {*words.values()}
 
 
-def test_the_picture_shows_the_verdicts_the_best_first() -> None:
+def test_figure_shows_the_verdicts_best_first() -> None:
     found = made(5, 4, "accuracy", "time")
     (drawing,) = drawn(found)
     rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
@@ -126,7 +128,7 @@ def test_the_picture_shows_the_verdicts_the_best_first() -> None:
             assert list(line.get_xdata()) == pytest.approx(expected)
 
 
-def test_an_interval_that_leaves_the_axis_ends_in_an_arrow() -> None:
+def test_interval_beyond_the_axis_ends_in_an_arrow() -> None:
     runs = [
         trained(name, seed, accuracy)
         for name, values in (
@@ -141,7 +143,7 @@ def test_an_interval_that_leaves_the_axis_ends_in_an_arrow() -> None:
     assert markers.count("<") == markers.count(">") >= 1
 
 
-def test_two_seeds_have_no_line_and_one_network_no_picture() -> None:
+def test_two_seeds_have_no_interval_and_one_network_no_figure() -> None:
     (drawing,) = drawn(made(3, 2, "accuracy"))
     assert not [line for line in drawing.figure.axes[0].lines if line.get_marker() == "|"]
     assert "Two seeds have no useful interval" in drawing.caption
@@ -149,7 +151,7 @@ def test_two_seeds_have_no_line_and_one_network_no_picture() -> None:
         drawn(made(1, 3))
 
 
-def test_a_forest_in_characters() -> None:
+def test_text_forest_is_aligned() -> None:
     rows = [
         ForestLine("good", 2.0, (1.0, 3.0), True, "+2 ± 1  better"),
         ForestLine("unclear", 0.5, (-1.0, 2.0), False, "undecided"),
@@ -163,8 +165,8 @@ def test_a_forest_in_characters() -> None:
     assert max(map(len, text)) <= 60
 
 
-def test_power_is_drawn_for_what_is_undecided() -> None:
-    found = made(2, 4, "accuracy", step=0.0005)  # more would share their spread
+def test_power_is_drawn_for_undecided_contrasts() -> None:
+    found = made(2, 4, "accuracy", step=0.0005)  # more networks would share their spread
     (drawing,) = drawn(found, "power")
     rows = [dict(zip(drawing.columns, row, strict=True)) for row in drawing.rows]
     undecided = {r["model"] for r in rows}
@@ -184,7 +186,7 @@ def test_power_is_drawn_for_what_is_undecided() -> None:
 
 
 @pytest.mark.parametrize("seeds", [2, 4])
-def test_power_shows_the_seeds_that_have_run(seeds: int) -> None:
+def test_power_shows_the_completed_seeds(seeds: int) -> None:
     (drawing,) = drawn(made(2, seeds, "accuracy", step=0.0005), "power")
     (axes,) = drawing.figure.axes
     dots = [line for line in axes.get_lines() if line.get_xdata()[0] == seeds]
@@ -193,14 +195,14 @@ def test_power_shows_the_seeds_that_have_run(seeds: int) -> None:
     assert len(dots) == (2 if seeds == 2 else 1), "the dot, and for two seeds the line from there"
 
 
-def test_power_has_nothing_to_show_where_all_is_decided_or_one_seed_ran() -> None:
+def test_power_is_refused_if_all_is_decided_or_seeds_are_too_few() -> None:
     with pytest.raises(UsageError, match="every contrast is decided"):
         drawn(made(3, 5, "accuracy", step=0.03), "power")
     with pytest.raises(UsageError, match="the spread over seeds is not known"):
         drawn(made(3, 1, "time"), "power")
 
 
-def test_the_fewest_seeds_that_show_a_size() -> None:
+def test_seeds_for_a_size_is_the_smallest_number() -> None:
     (verdict,) = [v for v in _verdicts(made(2, 4, "accuracy", step=0.0005)) if not v.settled]
     outlook = Outlook(dataclasses.replace(verdict, spreads=(Spread(0.004, 3),)))
     seeds = outlook.seeds_for(1.0)
@@ -210,8 +212,8 @@ def test_the_fewest_seeds_that_show_a_size() -> None:
 
 
 @pytest.mark.parametrize("figure", ["accuracy", "test-loss"])
-def test_power_shows_the_sizes_that_the_verdicts_name(figure: str) -> None:
-    """Of accuracies three networks share their spread, which has more degrees of freedom."""
+def test_power_shows_the_sizes_that_the_verdicts_state(figure: str) -> None:
+    """The accuracies of three networks share their spread, which has more degrees of freedom."""
     found = made(3, 3, figure, step=0.0005)
     undecided = [v for v in _verdicts(found) if v.detectable]
     assert undecided
