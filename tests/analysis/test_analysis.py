@@ -1,4 +1,4 @@
-"""Gradients and features: right against autograd by hand, harmless to the network, recorded."""
+"""Gradients and features: correct, recorded, and without effect on the network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def network() -> nn.Module:
     return resolve("simple:width=4x6,hidden=8", SHAPE).build(0)
 
 
-def test_gradients_are_those_of_autograd_in_the_order_of_the_layers() -> None:
+def test_gradients_equal_autograd_in_layer_order() -> None:
     model, (images, labels) = network(), batch()
     flow = gradient_flow(model, images, labels)
     assert flow.layers == ("conv1", "conv2", "fc1", "fc2")
@@ -51,7 +51,7 @@ def test_gradients_are_those_of_autograd_in_the_order_of_the_layers() -> None:
 
 @pytest.mark.parametrize("analysis", ["gradients", "features"])
 @pytest.mark.parametrize("training", [True, False])
-def test_an_analysis_leaves_everything_as_it_was(analysis: str, training: bool) -> None:
+def test_analysis_leaves_network_and_random_state_unchanged(analysis: str, training: bool) -> None:
     model = resolve("residual:width=4,dropout=0.3", SHAPE).build(0).train(training)
     before = {name: t.clone() for name, t in model.state_dict().items()}
     random_state = torch.get_rng_state()
@@ -78,7 +78,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("spec", KNOWN)
-def test_at_initialisation_deep_plain_nets_do_what_is_known_of_them(spec: str) -> None:
+def test_gradients_at_initialisation_agree_with_the_literature(spec: str) -> None:
     flow = gradient_flow(resolve(spec, SHAPE).build(0), *batch(32))
     record = GradientRecord(flow.layers, flow.norm[None], flow.mean_abs[None])
     assert record.verdict() == KNOWN[spec]
@@ -102,7 +102,7 @@ def test_at_initialisation_deep_plain_nets_do_what_is_known_of_them(spec: str) -
         ([np.inf, 1.0], "exploding"),
     ],
 )
-def test_verdicts(norm: list[float], verdict: str) -> None:
+def test_verdict_follows_from_the_gradient_norms(norm: list[float], verdict: str) -> None:
     values = np.array([norm])
     record = GradientRecord(tuple("abcd"[: len(norm)]), values, values)
     assert record.verdict() == verdict
@@ -110,7 +110,7 @@ def test_verdicts(norm: list[float], verdict: str) -> None:
     assert text == "" or all(("gradient 0" in text) == (0 in norm) for _ in norm)
 
 
-def test_the_fixed_batch_is_spread_over_the_set() -> None:
+def test_fixed_batch_is_spread_over_the_set() -> None:
     rows = fixed_batch(60_000)
     assert len(rows) == 256
     assert (rows[0], rows[-1]) == (0, 59_999)
@@ -119,7 +119,7 @@ def test_the_fixed_batch_is_spread_over_the_set() -> None:
     assert len(fixed_batch(10)) == 10
 
 
-def test_features_are_what_the_layers_put_out() -> None:
+def test_features_are_the_outputs_of_the_layers() -> None:
     model, (images, _) = network(), batch(20)
     record = features(model, images, np.arange(20), shown=3)
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_features_are_what_the_layers_put_out() -> None:
 
 
 class ChannelsLast(nn.Module):
-    """A layer on (n, h, w, c), three of whose eight channels are dead, and attention on places."""
+    """A layer on (n, h, w, c) with three of eight channels dead, and attention over positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class ChannelsLast(nn.Module):
         return output
 
 
-def test_channels_that_are_last_are_channels_and_attention_is_no_map() -> None:
+def test_last_channels_are_recognised_and_attention_weights_are_no_maps() -> None:
     torch.manual_seed(0)
     model = ChannelsLast().eval()
     images = torch.randn(16, 1, 28, 28)
@@ -199,7 +199,7 @@ def test_every_network_of_the_zoo_can_be_analysed(name: str) -> None:
     assert np.isfinite(record.mean).all()
 
 
-def test_runs_record_both_and_figures_come_from_them(
+def test_runs_record_gradients_and_features_for_figures(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
     data = ("-d", "shapes:train=192,test=48", "-e", "2")
@@ -223,9 +223,7 @@ def test_runs_record_both_and_figures_come_from_them(
     assert run("plot", "gradiants").err.splitlines()[1] == " hint: did you mean `gradients`?"
 
 
-def test_the_command_at_initialisation_and_after_training(
-    run: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_command_shows_initialisation_and_training(run: Callable[..., Any], tmp_path: Path) -> None:
     fcn, data = "fcn:hidden=8", ("-d", "shapes:train=192,test=48", "-f", "json")
     start = run("gradients", fcn, "simple:width=4x8", *data)
     assert start.code == 0, start.err

@@ -1,4 +1,4 @@
-"""The effective field, and the command ``receptive-field`` from its arguments to its files."""
+"""The effective field, and the options and files of the command ``receptive-field``."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def gaussian(sigma: float, side: int = 129) -> Any:
 
 
 @pytest.mark.parametrize("sigma", [4.0, 9.0])
-def test_both_sizes_agree_on_a_gaussian(sigma: float) -> None:
+def test_mass_and_gaussian_size_agree_on_a_gaussian(sigma: float) -> None:
     side = math.sqrt(-2 * math.log(1 - MASS) * math.pi) * sigma
     assert mass_size(gaussian(sigma)) == pytest.approx(side, rel=0.01)
     assert gaussian_size(gaussian(sigma)) == pytest.approx(side, rel=0.01)
 
 
-def test_mass_of_a_flat_square_is_the_square() -> None:
+def test_mass_size_of_a_flat_square() -> None:
     density = np.zeros((32, 32))
     density[4:24, 6:26] = 1
     assert mass_size(density) == pytest.approx(20 * math.sqrt(MASS), rel=0.01)
 
 
-def test_a_chain_of_flat_convolutions_is_the_binomial_of_the_paper() -> None:
-    """n flat 3×3 convolutions: variance 2n/3 a side for the gradient (arXiv:1701.04128, 2.1)."""
+def test_chain_of_flat_convolutions_has_the_published_variance() -> None:
+    """n flat 3×3 convolutions: variance 2n/3 per side of the gradient (arXiv:1701.04128, 2.1)."""
     layers = 12
     model = nn.Sequential(*(nn.Conv2d(1, 1, 3, 1, 1, bias=False) for _ in range(layers)))
     for parameter in model.parameters():
@@ -67,7 +67,7 @@ def test_a_chain_of_flat_convolutions_is_the_binomial_of_the_paper() -> None:
     assert 0.3 < found.share < 1
 
 
-def test_nothing_outside_the_theoretical_field() -> None:
+def test_gradient_is_zero_outside_the_theoretical_field() -> None:
     builder = resolve("residual", Shape(3, 48, 10))
     found = field_of_network(builder)
     model = builder.build(0).train()
@@ -96,7 +96,7 @@ def test_layers_are_found_by_name() -> None:
 # The command line
 
 
-def test_table(run: Callable[..., Any]) -> None:
+def test_table_lists_the_fields_of_layers(run: Callable[..., Any]) -> None:
     result = run("receptive-field", "cnn:depth=6", "residual")
     assert result.code == 0
     lines = [line.split() for line in result.out.splitlines()]
@@ -106,7 +106,7 @@ def test_table(run: Callable[..., Any]) -> None:
     assert "32×32" in result.out
 
 
-def test_json(run: Callable[..., Any]) -> None:
+def test_json_has_size_stride_and_start_of_layers(run: Callable[..., Any]) -> None:
     result = run("receptive-field", "cnn:depth=6", "fcn", "cnn:attention=se", "--format", "json")
     cnn, fcn, gated = result.json()["models"]
     assert (cnn["model"], cnn["size"], cnn["stride"], cnn["start"]) == ("cnn:depth=6", 38, 4, -17)
@@ -121,7 +121,7 @@ def test_json(run: Callable[..., Any]) -> None:
     assert gated["whole_from"] == "attention1"
 
 
-def test_json_of_sides_that_differ() -> None:
+def test_json_has_both_sides_if_they_differ() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, (1, 3), (1, 2)))
     record = to_json("net", trace(model, 1, (8, 8)))
     assert record["size"] == [1, 3] and record["stride"] == [1, 2] and record["start"] == 0
@@ -136,7 +136,7 @@ def test_csv_has_every_layer(run: Callable[..., Any]) -> None:
     assert [row["height"] for row in rows] == ["3", "4", "8", "10", "", ""]
 
 
-def test_large_networks_are_summed_up_unless_asked(run: Callable[..., Any]) -> None:
+def test_large_networks_are_summarised_by_default(run: Callable[..., Any]) -> None:
     short = run("receptive-field", "resnet-56", "plain-56")
     assert len(short.out.splitlines()) < 12 and "249×249" in short.out and "--layers" in short.out
     assert len(run("receptive-field", "resnet-56", "--layers").out.splitlines()) > 40
@@ -145,7 +145,7 @@ def test_large_networks_are_summed_up_unless_asked(run: Callable[..., Any]) -> N
 
 @pytest.fixture(scope="module")
 def fields() -> dict[str, ReceptiveField]:
-    """Of networks with long names and many layers."""
+    """Receptive fields of networks with long names and many layers."""
     specs = ("torchvision:regnet_x_400mf", "torchvision:efficientnet_b0", "cnn:attention=se")
     return {spec: field_of_network(resolve(spec, Shape(3, 64, 10))) for spec in specs}
 
@@ -153,9 +153,9 @@ def fields() -> dict[str, ReceptiveField]:
 @pytest.mark.parametrize("layers", [True, False])
 def test_tables_fit_80_columns(fields: dict[str, ReceptiveField], layers: bool) -> None:
     table = field_table(fields, layers, "64×64")
-    told = io.StringIO()
-    print_table(plain_console(told), replace(table, notes=()), 80)
-    lines = told.getvalue().splitlines()
+    file = io.StringIO()
+    print_table(plain_console(file), replace(table, notes=()), 80)
+    lines = file.getvalue().splitlines()
     assert max(map(cell_len, lines)) <= 80
     rule, foot = (i for i, line in enumerate(lines) if line.startswith("──"))
     assert rule <= 2, "a heading of one line or two"
@@ -164,7 +164,7 @@ def test_tables_fit_80_columns(fields: dict[str, ReceptiveField], layers: bool) 
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_bad_input(run: Callable[..., Any]) -> None:
+def test_invalid_input_is_refused(run: Callable[..., Any]) -> None:
     small = run("receptive-field", "torchvision:alexnet", "--image-size", "32")
     assert small.code == 2 and "224×224 pixels" in small.err
     wrong = run("receptive-field", "residul")
@@ -197,7 +197,7 @@ class Numpy(Rolled):
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_measured_field_has_an_effective_one(run: Callable[..., Any]) -> None:
+def test_measured_field_has_an_effective_field(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NETWORKS)
     shown = run("receptive-field", "net.py:Rolled", "--effective", "--images", "2", "-f", "json")
     (row,) = shown.json()["layers"]
@@ -207,7 +207,7 @@ def test_a_measured_field_has_an_effective_one(run: Callable[..., Any]) -> None:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_networks_of_ones_own(run: Callable[..., Any]) -> None:
+def test_user_networks_are_measured(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NETWORKS)
     result = run("receptive-field", "net.py:Rolled", "--format", "json")
     (record,) = result.json()["models"]
@@ -218,7 +218,7 @@ def test_networks_of_ones_own(run: Callable[..., Any]) -> None:
     assert "depend on the image" in table.out
 
 
-def test_effective_files(run: Callable[..., Any]) -> None:
+def test_effective_field_is_written_to_files(run: Callable[..., Any]) -> None:
     result = run(
         "receptive-field", "simple", "cnn:depth=4", "--effective", "--images", "2", "--out", "f",
     )  # fmt: skip
@@ -237,7 +237,7 @@ def test_effective_files(run: Callable[..., Any]) -> None:
     assert "10×10" in gate.out and "without gates: the features' own path" in gate.out
 
 
-def test_effective_field_of_a_run(run: Callable[..., Any]) -> None:
+def test_effective_field_of_a_trained_run(run: Callable[..., Any]) -> None:
     few = "shapes:train=96,test=48"
     trained = run("train", "simple:width=4x4", "--dataset", few, "--epochs", "1", "-q")
     assert trained.code == 0

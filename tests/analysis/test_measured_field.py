@@ -1,4 +1,4 @@
-"""Measured fields: by hand, by the gradient in double precision, and against traced ones."""
+"""Measured fields against manual results, double-precision gradients, and traced fields."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measured_field(kind: type[nn.Module]) -> ReceptiveField:
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("name", BY_HAND)
-def test_fields_by_hand_measured_and_traced(name: str) -> None:
+def test_measured_and_traced_fields_equal_manual_results(name: str) -> None:
     found = measured_field(FIELDS[name])
     assert size_of(found) == BY_HAND[name]
     try:
@@ -90,7 +90,7 @@ def test_fields_by_hand_measured_and_traced(name: str) -> None:
         *(pytest.param(n, marks=pytest.mark.torture) for n in SLOW),
     ],
 )
-def test_more_fields_by_hand(name: str) -> None:
+def test_measured_fields_equal_manual_results(name: str) -> None:
     text = MORE[name].__doc__ or ""
     by_hand = re.search(r"(\d+)x(\d+)", text)
     assert by_hand is not None
@@ -99,7 +99,7 @@ def test_more_fields_by_hand(name: str) -> None:
     assert size_of(measured_field(MORE[name])) == whole
 
 
-def test_writes_into_tensors_by_hand() -> None:
+def test_in_place_writes_have_the_manual_field() -> None:
     kinds = networks(INPLACE / "inplace_add.py")
     for name in ("Traced", "Measured"):
         found = measured_field(kinds[name])
@@ -110,7 +110,7 @@ def test_writes_into_tensors_by_hand() -> None:
     assert size_of(measured_field(kinds["ShiftClone"])) == (4, 3)
 
 
-def test_all_channels_of_a_unit_count() -> None:
+def test_field_of_a_unit_covers_all_its_channels() -> None:
     kind = networks(UNSHUFFLE / "unshuffle_net.py")["Net"]
     found = measure(lambda: kind(3, 4), 3, (64, 64))
     sizes = {layer.name: layer.axes[0] for layer in found.layers if layer.axes[0]}
@@ -120,7 +120,7 @@ def test_all_channels_of_a_unit_count() -> None:
 
 
 class Splines(nn.Module):
-    """Bases of each number in front of a product, as in networks of splines."""
+    """Spline bases of each value before a product."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,21 +129,21 @@ class Splines(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         maps = self.conv(x).relu()
         out = torch.zeros_like(maps)
-        out[:, :] = maps  # without a rule, so that it is measured
+        out[:, :] = maps  # no rule traces this, so that it is measured
         flat = nn.functional.max_pool2d(out, 4).flatten(1)
         return self.fc((flat.unsqueeze(2) - torch.arange(4)).flatten(1))
 
 
-def test_flattened_maps_of_several_channels_are_one_map() -> None:
-    """The rows of one channel are no rows below those of another."""
+def test_flattened_channels_are_not_taken_for_rows() -> None:
+    """The rows of one channel do not lie below those of another."""
     found = measure(Splines, 1, (28, 28))
     assert found.features is not None and found.features.axes[0] is not None
     rows, columns = found.features.axes
     assert rows == columns and (rows.size, rows.stride, rows.start) == (6, 4, 0)
 
 
-def test_rows_in_front_of_channels_are_places() -> None:
-    """As of recurrence over rows: (n, rows, channels, columns)."""
+def test_rows_before_channels_are_positions() -> None:
+    """As in recurrence over rows: (n, rows, channels, columns)."""
 
     class Rows(nn.Module):
         def __init__(self) -> None:
@@ -173,8 +173,8 @@ HEADS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
 
 @pytest.mark.parametrize("kernel", [3, 17])
 @pytest.mark.parametrize("name", HEADS)
-def test_the_features_are_those_in_front_of_a_pooling_head(name: str, kernel: int) -> None:
-    """As when they are traced; that `kernel` of 17 is cut by the border of the image."""
+def test_features_are_the_maps_before_a_pooling_head(name: str, kernel: int) -> None:
+    """As for traced fields; the kernel of 17 extends beyond the border of the image."""
     head, size = HEADS[name]
 
     class Net(nn.Module):
@@ -185,7 +185,7 @@ def test_the_features_are_those_in_front_of_a_pooling_head(name: str, kernel: in
 
         def forward(self, x: Tensor) -> Tensor:
             y = self.b(self.a(x))
-            if self.copies:  # without a rule, so that it is measured
+            if self.copies:  # no rule traces this, so that it is measured
                 out = torch.zeros_like(y)
                 out[:, :] = y
                 y = out
@@ -196,7 +196,7 @@ def test_the_features_are_those_in_front_of_a_pooling_head(name: str, kernel: in
     assert found.features.axes[0] == found.features.axes[1]
     axis = found.features.axes[0]
     assert axis is not None and (axis.size, axis.stride) == (kernel + 4, 2)
-    if name != "the average of a row":  # which has no rule
+    if name != "the average of a row":  # it has no rule
         traced = trace(Net(False), 1, (28, 28))
         assert traced.features is not None and traced.features.axes == found.features.axes
         if found.after_pooling is not None:
@@ -206,7 +206,7 @@ def test_the_features_are_those_in_front_of_a_pooling_head(name: str, kernel: in
 
 
 class LastMean(TorchFunctionMode):
-    """Keeps the feature maps that the last mean over the places takes."""
+    """Keeps the feature maps that the last mean over positions receives."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -221,7 +221,7 @@ class LastMean(TorchFunctionMode):
 
 
 def gradient_span(model: nn.Module, side: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns that the middle unit's gradient reaches; positive weights, in double."""
+    """Rows and columns that the middle unit's gradient reaches, with positive float64 weights."""
     model = copied(model).double().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -238,7 +238,7 @@ def gradient_span(model: nn.Module, side: int) -> tuple[tuple[int, int], tuple[i
     return (int(rows[0]), int(rows[-1])), (int(columns[0]), int(columns[-1]))
 
 
-HIDING = ("Asym", "Ceil")  # their max pools hide what a unit sees from its gradient
+HIDING = ("Asym", "Ceil")  # their max pooling hides a part of the field from the gradient
 OTHERS = (
     "Overflow", "Dead", "Slices", "InPlaceProduct", "Lists", "Einsum", "Involution", "Dilated",
     "Up", "Masked", "Branching",
@@ -251,7 +251,7 @@ BY_GRADIENT = {
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("name", BY_GRADIENT)
-def test_the_middle_unit_sees_what_its_gradient_reaches(name: str) -> None:
+def test_field_of_the_middle_unit_equals_its_gradient(name: str) -> None:
     torch.manual_seed(0)
     spans = gradient_span(BY_GRADIENT[name](1, 10), 28)
     features = measured_field(BY_GRADIENT[name]).features
@@ -263,7 +263,7 @@ def test_the_middle_unit_sees_what_its_gradient_reaches(name: str) -> None:
 
 
 @pytest.mark.parametrize("spec", ["residual", "plain-20", "cnn:depth=6", "simple", "lenet-5"])
-def test_no_layer_is_measured_otherwise_than_traced(spec: str) -> None:
+def test_measured_layers_equal_traced_layers(spec: str) -> None:
     builder = resolve(spec, Shape(3, 32, 10))
     found = measure(lambda: builder.build(0), 3, (32, 32))
     traced = {layer.name: layer for layer in reversed(trace(builder.build(0), 3, (32, 32)).layers)}
@@ -301,13 +301,13 @@ NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 
 
 @pytest.mark.parametrize("name", NOT_KNOWN)
-def test_what_no_rule_knows_is_not_known(name: str) -> None:
+def test_operation_without_a_rule_is_reported(name: str) -> None:
     function, why = NOT_KNOWN[name]
     with pytest.raises(NotKnown, match=why):
         measure(lambda: Given(function), 1, (28, 28))
 
 
-def test_what_the_border_of_a_fixed_image_cuts_is_not_known() -> None:
+def test_field_larger_than_a_fixed_image_is_not_known() -> None:
     model = nn.Sequential(
         nn.Conv2d(1, 4, 25, padding=12, padding_mode="circular"),
         nn.Conv2d(4, 4, 9, padding=4, padding_mode="circular"),
@@ -331,8 +331,8 @@ def test_what_the_border_of_a_fixed_image_cuts_is_not_known() -> None:
     assert found.features is None and "too small" in found.not_known
 
 
-def test_channels_that_see_differently_count_together() -> None:
-    """A pruned layer, and branches with other crops: by hand, and as the gradient says."""
+def test_field_is_the_union_over_channels() -> None:
+    """A pruned layer, and branches with different crops, against manual results and gradients."""
 
     class Pruned(nn.Module):
         def __init__(self) -> None:
@@ -361,7 +361,7 @@ def test_channels_that_see_differently_count_together() -> None:
         assert rows[1] - rows[0] == columns[1] - columns[0] == size - 1
 
 
-def test_branches_are_those_that_an_image_takes() -> None:
+def test_measured_branches_are_those_of_an_image() -> None:
     class Iterates(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -377,7 +377,7 @@ def test_branches_are_those_that_an_image_takes() -> None:
     assert size_of(measure(Iterates, 1, (28, 28))) == (7, 7)
 
 
-def test_recurrent_cells_see_the_rows_before() -> None:
+def test_recurrent_cell_depends_on_previous_rows() -> None:
     class Cells(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -393,7 +393,7 @@ def test_recurrent_cells_see_the_rows_before() -> None:
     assert found.whole_from == "cell.addmm" and found.features is None and not found.not_known
 
 
-def test_sums_over_the_places_before_have_no_one_field() -> None:
+def test_cumulative_sum_has_no_single_field() -> None:
     class Running(nn.Module):
         def __init__(self, dim: int) -> None:
             super().__init__()
@@ -408,7 +408,7 @@ def test_sums_over_the_places_before_have_no_one_field() -> None:
     assert measure(lambda: Running(2), 1, (28, 28)).not_known
 
 
-def test_attention_with_a_mask_sees_what_is_not_masked() -> None:
+def test_masked_attention_has_the_field_of_its_mask() -> None:
     class Causal(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -428,14 +428,14 @@ def test_attention_with_a_mask_sees_what_is_not_masked() -> None:
     assert rows is not None and (rows.size, rows.stride) == (5, 1)
 
 
-def test_a_measurement_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measurement_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "SECONDS", 0.0)
     with pytest.raises(NotKnown, match="longer than 10 s"):
         measured_field(FIELDS["Circular"])
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
+def test_command_reports_an_unknown_field(tmp_path: Path, run: Run) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\n"
         "class Net(nn.Module):\n"
@@ -457,9 +457,7 @@ def test_the_command_shows_what_is_not_known(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_field_that_neither_way_finds_leaves_the_rest_of_a_table(
-    tmp_path: Path, run: Run
-) -> None:
+def test_unknown_field_leaves_the_rest_of_the_table(tmp_path: Path, run: Run) -> None:
     (tmp_path / "net.py").write_text(
         "import torch, warnings\n"
         "from torch import nn\n"
@@ -484,7 +482,7 @@ def test_a_field_that_neither_way_finds_leaves_the_rest_of_a_table(
 
 @pytest.mark.usefixtures("own_code_here")
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of the cases")
-def test_the_case_of_in_place_operations_by_the_command(run: Run) -> None:
+def test_command_measures_in_place_operations(run: Run) -> None:
     specs = [f"{INPLACE / 'inplace_add.py'}:{name}" for name in ("Measured", "Traced")]
     shown = run("receptive-field", *specs, "--dataset", "mnist-mini", "--format", "json")
     for record in shown.json()["models"]:

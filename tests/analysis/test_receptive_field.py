@@ -1,4 +1,4 @@
-"""Receptive fields: by hand, by publications, and by two ways that share no rule."""
+"""Receptive fields against manual results, publications, and an independent method."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def field(spec: str, size: int = 32) -> ReceptiveField:
     return field_of_network(resolve(spec, Shape(3, size, 10)))
 
 
-def reading(found: ReceptiveField) -> tuple[int, int, int]:
-    """Size, stride and start of the features, which must be the same along both sides."""
+def size_stride_start(found: ReceptiveField) -> tuple[int, int, int]:
+    """Return size, stride and start of the features, which must be equal along both sides."""
     assert found.features is not None
     height, width = found.features.axes
     assert height is not None and height == width and height.start is not None
@@ -46,7 +46,8 @@ PUBLISHED = {
     "torchvision:alexnet": 195,
     "torchvision:vgg16": 212,
     "torchvision:resnet18": 435,
-    # Their ResNet-50 strides in the last 3×3 of a stage (483); torchvision in the first: 56 less.
+    # Their ResNet-50 has its strides in the last 3×3 of a stage (483), torchvision's in the first:
+    # 56 less.
     "torchvision:resnet50": 427,
     "torchvision:resnet101": 971,
     "torchvision:resnet152": 1451,
@@ -58,8 +59,8 @@ MASKED = Path(__file__).parents[1] / "cases" / "30-masked-attention" / "nets.py"
 @pytest.mark.parametrize(
     "spec", [pytest.param(s, marks=[LONG] if s[-3:] in ("101", "152") else []) for s in PUBLISHED]
 )
-def test_published_values(spec: str) -> None:
-    assert reading(field(spec, 224))[0] == PUBLISHED[spec]
+def test_fields_equal_published_values(spec: str) -> None:
+    assert size_stride_start(field(spec, 224))[0] == PUBLISHED[spec]
 
 
 @pytest.mark.parametrize(
@@ -69,25 +70,27 @@ def test_published_values(spec: str) -> None:
         ("depth", {"2 layers": 10, "4 layers": 26, "6 layers": 38}),
     ],
 )
-def test_networks_of_the_reports(study: str, sizes: dict[str, int]) -> None:
+def test_fields_equal_those_of_the_reports(study: str, sizes: dict[str, int]) -> None:
     rows = register.study[study].function().rows
-    found = {row.name: reading(field(row.spec))[0] for row in rows if row.name in sizes}
+    found = {row.name: size_stride_start(field(row.spec))[0] for row in rows if row.name in sizes}
     assert found == sizes
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
-def test_two_convolutions_with_pools(kernel: int) -> None:
-    """k, then k+1 behind the pool, 3k-1 behind the second, 3k+1 behind its pool."""
-    assert reading(field(f"simple:kernel={kernel}"))[:2] == (3 * kernel + 1, 4)
+def test_two_convolutions_with_pooling(kernel: int) -> None:
+    """k, then k+1 after pooling, 3k-1 after the second convolution, 3k+1 after its pooling."""
+    assert size_stride_start(field(f"simple:kernel={kernel}"))[:2] == (3 * kernel + 1, 4)
 
 
 @LONG
-def test_resnet152() -> None:
-    """Stem and pool 11, then twice the stride of each 3×3: of the layer before where it strides."""
+def test_resnet152_equals_the_sum_over_its_strides() -> None:
+    """Stem and pooling 11, then twice the stride before each 3×3 convolution."""
     strides = [4] * 3 + [4] + [8] * 7 + [8] + [16] * 35 + [16] + [32] * 2
     size = 11 + sum(2 * stride for stride in strides)
     assert (
-        reading(field("torchvision:resnet152", 224)) == (size, 32, -(size // 2)) == (1451, 32, -725)
+        size_stride_start(field("torchvision:resnet152", 224))
+        == (size, 32, -(size // 2))
+        == (1451, 32, -725)
     )
 
 
@@ -183,7 +186,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_unit_of_an_operation_sees_what_its_gradient_sees(name: str) -> None:
+def test_field_of_every_unit_equals_its_gradient(name: str) -> None:
     model = Apply(FUNCTIONS[name]).eval()
     model(torch.zeros(1, 1, 24, 24))
     tracer, output = run_traced(model, 1, (24, 24))
@@ -198,12 +201,12 @@ def test_every_unit_of_an_operation_sees_what_its_gradient_sees(name: str) -> No
             inside = 0 < i < min(rows, columns) - 1 and spans[1][0] >= 0 and spans[1][1] < 24
             first, last = max(axis.span(i)[0], 0), min(axis.span(i)[1], 23)
             assert not inside or pixels == (first, last), (i, pixels, spans)
-            nothing = pixels[1] < 0  # the unit lies in the padding
-            assert nothing or (pixels[0] >= first and pixels[1] <= last), (i, pixels, spans)
+            empty = pixels[1] < 0  # the unit lies in the padding
+            assert empty or (pixels[0] >= first and pixels[1] <= last), (i, pixels, spans)
 
 
 def compared(spec: str, base: int) -> tuple[int, int]:
-    """How many modules were compared, and how many of their sides no border of the image cuts."""
+    """Return the number of compared modules, and of their sides within the image."""
     channels, found = 3, field(spec, base)
     axis = found.features.axes[0] if found.features else None
     side = base if axis is None else max(base, axis.size + 2 * int(axis.stride))
@@ -247,7 +250,7 @@ ZOO = [
 
 
 @pytest.mark.parametrize("spec", deep_ones_long(dict.fromkeys(ZOO)))
-def test_both_ways_agree_on_the_zoo(spec: str) -> None:
+def test_both_methods_agree_on_the_zoo(spec: str) -> None:
     modules, uncut = compared(spec, 32)
     assert spec.startswith("fcn") == (modules == 0)
     assert uncut >= modules
@@ -262,13 +265,13 @@ MORE = (
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, *(pytest.param(n, marks=LONG) for n in MORE)])
-def test_both_ways_agree_on_torchvision(name: str) -> None:
+def test_both_methods_agree_on_torchvision(name: str) -> None:
     modules, uncut = compared(f"torchvision:{name}", 224)
     assert uncut >= modules > 0
 
 
 def test_windows_of_attention_are_measured(tmp_path: Path) -> None:
-    """One stage of Swin-T, narrower: a block with plain windows, one with shifted windows."""
+    """One stage of Swin-T, narrower: one block with plain and one with shifted windows."""
     (tmp_path / "swin.py").write_text(
         "from torchvision.models.swin_transformer import SwinTransformer\n"
         "def net(num_classes):\n"
@@ -280,7 +283,7 @@ def test_windows_of_attention_are_measured(tmp_path: Path) -> None:
     assert sizes["features.0.0"] == 4 and sizes["features.1.0.attn"] == 28
 
 
-def test_what_a_network_does_with_its_first_images_alone_is_no_part_of_its_field(
+def test_initialisation_from_first_images_is_not_part_of_the_field(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "first.py").write_text(
@@ -299,11 +302,11 @@ def test_what_a_network_does_with_its_first_images_alone_is_no_part_of_its_field
         "        return self.fc((y - self.mean).relu().mean((2, 3)))\n"
     )
     found = field(f"{tmp_path / 'first.py'}:Net")
-    assert reading(found) == (3, 1, 0) and found.whole_from == "mean"
+    assert size_stride_start(found) == (3, 1, 0) and found.whole_from == "mean"
     assert found.features is not None and not found.features.is_whole
 
 
-def test_a_parameter_that_is_masked_in_each_pass_is_measured(tmp_path: Path) -> None:
+def test_parameter_masked_in_each_pass_is_measured(tmp_path: Path) -> None:
     (tmp_path / "pixels.py").write_text(
         "import torch\n"
         "class Masked(torch.nn.Conv2d):\n"
@@ -326,19 +329,19 @@ def test_a_parameter_that_is_masked_in_each_pass_is_measured(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["Fused", "Filled", "Added", "Module"])
-def test_attention_sees_no_place_that_a_mask_hides(name: str) -> None:
+def test_masked_attention_is_measured(name: str) -> None:
     found = field(f"{MASKED}:{name}", 28)
     assert found.method == "measured" and "mask" in found.reason
-    assert reading(found) == (6, 2, -2) and found.whole_from == "mean"
+    assert size_stride_start(found) == (6, 2, -2) and found.whole_from == "mean"
 
 
-def test_a_mask_that_hides_nothing_leaves_attention_traced() -> None:
+def test_attention_with_an_empty_mask_is_traced() -> None:
     found = field(f"{MASKED}:Everywhere", 28)
     assert found.method == "traced" and found.whole_from == "scaled_dot_product_attention"
 
 
 @pytest.mark.parametrize("kind", ["se", "cbam", "self"])
-def test_a_gate_sees_the_whole_image_and_keeps_the_path_of_the_features(kind: str) -> None:
+def test_gate_covers_the_image_and_keeps_the_path_of_the_features(kind: str) -> None:
     found = field(f"cnn:attention={kind}")
     assert found.whole_from is not None and found.whole_from.startswith("attention1")
     assert found.features is not None and found.features.is_whole
@@ -349,7 +352,7 @@ def test_a_gate_sees_the_whole_image_and_keeps_the_path_of_the_features(kind: st
     assert seen.rows == seen.columns == (0, 31)
 
 
-def test_learnt_queries_have_no_place() -> None:
+def test_learnt_queries_have_no_position() -> None:
     class Pooled(nn.Module):
         """As in Perceiver: learnt tokens read the image by attention."""
 
@@ -365,11 +368,11 @@ def test_learnt_queries_have_no_place() -> None:
             return self.head(read.mean(1))  # type: ignore[no-any-return]
 
     found = trace(Pooled(), 3, (32, 32))
-    assert reading(found) == (4, 4, 0) and found.whole_from == "read"
+    assert size_stride_start(found) == (4, 4, 0) and found.whole_from == "read"
     assert found.layers[-1].is_whole and found.layers[-1].axes == (None, None)
 
 
-def test_local_pooling_is_read_twice() -> None:
+def test_field_is_reported_before_and_after_local_pooling() -> None:
     found = field("cnn:depth=6")
     assert found.features is not None and found.after_pooling is not None
     assert (found.features.name, found.after_pooling.name) == ("conv6", "average")
@@ -382,17 +385,17 @@ def test_local_pooling_is_read_twice() -> None:
     lambda x: F.adaptive_avg_pool2d(x, 1), lambda x: x.mean((2, 3)),
     lambda x: F.avg_pool2d(F.avg_pool2d(x, 8), 1),
 ])  # fmt: skip
-def test_an_average_over_all_places_is_no_part_of_the_features(
+def test_global_average_is_not_part_of_the_features(
     head: Callable[[Tensor], Tensor],
 ) -> None:
-    """However it is written, the features of the same network have the same field."""
+    """The features have the same field however the average is written."""
     found = trace(Headed(head), 3, (32, 32))
     assert found.features is not None and found.features.name == "body.2"
-    assert reading(found) == (7, 4, -3)
+    assert size_stride_start(found) == (7, 4, -3)
 
 
-def test_an_average_over_all_places_is_a_gate_however_it_is_written() -> None:
-    """Behind 1×1 convolutions, as in many squeeze-and-excitation blocks: it moves no field."""
+def test_global_average_in_a_gate_is_recognised_in_each_form() -> None:
+    """Before 1×1 convolutions, as in squeeze-and-excitation blocks: it does not shift the field."""
 
     class Gated(nn.Module):
         def __init__(self, squeeze: Callable[[Tensor], Tensor]) -> None:
@@ -408,11 +411,11 @@ def test_an_average_over_all_places_is_a_gate_however_it_is_written() -> None:
     for squeeze in (lambda x: F.avg_pool2d(x, x.size(2)), lambda x: x.mean((2, 3), keepdim=True)):
         found = trace(Gated(squeeze), 3, (32, 32))
         assert found.features is not None and found.features.is_whole
-        assert reading(found) == (5, 1, -1)
+        assert size_stride_start(found) == (5, 1, -1)
 
 
-def test_branches_that_are_pooled_apart_are_features_together() -> None:
-    """Of one stride and of two: the larger field counts."""
+def test_branches_pooled_separately_are_features_together() -> None:
+    """With strides of one and two: the larger field counts."""
 
     class Branches(nn.Module):
         def __init__(self) -> None:
@@ -425,13 +428,13 @@ def test_branches_that_are_pooled_apart_are_features_together() -> None:
             return self.fc(one) + self.fc(other)  # type: ignore[no-any-return]
 
     found = trace(Branches(), 3, (32, 32))
-    assert reading(found)[0] == 7 and found.features in found.layers
+    assert size_stride_start(found)[0] == 7 and found.features in found.layers
 
 
-def test_other_windows_over_all_places_are_part_of_them() -> None:
-    """A last pool of 2×2 on 2×2, as VGG's, and windows that leave a part of the map."""
-    assert reading(trace(Headed(lambda x: F.max_pool2d(x, 8)), 3, (32, 32)))[0] == 35
-    assert reading(trace(Headed(lambda x: F.avg_pool2d(x, 7)), 3, (32, 32)))[0] == 31
+def test_maximum_or_partial_pooling_is_part_of_the_features() -> None:
+    """A last 2×2 maximum as in VGG, and windows that leave out a part of the map."""
+    assert size_stride_start(trace(Headed(lambda x: F.max_pool2d(x, 8)), 3, (32, 32)))[0] == 35
+    assert size_stride_start(trace(Headed(lambda x: F.avg_pool2d(x, 7)), 3, (32, 32)))[0] == 31
 
 
 class Headed(nn.Module):
@@ -449,19 +452,19 @@ class Headed(nn.Module):
         return found
 
 
-def test_a_convolution_that_pads_has_its_own_name() -> None:
+def test_padding_of_a_convolution_has_its_own_name() -> None:
     conv = nn.Conv2d(1, 1, 3, padding=1, padding_mode="reflect")
     names = [layer.name for layer in trace(nn.Sequential(conv, conv), 1, (8, 8)).layers]
     assert names == ["0.pad", "0", "0.pad#2", "0#2"]
 
 
-def test_sides_may_differ() -> None:
+def test_height_and_width_may_differ() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, (1, 7), (1, 2), (0, 3)), nn.AvgPool2d((3, 1)))
     height, width = trace(model, 1, (21, 21)).layers[-1].axes
     assert height == IMAGE.window(3, 3) and width == IMAGE.window(7, 2, 3)
 
 
-def test_the_size_of_an_upsampled_field_is_the_largest() -> None:
+def test_size_of_an_upsampled_field_is_the_largest() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), nn.ConvTranspose2d(1, 1, 4, 2, 1))
     axis = trace(model, 1, (16, 16)).layers[-1].axes[0]
     assert axis is not None
@@ -469,7 +472,7 @@ def test_the_size_of_an_upsampled_field_is_the_largest() -> None:
     assert trace(nn.ConvTranspose2d(1, 1, 2, 2), 1, (8, 8)).layers[0].axes[0].stride == 0.5  # type: ignore[union-attr]
 
 
-def test_an_instance_norm_with_running_statistics_keeps_the_field() -> None:
+def test_instance_norm_with_running_statistics_keeps_the_field() -> None:
     norm = nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
     model = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), norm, nn.Conv2d(4, 4, 3, 1, 1))
     last = trace(model, 1, (8, 8)).layers[-1]
@@ -479,7 +482,7 @@ def test_an_instance_norm_with_running_statistics_keeps_the_field() -> None:
 @pytest.mark.parametrize(
     "layer", [nn.GroupNorm(2, 4), nn.InstanceNorm2d(4), nn.Softmax(3), nn.LayerNorm([4, 8, 8])]
 )
-def test_statistics_of_the_image_are_whole(layer: nn.Module) -> None:
+def test_normalisation_over_the_image_covers_it(layer: nn.Module) -> None:
     model = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), layer)
     last = trace(model, 1, (8, 8)).layers[-1]
     assert any(last.whole) and last.axes[0] is not None and last.axes[0].size == 3
@@ -500,7 +503,7 @@ def test_statistics_of_the_image_are_whole(layer: nn.Module) -> None:
         lambda x: torch.einsum("nchw,nchv->nchv", x, x),
     ],
 )
-def test_what_has_no_rule_is_refused(function: Callable[[Tensor], Tensor]) -> None:
+def test_operation_without_a_rule_is_refused(function: Callable[[Tensor], Tensor]) -> None:
     class Net(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return function(F.conv2d(x, x.new_ones(2, 2, 1, 1)))
@@ -509,7 +512,7 @@ def test_what_has_no_rule_is_refused(function: Callable[[Tensor], Tensor]) -> No
         trace(Net(), 2, (8, 8))
 
 
-def test_a_network_that_branches_on_its_numbers_is_measured() -> None:
+def test_network_that_branches_on_values_is_measured() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -527,7 +530,7 @@ def test_a_network_that_branches_on_its_numbers_is_measured() -> None:
     assert [layer.axes[0] and layer.axes[0].start for layer in found.layers] == [-1, -3]
 
 
-def test_tracing_leaves_the_network_as_it_was() -> None:
+def test_tracing_leaves_the_network_unchanged() -> None:
     model = resolve("residual", Shape(3, 32, 10)).build(0).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.get_rng_state()

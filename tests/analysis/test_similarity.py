@@ -1,4 +1,4 @@
-"""Similarity of layers: CKA by two formulas, what it is blind to, and what runs record of it."""
+"""Similarity of layers: CKA by two formulas, its invariances, and what runs record."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Run = Callable[..., Any]
 
 
 def features(n: int, *sizes: int, seed: int = 0) -> list[np.ndarray]:
-    dice = np.random.default_rng(seed)
-    shared = dice.normal(size=(n, 3))
-    return [shared @ dice.normal(size=(3, p)) + 2 + dice.normal(size=(n, p)) for p in sizes]
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, 3))
+    return [shared @ rng.normal(size=(3, p)) + 2 + rng.normal(size=(n, p)) for p in sizes]
 
 
 def grams(*every: np.ndarray) -> np.ndarray:
     return np.stack([one @ one.T for one in every])
 
 
-def test_the_form_of_gram_matrices_is_the_form_of_features() -> None:
+def test_cka_of_gram_matrices_equals_cka_of_features() -> None:
     x, y = features(30, 4, 7)
     xc, yc = x - x.mean(0), y - y.mean(0)
     norm = np.linalg.norm
@@ -48,7 +48,7 @@ def test_the_form_of_gram_matrices_is_the_form_of_features() -> None:
     assert by_hsic == pytest.approx(by_features)
 
 
-def test_the_debiased_form_averages_over_all_quadruples_of_images() -> None:
+def test_debiased_cka_averages_over_all_quadruples_of_images() -> None:
     """The unbiased estimator of HSIC by its definition (Song et al. 2012, theorem 2)."""
     x, y = features(7, 4, 3)
     (k,), (l,) = grams(x), grams(y)  # noqa: E741
@@ -65,7 +65,7 @@ def test_the_debiased_form_averages_over_all_quadruples_of_images() -> None:
 
 
 @pytest.mark.parametrize("debiased", [True, False])
-def test_rotations_scales_and_shifts_change_nothing(debiased: bool) -> None:
+def test_cka_is_invariant_to_rotation_scale_and_shift(debiased: bool) -> None:
     x, y = features(40, 6, 9)
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))
     turned = 7.5 * x @ rotation + 3
@@ -73,13 +73,13 @@ def test_rotations_scales_and_shifts_change_nothing(debiased: bool) -> None:
     np.testing.assert_allclose(cka(grams(turned), grams(y), debiased), before)
     np.testing.assert_allclose(cka(grams(turned), grams(x), debiased), 1)
     np.testing.assert_allclose(cka(grams(y), grams(x), debiased), before.T)
-    stretched = x * np.array([1, 1, 1, 1, 1, 30])  # no isotropic scale
+    stretched = x * np.array([1, 1, 1, 1, 1, 30])  # not an isotropic scale
     assert cka(grams(stretched), grams(x), debiased)[0, 0] < 0.9
 
 
-def test_unrelated_features_are_unrelated_however_many_there_are() -> None:
-    dice = np.random.default_rng(0)
-    x, y = dice.normal(size=(2, 60, 3000))
+def test_debiased_cka_of_unrelated_features_is_near_zero() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60, 3000))
     assert cka(grams(x), grams(y), debiased=False)[0, 0] > 0.9
     assert abs(cka(grams(x), grams(y))[0, 0]) < 0.1
     assert np.isnan(cka(np.zeros((1, 9, 9)), np.ones((1, 9, 9)))).all()
@@ -92,7 +92,7 @@ def images(n: int = 40) -> tuple[Tensor, np.ndarray]:
     return torch.randn(n, 1, 28, 28, generator=generator), np.arange(n)
 
 
-def test_a_record_has_the_activations_products_whatever_the_layers_size() -> None:
+def test_record_has_the_gram_matrices_of_activations() -> None:
     model = resolve("simple:width=4x6,hidden=8,dropout=0.3", Shape(1, 28, 10)).build(0)
     before = {name: t.clone() for name, t in model.state_dict().items()}
     model.train()
@@ -112,8 +112,10 @@ def test_a_record_has_the_activations_products_whatever_the_layers_size() -> Non
 
 
 class Odd(nn.Module):
-    """A layer called twice, reparametrised ones, a recurrent one, one that is constant, one that
-    overflows, and a table with as many rows as there are images.
+    """Layers in unusual forms.
+
+    A layer called twice, reparametrised, recurrent, constant and overflowing layers, and a table
+    with as many rows as there are images.
     """
 
     def __init__(self) -> None:
@@ -133,7 +135,7 @@ class Odd(nn.Module):
         return x
 
 
-def test_what_has_no_similarity_is_left_out() -> None:
+def test_layers_without_similarity_are_left_out() -> None:
     x, rows = images()
     assert similarity(Odd(), x, rows).layers == ("flat", "twice", "normed", "recurrent")
     deep = nn.Sequential(
@@ -145,7 +147,7 @@ def test_what_has_no_similarity_is_left_out() -> None:
     assert none.layers == () and SimilarityRecord.from_arrays(none.to_arrays()).grams.shape[0] == 0
 
 
-def test_runs_record_it_and_the_figure_shows_it(run: Run, tmp_path: Path) -> None:
+def test_runs_record_similarity_for_the_figure(run: Run, tmp_path: Path) -> None:
     few = ("-d", "shapes:train=200,test=300", "-e", "1", "-q", "--threads", "1", "--store", "runs")
     models = ("fcn:hidden=8", "cnn:layers=4-MP-4-MP,hidden=0")
     assert run("compare", *models, *few, "--seeds", "2").code == 0
@@ -171,7 +173,7 @@ def test_runs_record_it_and_the_figure_shows_it(run: Run, tmp_path: Path) -> Non
     assert {row[0] for row in alone["figures"][0]["rows"]} == {models[0]}
 
 
-def test_a_network_with_an_autocast_of_its_own_is_measured_in_full() -> None:
+def test_network_with_its_own_autocast_is_measured() -> None:
     class Cast(nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""Which parameters are layers; heads that start at zero; inputs that are changed in place."""
+"""Which parameters are layers; heads that start at zero; inputs changed in place."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ OF_CASES = {
 
 
 @pytest.mark.parametrize("spec", OF_CASES)
-def test_the_layers_are_the_weights_in_the_order_of_their_first_use(spec: str) -> None:
+def test_layers_are_weights_in_order_of_first_use(spec: str) -> None:
     model, (images, labels) = resolve(spec, MNIST).build(0), batch()
     flow = gradient_flow(model, images, labels)
     assert flow.layers == OF_CASES[spec]
@@ -69,7 +69,7 @@ def test_the_layers_are_the_weights_in_the_order_of_their_first_use(spec: str) -
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
+def test_verdict_uses_only_layers(run: Callable[..., Any]) -> None:
     specs = [f"{GAMMA / 'zero_scale.py'}:Net", f"{GAMMA / 'vit_token.py'}:Scale"]
     models = run("gradients", *specs, "-d", "shapes:train=64,test=16", "-f", "json").json()[
         "models"
@@ -83,7 +83,7 @@ def test_the_verdict_is_of_the_layers(run: Callable[..., Any]) -> None:
 
 
 def class_attention(net: Doing, x: Tensor) -> Tensor:
-    """As in CaiT: a token, and no image, goes through the first linear layer."""
+    """As in CaiT: only a token goes through the first linear layer."""
     query = net.parts[0](net.token.expand(len(x), -1, -1))
     scores = query @ net.parts[1](tokens(x)).transpose(1, 2)
     return net.parts[2]((scores.softmax(-1) @ tokens(x))[:, 0])
@@ -104,7 +104,7 @@ def from_a_state(net: Doing, x: Tensor) -> Tensor:
     return net.parts[1](net.parts[0](x.flatten(2), (state, state))[0][:, -1])
 
 
-class ByHand(torch.autograd.Function):
+class Manual(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:
         ctx.save_for_backward(x, matrix)
@@ -116,8 +116,8 @@ class ByHand(torch.autograd.Function):
         return gradient @ matrix.T, x.T @ gradient
 
 
-def behind(layer: nn.Module, inputs: int) -> Doing:
-    """A layer and a linear head."""
+def with_head(layer: nn.Module, inputs: int) -> Doing:
+    """Return a network of a layer and a linear head."""
     return Doing(lambda s, x: s.parts[1](s.parts[0](x).flatten(1)), layer, nn.Linear(inputs, 10))
 
 
@@ -150,9 +150,9 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
                    H(192, 10), w=weight(5, 192)), ("w", "parts.0")),
     "standardised": (Doing(standardised, H(144, 10), w=weight(4, 3, 3, 3),
                            gain=weight(4, 1, 1, 1)), ("w", "parts.0")),
-    "weight norm": (behind(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 144),
+    "weight norm": (with_head(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 144),
                     ("parts.0", "parts.1")),
-    "spectral norm": (behind(parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)), 144),
+    "spectral norm": (with_head(parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)), 144),
                       ("parts.0", "parts.1")),
     "recurrent": (Doing(from_a_state, nn.LSTM(64, 6, batch_first=True), H(6, 10),
                         h=weight(1, 1, 6)),
@@ -171,18 +171,18 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
                         nn.Embedding(64, 3), H(192, 10)), ("parts.1",)),
     "scale": (Doing(lambda s, x: s.parts[0](torch.einsum("nchw,kc->nchw", x, s.g).flatten(1)),
                     H(192, 10), g=weight(1, 3)), ("parts.0",)),
-    "norm over places": (behind(nn.LayerNorm([3, 8, 8]), 192), ("parts.1",)),
+    "norm over places": (with_head(nn.LayerNorm([3, 8, 8]), 192), ("parts.1",)),
     "made by a network": (Doing(
         lambda s, x: s.parts[1](F.conv2d(x, s.parts[0](s.z).view(4, 3, 3, 3)).flatten(1)),
         H(6, 108), H(144, 10), z=weight(1, 6)), ("parts.0", "parts.1")),
-    "autograd function": (Doing(lambda s, x: s.parts[0](ByHand.apply(x.flatten(1), s.w)), H(5, 10),
+    "autograd function": (Doing(lambda s, x: s.parts[0](Manual.apply(x.flatten(1), s.w)), H(5, 10),
                                 w=weight(192, 5)), ("w", "parts.0")),
-    "frozen": (behind(nn.Conv2d(3, 4, 3).requires_grad_(False), 144), ("parts.1",)),
+    "frozen": (with_head(nn.Conv2d(3, 4, 3).requires_grad_(False), 144), ("parts.1",)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers_however_they_are_written(name: str) -> None:
+def test_layers_are_found_in_every_form(name: str) -> None:
     model, layers = LAYERS[name]
     before = copy.deepcopy(model.state_dict())
     assert gradient_flow(model, *batch(3, 8)).layers == layers
@@ -191,7 +191,7 @@ def test_layers_however_they_are_written(name: str) -> None:
 
 
 class Experts(nn.Module):
-    """Each image goes to the expert of its brightness; the last is for very few."""
+    """Each image goes to the expert of its brightness; few images reach the last."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -230,7 +230,7 @@ class LeavesOut(nn.Module):
         return cast("Tensor", self.head(x))
 
 
-def test_layers_left_out_at_random_have_the_means_of_the_passes_that_reach_them() -> None:
+def test_layers_skipped_at_random_have_means_over_passes_that_reach_them() -> None:
     model, (images, labels) = LeavesOut(), batch(3, 8)
     names = (*(f"blocks.{number}" for number in range(6)), "head")
     norms: dict[str, list[float]] = {name: [] for name in names}
@@ -256,13 +256,13 @@ def test_layers_left_out_at_random_have_the_means_of_the_passes_that_reach_them(
     assert np.array_equal(recorder.record.norm, np.stack([flow.norm] * 2))
 
 
-def test_a_network_without_layers_is_refused() -> None:
+def test_network_without_layers_is_refused() -> None:
     model = Doing(lambda s, x: (x * s.g).flatten(1)[:, :10], g=weight(1, 3, 1, 1))
     with pytest.raises(ModelError, match="no layer with trainable weights"):
         gradient_flow(model, *batch(3, 8))
 
 
-def test_a_head_that_starts_at_zero_is_said_to_and_gives_no_verdict() -> None:
+def test_zero_head_is_reported_and_gives_no_verdict() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
     nn.init.zeros_(model[3].weight)
     flow = gradient_flow(model, *batch(3, 8))
@@ -279,7 +279,7 @@ def test_a_head_that_starts_at_zero_is_said_to_and_gives_no_verdict() -> None:
     assert "zero" not in GradientRecord(flow.layers, flow.norm[None], flow.norm[None]).to_arrays()
 
 
-def test_an_input_changed_in_place_changes_no_measurement() -> None:
+def test_input_changed_in_place_does_not_change_measurements() -> None:
     images, labels = batch()
     changes, copies = (resolve(f"{INPLACE}:{name}", MNIST).build(0) for name in ("Net", "Copy"))
     kept = images.clone()
@@ -297,7 +297,9 @@ def test_an_input_changed_in_place_changes_no_measurement() -> None:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_runs_of_both_record_the_same(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_runs_with_and_without_in_place_input_record_the_same(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
     specs = [f"{INPLACE}:{name}" for name in ("Net", "Copy")]
     data = ("-d", "shapes:train=64,test=16", "-e", "2")
     assert run("compare", *specs, *data).code == 0
@@ -310,8 +312,8 @@ def test_runs_of_both_record_the_same(run: Callable[..., Any], tmp_path: Path) -
             np.testing.assert_array_equal(one[key], other[key])
 
 
-def test_hooks_on_gradients_and_kept_activations_go_with_a_copy() -> None:
-    """The weights' gradients are those of the network itself, halved and clipped by its hooks."""
+def test_gradient_hooks_and_kept_activations_are_copied() -> None:
+    """The gradients are those of the network itself, halved and clipped by its hooks."""
 
     def clipped(weight: Tensor) -> None:
         assert weight.grad is not None
@@ -340,7 +342,7 @@ def test_hooks_on_gradients_and_kept_activations_go_with_a_copy() -> None:
     assert np.allclose(flow.norm, own, rtol=1e-5)
 
 
-def test_an_activation_has_a_row_for_each_call() -> None:
+def test_activation_has_a_row_for_each_call() -> None:
     images, _ = batch()
     shared, own = (resolve(f"{RELU}:{name}", MNIST).build(0) for name in ("Shared", "Own"))
     own.load_state_dict(shared.state_dict())
@@ -351,8 +353,8 @@ def test_an_activation_has_a_row_for_each_call() -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_a_run_goes_on_from_what_recorded_other_layers(tiny: Dataset) -> None:
-    """An older version took a token for a layer: what it did not record is not known."""
+def test_run_resumes_from_a_record_of_other_layers(tiny: Dataset) -> None:
+    """An older version recorded a token as a layer: layers that it did not record are NaN."""
     train = Batches(tiny.train, tiny, torch.device("cpu"))
     pixels, classes = tiny.train.images[0].size, len(tiny.classes)
     model = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 4), nn.Linear(4, classes))
@@ -367,7 +369,7 @@ def test_a_run_goes_on_from_what_recorded_other_layers(tiny: Dataset) -> None:
 
 
 def test_functions_that_captured_the_network_refer_to_its_copy() -> None:
-    """Hooks, and a forward pass put on a module; what else they captured stays shared."""
+    """Hooks and a replaced forward pass; other captured objects stay shared."""
     calls: list[int] = []
 
     class Reading(nn.Module):
