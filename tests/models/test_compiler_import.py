@@ -1,4 +1,4 @@
-"""torch's compiler stays away from processes that compile nothing, and nothing changes by that."""
+"""Processes that compile nothing import no torch compiler, without any change of results."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ sys.exit("torch._dynamo" in sys.modules)
 """
 
 
-def test_counting_and_training_import_no_compiler_and_the_zoo_no_algebra() -> None:
+def test_counting_and_training_import_no_compiler_and_no_sympy() -> None:
     done = subprocess.run([sys.executable, "-c", USES, NET], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("compiler", [False, True])
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD])
-def test_steps_are_those_of_torch(
+def test_optimizer_steps_equal_those_of_torch(
     kind: type[torch.optim.Optimizer], compiler: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch._dynamo

@@ -1,4 +1,4 @@
-"""What is found of somebody's network before it is trained, and that all forms of them train."""
+"""Findings in user networks before training; networks of all forms are trained."""
 
 from __future__ import annotations
 
@@ -337,8 +337,8 @@ REFUSED = {
 
 
 @pytest.fixture(autouse=True)
-def modules_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a file of the user's does to its process is undone."""
+def restored_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what user files change in the process."""
     before = set(sys.modules)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield
@@ -371,26 +371,28 @@ def trained(builder: Builder, dataset: Dataset, store: RunStore, epochs: int = 1
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_what_is_found(network: Callable[..., Builder], name: str) -> None:
+def test_examination_finds_each_fault(network: Callable[..., Builder], name: str) -> None:
     found = network(name).description.found
     assert tuple(one.name for one in found) == FOUND[name]
     assert {*FOUND[name]} <= KINDS.keys()
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(network: Callable[..., Builder], name: str) -> None:
+def test_unusable_networks_are_refused(network: Callable[..., Builder], name: str) -> None:
     with pytest.raises(ModelError) as caught:
         _ = network(name).description
     assert REFUSED[name] in caught.value.message
 
 
-def test_a_batch_that_is_squeezed_away_is_no_batch(network: Callable[..., Builder]) -> None:
+def test_network_that_squeezes_the_batch_takes_no_single_image(
+    network: Callable[..., Builder],
+) -> None:
     assert network("Sound").takes_one_image
     assert not network("Squeezes").takes_one_image
 
 
-def test_a_network_of_a_library_that_needs_numbers_may_take_one_image(tmp_path: Path) -> None:
-    """It is tried with numbers where the pass without arithmetic fails."""
+def test_library_network_that_needs_values_may_take_one_image(tmp_path: Path) -> None:
+    """It is tried with real values if the pass on the meta device fails."""
     (tmp_path / "net.py").write_text(
         "import torch\nfrom torch import nn\n"
         "def Net(in_channels: int, image_size: int, num_classes: int):\n"
@@ -405,7 +407,7 @@ def test_a_network_of_a_library_that_needs_numbers_may_take_one_image(tmp_path: 
     assert library.takes_one_image
 
 
-def test_a_marked_run_says_so(
+def test_marked_run_states_the_finding(
     network: Callable[..., Builder], tiny: Dataset, tmp_path: Path
 ) -> None:
     run = trained(network("Softmax", shape_of(tiny)), tiny, RunStore(tmp_path))
@@ -429,10 +431,10 @@ def test_networks_of_all_forms_are_trained(name: str, tiny: Dataset, tmp_path: P
     assert not [note for note in run.message.split("; ") if "gradients" in note]
 
 
-def test_examining_takes_about_the_memory_of_a_training_pass(
+def test_examination_needs_little_more_memory_than_a_training_pass(
     network: Callable[..., Builder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a network with large broadcasts and hardly any MACs, too."""
+    """Also for a network with large broadcasts and few MACs."""
     monkeypatch.setattr("convcompare.models.peak_memory.EVALUATION_MEMORY", 2**24)
     builder = network("Pairs")
     images = torch.randn(2, 1, 28, 28)
@@ -442,13 +444,13 @@ def test_examining_takes_about_the_memory_of_a_training_pass(
     assert step is not None and examined is not None and examined < 1.1 * step
 
 
-def test_lazy_layers_begin_as_those_of_given_sizes_do() -> None:
+def test_lazy_layers_have_the_initial_weights_of_eager_ones() -> None:
     lazy, eager = (case(f"11/lazy.py:{name}").build(3).state_dict() for name in ("Net", "Eager"))
     assert lazy.keys() == eager.keys()
     assert all(torch.equal(lazy[name], eager[name]) for name in lazy)
 
 
-def test_seeds_set_what_numpy_draws() -> None:
+def test_seed_determines_weights_drawn_by_numpy() -> None:
     first, again, other = (case("19/npinit.py:Np").build(seed).f.weight for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -456,30 +458,30 @@ def test_seeds_set_what_numpy_draws() -> None:
     assert not case("19/npinit.py:Fixed").description.other_draws
 
 
-def test_an_input_that_is_written_into_stays_as_it_was(network: Callable[..., Builder]) -> None:
+def test_input_written_in_place_is_unchanged(network: Callable[..., Builder]) -> None:
     images = torch.ones(2, 1, 28, 28)
     network("Spoils").build(0)(images)
     assert (images == 1).all()
 
 
-def test_a_run_with_state_outside_its_checkpoint_begins_again(
-    tiny: Dataset, tmp_path: Path
-) -> None:
+def test_run_with_state_outside_its_checkpoint_starts_again(tiny: Dataset, tmp_path: Path) -> None:
     builder = case("20/bufs.py:Net", shape_of(tiny))
-    whole = trained(builder, tiny, RunStore(tmp_path / "whole"), epochs=3)
+    uninterrupted = trained(builder, tiny, RunStore(tmp_path / "whole"), epochs=3)
     store = RunStore(tmp_path / "halved")
     runner = TrialRunner(store, Runtime("cpu", 1), tiny, networks=[builder])
-    events = runner(whole.trial)
+    events = runner(uninterrupted.trial)
     ended: list[Any] = [next(event for event in events if isinstance(event, EpochFinished))]
     events.close()  # type: ignore[attr-defined]
-    ended = list(runner(whole.trial))
+    ended = list(runner(uninterrupted.trial))
     (started,) = (event for event in ended if isinstance(event, Started))
     assert started.history == ()
     assert "(`seen`): an interrupted run starts again, without its 1 epoch" in started.damage
-    assert [e.test_loss for e in ended[-1].run.history] == [e.test_loss for e in whole.history]
+    assert [e.test_loss for e in ended[-1].run.history] == [
+        e.test_loss for e in uninterrupted.history
+    ]
 
 
-def test_a_last_batch_of_one_image_is_refused(tiny: Dataset) -> None:
+def test_last_batch_of_one_image_is_refused(tiny: Dataset) -> None:
     size = len(tiny.train) - 1
     config = TrainConfig(epochs=1, batch_size=size)
     resnet = resolve("torchvision:resnet18", Shape(3, 32, 4))

@@ -1,4 +1,4 @@
-"""What helps where somebody's network fails: each of these is written in many repositories."""
+"""Hints for failing user networks; each mistake occurs in many repositories."""
 
 from __future__ import annotations
 
@@ -256,37 +256,37 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Builder
 
 
 @pytest.mark.parametrize("name", HINTS)
-def test_the_hint_says_what_to_change(network: Callable[[str], Builder], name: str) -> None:
+def test_hint_names_the_change_to_make(network: Callable[[str], Builder], name: str) -> None:
     with pytest.raises(ModelError) as error:
         _ = network(name).description
     assert error.value.hint is not None and error.value.hint.startswith(HINTS[name])
 
 
 @pytest.mark.parametrize("name", NOT_OF_ARGUMENTS)
-def test_no_hint_where_none_fits(network: Callable[[str], Builder], name: str) -> None:
+def test_no_hint_if_none_fits(network: Callable[[str], Builder], name: str) -> None:
     with pytest.raises(ModelError) as error:
         _ = network(name).description
     assert error.value.hint is None
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there it moves")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is present")
 @pytest.mark.parametrize("name", WITHOUT_GPU)
-def test_a_device_that_is_not_here(network: Callable[[str], Builder], name: str) -> None:
+def test_missing_gpu_gets_a_hint(network: Callable[[str], Builder], name: str) -> None:
     with pytest.raises(ModelError) as error:
         _ = network(name).description
     assert error.value.hint is not None and error.value.hint.startswith(DEVICE)
 
 
-@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there it moves")
-def test_a_device_of_another_maker(network: Callable[[str], Builder]) -> None:
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="an MPS device is present")
+def test_missing_mps_device_gets_a_hint(network: Callable[[str], Builder]) -> None:
     with pytest.raises(ModelError) as error:
         _ = network("OnMps").description
     assert error.value.hint is not None and error.value.hint.startswith(DEVICE)
 
 
-def test_a_file_that_moves_things_as_it_is_imported(tmp_path: Path) -> None:
+def test_file_that_needs_a_gpu_on_import_gets_a_hint(tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there it moves")
+        pytest.skip("a GPU is present")
     path = tmp_path / "moves_at_import.py"
     path.write_text(f"{NETWORKS}\nnet = Base().cuda()\n")
     with pytest.raises(ModelError) as error:
@@ -295,7 +295,7 @@ def test_a_file_that_moves_things_as_it_is_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("imports", ["from .blocks import WIDTH", "from tools_of_repo import *"])
-def test_a_file_that_imports_from_above_is_to_be_run_from_there(
+def test_import_from_a_parent_folder_gets_a_hint(
     tmp_path: Path, imports: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "networks_of_repo"

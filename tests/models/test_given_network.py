@@ -1,4 +1,4 @@
-"""Networks given as objects: what identifies them, and that they come to what their files would."""
+"""Networks given as objects: what identifies them, and that they train like those of files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCALE = 1.0
 
 
 def network(width: int = 4, bias: bool = True, extra: Any = None) -> type[nn.Module]:
-    """A class of its own, as each run of a cell of a notebook makes one."""
+    """Return a new class, like each execution of a notebook cell."""
 
     class Net(nn.Module):
         def __init__(self, in_channels: int, image_size: int, num_classes: int) -> None:
@@ -40,7 +40,7 @@ def factory(width: int) -> Callable[..., nn.Module]:
     )
 
 
-def test_equal_code_is_one_network_and_any_change_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprint_depends_on_code_and_captured_values(monkeypatch: pytest.MonkeyPatch) -> None:
     code = fingerprint(network())
     assert code == fingerprint(network())
     others = [
@@ -62,8 +62,8 @@ def test_equal_code_is_one_network_and_any_change_another(monkeypatch: pytest.Mo
     assert fingerprint(network()) != code, "a global that it reads"
 
 
-def test_objects_are_compared_with_names(tmp_path: Path) -> None:
-    """What the program has set of torch changes no figure, and is as it was afterwards."""
+def test_objects_are_compared_with_named_networks(tmp_path: Path) -> None:
+    """The default dtype of the program changes no figure and is restored."""
     torch.set_default_dtype(torch.float64)
     try:
         given = {
@@ -84,7 +84,7 @@ def test_objects_are_compared_with_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "more", "said"),
+    ("model", "more", "expected"),
     [
         (network()(1, 28, 10), {}, "`Net` is a network that is already built"),
         (3, {}, "a network is named by a text or given by what builds it, not by `int`"),
@@ -93,9 +93,9 @@ def test_objects_are_compared_with_names(tmp_path: Path) -> None:
         (network(), {"devices": 2}, "cannot be sent to a cluster or to several devices"),
     ],
 )
-def test_what_cannot_be_compared_is_told(
-    model: Any, more: dict[str, Any], said: str, tmp_path: Path
+def test_unusable_object_is_refused(
+    model: Any, more: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConvcompareError) as caught:
         convcompare.compare([model], dataset="mnist-mini", store=tmp_path, **more)
-    assert said in caught.value.message
+    assert expected in caught.value.message

@@ -1,4 +1,4 @@
-"""Gradients that are the derivatives of the outputs, and those that are not."""
+"""The gradient check: exact, inexact and surrogate gradients."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from convcompare.models.shape import Shape
 SHAPE = Shape(1, 12, 5)
 IMAGES = torch.randn(SHAPE.size(4), generator=torch.Generator().manual_seed(1))
 BEFORE = "`first.weight`, `norm.weight`, `norm.bias`"
-"""What lies in front of `between`; a bias before a normalisation has the derivative 0."""
+"""Parameters before `between`; a bias before a normalisation has the derivative 0."""
 INEXACT, SURROGATE = Found("inexact gradients", BEFORE), Found("surrogate gradients", BEFORE)
 
 
 class Swish(torch.autograd.Function):
-    """Its backward pass is that of another function."""
+    """Swish with the backward pass of another function."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class RightSwish(Swish):
 
 
 class Standardised(torch.autograd.Function):
-    """Its backward pass takes the statistics for constants, as a first try at BatchNorm does."""
+    """Standardisation whose backward pass takes the statistics as constants, a common mistake."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Sign(torch.autograd.Function):
 
 
 class Linear(torch.autograd.Function):
-    """Its backward pass averages the gradient of the bias over the batch."""
+    """A linear layer whose backward pass averages the gradient of the bias over the batch."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def with_larger_gradient(x: Tensor) -> Tensor:
 
 
 def in_single(x: Tensor) -> Tensor:
-    """Fails on numbers of another type."""
+    """Apply a convolution that fails on dtypes other than float32."""
     return F.conv2d(Swish.apply(x), torch.ones(4, 1, 3, 3), padding=1, groups=4)
 
 
@@ -145,12 +145,12 @@ def with_a_step_beside(x: Tensor) -> Tensor:
 
 
 def hand_written_relu(x: Tensor) -> Tensor:
-    """Its comparison has no gradient, and needs none."""
+    """Apply a ReLU whose comparison has no gradient and needs none."""
     return x * (x > 0.1).float()
 
 
 def routed(x: Tensor) -> Tensor:
-    """Jumps where another channel is among the first two."""
+    """Scale channels with a jump when another channel becomes one of the largest two."""
     weights = x.mean((2, 3)).softmax(1)
     top, channels = weights.topk(2)
     return x * torch.zeros_like(weights).scatter(1, channels, top)[..., None, None]
@@ -193,7 +193,7 @@ def clipped() -> Net:
         (clipped, [Found("inexact gradients", "`head.weight`, `head.bias`")]),
     ],
 )
-def test_what_differs_from_the_derivatives(
+def test_gradients_that_differ_from_derivatives_are_found(
     make: Callable[[], nn.Module], found: list[Found]
 ) -> None:
     with seeded(0):
@@ -212,12 +212,12 @@ def test_what_differs_from_the_derivatives(
         "cnn:pool=lp-mean,p=1.5", "residual", "plain-20", "resnet-20", "mobilenet-v2",
     ],
 )  # fmt: skip
-def test_the_zoo_is_exact(spec: str) -> None:
-    """Layers with a hand-written backward pass, against what `gradcheck` does not share."""
+def test_gradients_of_the_zoo_are_exact(spec: str) -> None:
+    """Checks hand-written backward passes independently of `gradcheck`."""
     shape = Shape(1, 28, 10)
     model = resolve(spec, shape).build(0)
     images = torch.randn(shape.size(4), generator=torch.Generator().manual_seed(1))
     with seeded(1), torch.no_grad():
-        for parameter in model.parameters():  # no layer is at its kink
+        for parameter in model.parameters():  # so that no layer is at a kink
             parameter.add_(0.05 * torch.randn_like(parameter))
     assert inexact_gradients(model, images) == []

@@ -1,4 +1,4 @@
-"""Whether a network draws random numbers when it sets itself up by training images."""
+"""Whether a network draws random numbers when it initialises itself from training images."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("body", [*FIXED, *RANDOM])
-def test_who_draws_is_found_by_trying(folder: Path, body: str) -> None:
-    """A network whose trial call fails counts as one that draws: its id then is a new one."""
+def test_random_setup_is_found_by_a_trial_call(folder: Path, body: str) -> None:
+    """A network whose trial call fails counts as random: its trial id is then new."""
     (folder / "net.py").write_text(NET.replace("{body}", body))
     before = torch.get_rng_state()
     assert resolve("net.py:Net", SHAPE).random_setup == (body in RANDOM)
@@ -61,7 +61,7 @@ def test_who_draws_is_found_by_trying(folder: Path, body: str) -> None:
 
 
 @pytest.mark.parametrize("spec", ["fcn", "speedrun:widths=8x8"])
-def test_no_network_of_the_zoo_draws(spec: str) -> None:
+def test_no_network_of_the_zoo_has_a_random_setup(spec: str) -> None:
     builder = resolve(spec, SHAPE)
     assert builder.description.image_setup == spec.startswith("speedrun")
     assert not builder.random_setup

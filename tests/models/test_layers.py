@@ -1,4 +1,4 @@
-"""The custom layers: derivatives against finite differences, values against torch's own."""
+"""The custom layers: gradients against finite differences, values against torch's own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WINDOWS = [(2, 2, 0), (3, 2, 1), (3, 3, 0), (2, 1, 0), (2, 3, 1)]
 
 @pytest.fixture(autouse=True)
 def fixed_seed() -> Iterator[None]:
-    """The same numbers each time; and one thread, as tensors this small only wait for a second."""
+    """Fix the seed, and use one thread: tensors this small gain nothing from a second."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -54,7 +54,7 @@ def fixed_seed() -> Iterator[None]:
 
 
 def check_gradients(layer: nn.Module, x: Tensor) -> None:
-    """gradcheck over the input and every parameter, in float64."""
+    """Run gradcheck on the input and every parameter, in float64."""
     layer = layer.double()
     names = [name for name, _ in layer.named_parameters()]
 
@@ -70,7 +70,7 @@ def check_gradients(layer: nn.Module, x: Tensor) -> None:
 
 
 def images(*shape: int) -> Tensor:
-    """Images without ties and away from the kinks of ReLU and of a norm."""
+    """Return images without ties, away from the kinks of ReLU and of norms."""
     x = torch.randperm(math.prod(shape)).double().reshape(shape) + 0.3
     return (x / x.numel() - 0.5) * 4
 
@@ -78,7 +78,7 @@ def images(*shape: int) -> Tensor:
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation"), GEOMETRIES)
 @pytest.mark.parametrize("bias", [True, pytest.param(False, marks=pytest.mark.torture)])
-def test_convolution(
+def test_convolution_equals_torch(
     kind: str, kernel: int, stride: int, padding: int, dilation: int, bias: bool
 ) -> None:
     geometry = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
@@ -90,7 +90,7 @@ def test_convolution(
     check_gradients(layer, x)
 
 
-def test_convolution_starts_like_torchs() -> None:
+def test_convolution_has_the_initial_weights_of_torch() -> None:
     layers = []
     for make in (nn.Conv2d, convolution.UnfoldedConvolution, convolution.ScaledConvolution):
         torch.manual_seed(3)
@@ -102,7 +102,7 @@ def test_convolution_starts_like_torchs() -> None:
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_convolution_is_counted_like_torchs(kind: str, device: str) -> None:
+def test_convolution_has_the_shape_and_flops_of_torch(kind: str, device: str) -> None:
     counts = []
     for make in (nn.Conv2d, CONVOLUTIONS[kind]):
         with torch.device(device):
@@ -114,7 +114,7 @@ def test_convolution_is_counted_like_torchs(kind: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_convolution_under_autocast(kind: str) -> None:
+def test_convolution_under_autocast_computes_in_bf16(kind: str) -> None:
     layer = CONVOLUTIONS[kind](8, 8).to(memory_format=torch.channels_last)
     x = torch.randn(4, 8, 9, 9).to(memory_format=torch.channels_last).requires_grad_()
     exact = layer(x)
@@ -137,14 +137,14 @@ def test_convolution_under_autocast(kind: str) -> None:
     ],
 )
 @pytest.mark.parametrize("shape", [(2, 4, 4, 4), (1, 4, 5, 3), (2, 4, 1, 1)])
-def test_attention_gradients(make: object, shape: tuple[int, ...]) -> None:
+def test_attention_gradients_are_exact(make: object, shape: tuple[int, ...]) -> None:
     layer = make()
     for parameter in layer.parameters():
         nn.init.normal_(parameter)  # away from γ = 0, at which the other gradients are 0
     check_gradients(layer, images(*shape))
 
 
-def test_squeeze_excitation_is_the_paper_s() -> None:
+def test_squeeze_excitation_equals_the_paper() -> None:
     layer = attention.SqueezeExcitation(16)
     assert sum(p.numel() for p in layer.parameters()) == 32
     x = torch.randn(2, 16, 5, 5)
@@ -167,12 +167,12 @@ def test_self_attention_starts_as_identity_and_is_scaled_dot_product() -> None:
 
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (7,), (1, 1)])
-def test_activation_gradients(kind: str, shape: tuple[int, ...]) -> None:
+def test_activation_gradients_are_exact(kind: str, shape: tuple[int, ...]) -> None:
     check_gradients(ACTIVATIONS[kind](), images(*shape) * 3)
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, -0.7, 4.0])
-def test_swish_for_every_beta(beta: float) -> None:
+def test_swish_equals_its_formula_for_every_beta(beta: float) -> None:
     layer = activation.Swish(beta)
     x = torch.linspace(-5, 5, 101)
     torch.testing.assert_close(layer(x), x * torch.sigmoid(beta * x))
@@ -189,7 +189,7 @@ def test_swish_for_every_beta(beta: float) -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_activation_against_torch(kind: str, reference: object, dtype: torch.dtype) -> None:
+def test_activation_equals_torch(kind: str, reference: object, dtype: torch.dtype) -> None:
     ours, theirs = (torch.linspace(-40, 40, 2001, dtype=dtype).requires_grad_() for _ in range(2))
     y, expected = ACTIVATIONS[kind]()(ours), reference(theirs)
     tolerance = 1e-5 if dtype == torch.float32 else 2e-2
@@ -202,7 +202,7 @@ def test_activation_against_torch(kind: str, reference: object, dtype: torch.dty
 
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_activation_at_extremes(kind: str, dtype: torch.dtype) -> None:
+def test_activation_is_finite_at_extremes(kind: str, dtype: torch.dtype) -> None:
     x = torch.tensor([-1e30, -1e4, -100.0, -0.0, 0.0, 100.0, 1e4, 1e30], dtype=dtype)
     x.requires_grad_()
     y = ACTIVATIONS[kind]()(x)
@@ -214,7 +214,9 @@ def test_activation_at_extremes(kind: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 4.7])
 @pytest.mark.parametrize("mean", [False, True])
 @pytest.mark.parametrize(("kernel", "stride", "padding"), WINDOWS)
-def test_lp_pooling(p: float, mean: bool, kernel: int, stride: int, padding: int) -> None:
+def test_lp_pooling_equals_its_formula(
+    p: float, mean: bool, kernel: int, stride: int, padding: int
+) -> None:
     layer = pooling.LpPool2d(p, kernel, stride, padding, mean)
     x = images(2, 2, 5, 4)
     powers = F.avg_pool2d(F.pad(x.abs() ** p, (padding,) * 4), kernel, stride)
@@ -227,7 +229,9 @@ def test_lp_pooling(p: float, mean: bool, kernel: int, stride: int, padding: int
 @pytest.mark.parametrize("mean", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("size", [0.0, 1e-42, 1e-30, 1e-6, 1.0, 1e6, 1e30])
-def test_lp_pooling_at_extremes(p: float, mean: bool, dtype: torch.dtype, size: float) -> None:
+def test_lp_pooling_is_finite_at_extremes(
+    p: float, mean: bool, dtype: torch.dtype, size: float
+) -> None:
     x = torch.tensor([[0.25, -0.5], [1.0, 0.0]], dtype=torch.float64).mul(size).to(dtype)
     x = x.view(1, 1, 2, 2).requires_grad_()
     y = pooling.LpPool2d(p, mean=mean)(x)
@@ -261,7 +265,7 @@ def test_lp_pooling_lies_between_maximum_and_sum(
     assert (y >= largest * (1 - 1e-5)).all() and (y <= total * (1 + 1e-5)).all()
 
 
-def test_lp_pooling_does_not_touch_its_input() -> None:
+def test_lp_pooling_leaves_its_input_unchanged() -> None:
     x = torch.randn(2, 3, 4, 4)
     before = x.clone()
     for p in (1.0, 1.5, 2.0, 3.0):
@@ -270,7 +274,7 @@ def test_lp_pooling_does_not_touch_its_input() -> None:
     assert torch.equal(x, before)
 
 
-def test_mixed_pooling() -> None:
+def test_mixed_pooling_averages_maximum_and_mean() -> None:
     layer = pooling.MixedPool2d()
     x = images(2, 2, 6, 6)
     torch.testing.assert_close(layer.double()(x), (F.max_pool2d(x, 2) + F.avg_pool2d(x, 2)) / 2)
@@ -298,17 +302,21 @@ BLOCKS = {
         *(pytest.param(*both, marks=pytest.mark.torture) for both in ((8, 1), (4, 2), (8, 2))),
     ],
 )
-def test_residual_block(kind: str, out_channels: int, stride: int) -> None:
+def test_residual_block_has_the_right_shape_and_gradients(
+    kind: str, out_channels: int, stride: int
+) -> None:
     layer = BLOCKS[kind](4, out_channels, stride).double().eval()
     for module in layer.modules():
         if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.bias)  # else a ReLU may see exactly 0, where it has a kink
+            nn.init.normal_(
+                module.bias
+            )  # otherwise a ReLU may receive exactly 0, where it has a kink
     x = images(1, 4, 4, 4)
     assert layer(x).shape == (1, out_channels, 4 // stride, 4 // stride)
     check_gradients(layer, x)
 
 
-def test_blocks_of_report_004() -> None:
+def test_blocks_have_the_parameters_of_report_004() -> None:
     def count(block: nn.Module) -> int:
         return sum(p.numel() for p in block.parameters())
 
@@ -337,7 +345,7 @@ def test_blocks_of_report_004() -> None:
         (lambda: residual_blocks.BottleneckBlock(4, 6), ["`reduction`", "6 channels"]),
     ],
 )
-def test_bad_arguments_are_refused_in_words(make: object, words: list[str]) -> None:
+def test_invalid_arguments_are_refused_with_name_and_value(make: object, words: list[str]) -> None:
     with pytest.raises(ModelError) as caught:
         make()
     text = f"{caught.value.message}: {caught.value.hint}"
@@ -347,7 +355,7 @@ def test_bad_arguments_are_refused_in_words(make: object, words: list[str]) -> N
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_every_layer_under_autocast_in_channels_last(device: str) -> None:
+def test_every_layer_trains_under_autocast_in_channels_last(device: str) -> None:
     with torch.device(device):
         for case in cases(16):
             layer = case.layer.to(device).to(memory_format=torch.channels_last)
@@ -360,7 +368,7 @@ def test_every_layer_under_autocast_in_channels_last(device: str) -> None:
                 assert y.isfinite().all() and x.grad.isfinite().all()
 
 
-def test_costs_of_the_layers() -> None:
+def test_layer_costs_cover_every_layer() -> None:
     costs = list(layer_costs((2, 16, 8, 8), repeats=2))
     assert len({cost.layer for cost in costs}) == len(costs) == 13
     for cost in costs:

@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm by their names."""
+"""Networks of torchvision and timm by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refusal(spec: str, shape: Shape = CIFAR) -> str:
     return text
 
 
-def test_resnet18_at_its_own_size() -> None:
+def test_resnet18_of_torchvision_has_the_published_costs() -> None:
     description = resolve("torchvision:resnet18", IMAGENET).description
     assert description.parameters == 11_689_512
     assert description.macs == 1_814_073_344
@@ -39,21 +39,21 @@ def test_resnet18_at_its_own_size() -> None:
      *(pytest.param(f"torchvision:{name}", marks=pytest.mark.torture) for name in (
          "resnet18", "googlenet", "vit_b_16:dropout=0.1", "mobilenet_v2:width_mult=0.5"))],
 )  # fmt: skip
-def test_torchvision_on_small_images(spec: str) -> None:
+def test_torchvision_networks_take_small_images(spec: str) -> None:
     builder = resolve(spec, CIFAR)
     assert builder.description.parameters > 0
     assert builder.spec == spec
     assert builder.origin == "library" and builder.code is not None
 
 
-def test_a_step_of_a_torchvision_network() -> None:
+def test_torchvision_network_gets_a_gradient_everywhere() -> None:
     model = resolve("torchvision:squeezenet1_1", CIFAR).build(0)
     model(torch.randn(2, 3, 32, 32)).sum().backward()
     assert all(p.grad is not None for p in model.parameters())
 
 
 @pytest.mark.torture
-def test_mobilenet_v2_is_torchvision_s_but_for_its_strides() -> None:
+def test_mobilenet_v2_has_the_parameters_of_torchvision() -> None:
     ours = resolve("mobilenet-v2", CIFAR).description
     theirs = resolve("torchvision:mobilenet_v2", CIFAR).description
     assert ours.parameters == theirs.parameters == 2_236_682
@@ -63,7 +63,7 @@ def test_mobilenet_v2_is_torchvision_s_but_for_its_strides() -> None:
     "name",
     ["resnet18", *(pytest.param(n, marks=pytest.mark.torture) for n in ("resnet34", "resnet50"))],
 )
-def test_resnets_are_torchvision_s_but_for_the_stem(name: str) -> None:
+def test_resnets_differ_from_torchvision_only_in_the_stem(name: str) -> None:
     ours = resolve(name.replace("t", "t-"), CIFAR).description.parameters
     theirs = resolve(f"torchvision:{name}", CIFAR).description.parameters
     assert theirs - ours == (49 - 9) * 3 * 64
@@ -71,7 +71,7 @@ def test_resnets_are_torchvision_s_but_for_the_stem(name: str) -> None:
 
 @pytest.mark.parametrize("depth", [11, 13, 16, 19])
 @pytest.mark.parametrize("bn", ["", "_bn"])
-def test_vgg_convolutions_are_torchvision_s(depth: int, bn: str) -> None:
+def test_vgg_convolutions_equal_those_of_torchvision(depth: int, bn: str) -> None:
     ours = resolve(f"vgg-{depth}:bn={'true' if bn else 'false'}", CIFAR).build(0, "meta")
     theirs = resolve(f"torchvision:vgg{depth}{bn}", CIFAR).build(0, "meta")
     kinds = (nn.Conv2d, nn.BatchNorm2d)
@@ -82,7 +82,7 @@ def test_vgg_convolutions_are_torchvision_s(depth: int, bn: str) -> None:
     assert found[0] == found[1]
 
 
-def test_options_of_a_torchvision_network() -> None:
+def test_options_of_a_torchvision_network_are_listed() -> None:
     known = options("torchvision:resnet18")
     assert "weights" in known and "zero_init_residual" in known
     assert "num_classes" not in known and "progress" not in known
@@ -103,23 +103,23 @@ def test_options_of_a_torchvision_network() -> None:
         ),
     ],
 )
-def test_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
+def test_invalid_library_specs_are_refused_in_one_line(spec: str, words: tuple[str, ...]) -> None:
     text = refusal(spec)
     for word in words:
         assert word in text, text
 
 
-def test_image_sizes_and_channels() -> None:
+def test_wrong_image_size_or_channels_are_refused_with_the_option() -> None:
     assert "224×224 pixels" in refusal("torchvision:vit_b_16", Shape(3, 28, 10))
     assert "--channels 3" in refusal("torchvision:resnet18", Shape(1, 28, 10))
 
 
 @pytest.mark.torture
-def test_a_network_whose_sizes_are_multiples_says_so() -> None:
+def test_hint_names_multiples_of_an_image_size() -> None:
     assert "or a multiple of 224" in refusal("torchvision:maxvit_t", Shape(3, 32, 10))
 
 
-def test_a_network_of_three_channels_is_offered_them(tmp_path: Path) -> None:
+def test_hint_offers_three_channels(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -132,7 +132,7 @@ def test_a_network_of_three_channels_is_offered_them(tmp_path: Path) -> None:
     assert "--channels" not in refusal(f"{file}:Net", Shape(3, 32, 10))
 
 
-def test_own_network_says_which_size_it_takes(tmp_path: Path) -> None:
+def test_hint_names_the_image_size_of_a_user_network(tmp_path: Path) -> None:
     file = tmp_path / "net.py"
     file.write_text(
         "from torch import nn\n"
@@ -144,13 +144,13 @@ def test_own_network_says_which_size_it_takes(tmp_path: Path) -> None:
     assert "28×28 pixels" in refusal(f"{file}:Net", Shape(1, 32, 10))
 
 
-def test_timm_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_timm_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     text = refusal("timm:resnet18")
     assert "timm" in text and "pip install timm" in text
 
 
-def test_timm_with_options() -> None:
+def test_timm_network_takes_options() -> None:
     pytest.importorskip("timm", reason="timm is an extra")
     builder = resolve("timm:test_resnet:drop_rate=0.5", Shape(1, 28, 10))
     model = builder.build(0)
@@ -162,20 +162,20 @@ def test_timm_with_options() -> None:
     assert "`drop_rat`" in refusal("timm:test_resnet:drop_rat=0.5")
 
 
-def test_timm_at_its_own_size() -> None:
+def test_resnet18_of_timm_has_the_published_costs() -> None:
     pytest.importorskip("timm", reason="timm is an extra")
     description = resolve("timm:resnet18", IMAGENET).description
     assert description.parameters == 11_689_512
     assert description.macs == 1_814_073_344
 
 
-def test_transforms_and_data_sets_import_too() -> None:
+def test_transforms_and_data_sets_can_be_imported() -> None:
     assert torchvision_import.import_torchvision("torchvision.transforms.v2").RandomCrop
     assert torchvision_import.import_torchvision("torchvision.datasets").CIFAR10
 
 
-def test_import_declares_what_is_missing_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two operators missing one after another; and one that stays missing is passed on."""
+def test_import_declares_missing_operators_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two operators are missing in turn; an operator that stays missing is an error."""
     missing = ["first", "second"]
     declared: list[str] = []
 
@@ -200,7 +200,7 @@ def test_import_declares_what_is_missing_once(monkeypatch: pytest.MonkeyPatch) -
         torchvision_import.import_torchvision()
 
 
-def test_torchvision_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_torchvision_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def importing(module: str) -> str:
         raise ModuleNotFoundError("No module named 'torchvision'", name="torchvision")
 
@@ -209,7 +209,7 @@ def test_torchvision_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> N
         torchvision_import.import_torchvision()
 
 
-def test_nothing_else_imports_torchvision() -> None:
+def test_only_one_module_imports_torchvision() -> None:
     package = Path(torchvision_import.__file__).parent
     for file in package.rglob("*.py"):
         lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
@@ -218,8 +218,8 @@ def test_nothing_else_imports_torchvision() -> None:
                        if len(line) > 1), file  # fmt: skip
 
 
-@pytest.mark.torture  # test_packaging.py and others import it in processes of their own too
-def test_the_import_in_a_fresh_process() -> None:
+@pytest.mark.torture  # test_packaging.py and others also import it in processes of their own
+def test_torchvision_imports_in_a_new_process() -> None:
     code = (
         "import warnings; warnings.simplefilter('error')\n"
         "from convcompare.models.torchvision_import import import_torchvision\n"
@@ -230,10 +230,10 @@ def test_the_import_in_a_fresh_process() -> None:
 
 
 @pytest.mark.parametrize("within", [False, True])
-def test_code_that_torchvision_without_its_extension_stopped_is_run_again(
+def test_user_code_runs_again_after_a_missing_torchvision_operator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, within: bool
 ) -> None:
-    """As `import torchvision` does beside some builds of torch."""
+    """As `import torchvision` fails beside some builds of torch."""
     monkeypatch.chdir(tmp_path)
     call = "" if within else "use()"
     (tmp_path / f"stopped_{within}.py").write_text(

@@ -1,4 +1,4 @@
-"""Multiply-accumulates: by hand, by torch's own counter, and what no rule counts by its name."""
+"""Multiply-accumulates against manual counts and torch's counter; uncounted operators are named."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MNIST = Shape(1, 28, 10)
 
 
 def counted(model: nn.Module, images: int = 2, channels: int = 3) -> Tally:
-    """The count, which the rows of the layer table add up to."""
+    """Return the count, after checking that the rows of the layer table add up to it."""
     x = torch.zeros(images, channels, 8, 8)
     found, _ = count_macs(model, x)
     rows = layer_table(model, x)
@@ -38,7 +38,7 @@ def counted(model: nn.Module, images: int = 2, channels: int = 3) -> Tally:
     return found
 
 
-WANTED = {  # by hand: patch 25,088, qkv 150,528, QK and AV 153,664, out 50,176, mlp 200,704
+EXPECTED = {  # manual counts: patch 25,088, qkv 150,528, QK and AV 153,664, out 50,176, mlp 200,704
     "Mha": 379_776,
     "Sdpa": 379_776,
     "Manual": 379_776,
@@ -46,19 +46,19 @@ WANTED = {  # by hand: patch 25,088, qkv 150,528, QK and AV 153,664, out 50,176,
 }
 
 
-@pytest.mark.parametrize("name", WANTED)
-def test_one_attention_written_in_every_way_counts_the_same(name: str) -> None:
+@pytest.mark.parametrize("name", EXPECTED)
+def test_attention_counts_the_same_in_every_form(name: str) -> None:
     file = CASES / "02-attention-macs" / "attn.py"
     builder = resolve(f"{file}:{name}", MNIST)
-    assert builder.description.macs == WANTED[name]
+    assert builder.description.macs == EXPECTED[name]
     for device in ("cpu", "meta"):
         rows = layer_table(builder.build(0, device), torch.zeros(2, 1, 28, 28, device=device))
-        assert sum(row.macs or 0 for row in rows) == WANTED[name]
+        assert sum(row.macs or 0 for row in rows) == EXPECTED[name]
         assert sum(row.parameters for row in rows) == builder.description.parameters
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_token_that_goes_through_a_layer_counts_and_trains(run: Callable[..., Any]) -> None:
+def test_network_with_a_token_is_counted_and_trains(run: Callable[..., Any]) -> None:
     spec = f"{CASES / '26-token-parameter' / 'token_net.py'}:TokenNet"
     shown = run("models", spec, "-d", "shapes", "-f", "json")
     assert shown.code == 0, shown.err
@@ -78,7 +78,7 @@ RECURRENT = [
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize(("layer", "macs"), RECURRENT)
-def test_recurrent_layers(layer: nn.Module, macs: int) -> None:
+def test_recurrent_layers_are_counted(layer: nn.Module, macs: int) -> None:
     assert counted(Doing(lambda net, x: net.parts[0](x.flatten(2))[0], layer)).macs == macs
 
 
@@ -89,7 +89,7 @@ def packed(net: Doing, x: Tensor) -> Any:
 
 
 def attention_of_two(net: Doing, x: Tensor) -> Tensor:
-    """Four heads of six queries and four keys of size 8, values of size 4."""
+    """Four heads of six queries and four keys of size 8, with values of size 4."""
     n = len(x)
     key, value = x[:, :2].reshape(n, 4, 4, 8), x[:, :1].reshape(n, 4, 4, 4)
     return F.scaled_dot_product_attention(x.view(n, 4, 6, 8), key, value)
@@ -105,7 +105,7 @@ def masked(net: Doing, x: Tensor) -> Tensor:
     return net.parts[0](tokens(x), src_key_padding_mask=torch.zeros(len(x), 64, dtype=torch.bool))
 
 
-class ByHand(torch.autograd.Function):
+class Manual(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Tensor) -> Tensor:
         return x.flatten(1) @ matrix
@@ -154,13 +154,13 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "cross attention": (Doing(attention_of_two), 4 * 6 * 4 * 12),
     "native": (Doing(native, nn.MultiheadAttention(3, 1, batch_first=True)), 64 * 36 + 24_576),
     "masked encoder": (Doing(masked, ENCODER), 2 * (64 * (9 * 4 + 42) + 24_576)),
-    "autograd function": (Doing(lambda s, x: ByHand.apply(x, s.a), a=weight(192, 5)), 960),
+    "autograd function": (Doing(lambda s, x: Manual.apply(x, s.a), a=weight(192, 5)), 960),
     "inference mode": (Doing(in_inference_mode, a=weight(3, 4), b=weight(8, 5)), 768 + 1280),
     "script": (scripted(*SMALL), 36 * 108 + 1440),
     "script within": (nn.Sequential(scripted(SMALL[0]), *SMALL[1:]), 36 * 108 + 1440),
     "weight norm": (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 36 * 108),
     "spectral norm": (nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)),
-                      36 * 108 + 108 + 4),  # the weight's norm, uᵀWv, once a pass
+                      36 * 108 + 108 + 4),  # the weight's norm, uᵀWv, once per pass
     "in place": (Doing(lambda s, x: s.parts[0](x.sub_(0.5)), nn.Conv2d(3, 4, 3)), 36 * 108),
     "complex": (Doing(lambda s, x: (tokens(x).cfloat() @ s.a.cfloat()).real, a=weight(3, 5)),
                 4 * 960),
@@ -189,7 +189,7 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_products_are_counted_however_they_are_written(name: str) -> None:
+def test_products_are_counted_in_every_form(name: str) -> None:
     model, macs = PRODUCTS[name]
     assert counted(model).macs == macs
 
@@ -199,14 +199,14 @@ def even_only(net: Doing, x: Tensor) -> Tensor:
     return F.linear(torch.cat([first, second]), net.a @ net.b)
 
 
-def test_what_a_pass_does_once_is_not_divided_by_the_images() -> None:
+def test_operations_once_per_pass_are_not_divided_by_images() -> None:
     matrices = {"a": weight(3, 7), "b": weight(7, 192)}
     made = Doing(lambda net, x: F.linear(x.flatten(1), net.a @ net.b), **matrices)
-    wanted = 3 * 7 * 192 + 3 * 192
-    assert [counted(made, images).macs for images in (1, 2, 3)] == [wanted] * 3
-    assert counted(Doing(even_only, **matrices)).macs == wanted, "takes no single image"
+    expected = 3 * 7 * 192 + 3 * 192
+    assert [counted(made, images).macs for images in (1, 2, 3)] == [expected] * 3
+    assert counted(Doing(even_only, **matrices)).macs == expected, "takes no single image"
     among = Doing(lambda net, x: x.flatten(1) @ x.flatten(1).T)
-    assert counted(among, 4).macs == 192, "images meet each other"
+    assert counted(among, 4).macs == 192, "images interact"
 
 
 @torch.library.custom_op("convcompare_tests::linear", mutates_args=())
@@ -232,14 +232,14 @@ UNCOUNTED: dict[str, tuple[nn.Module, str]] = {
 
 
 @pytest.mark.parametrize("name", UNCOUNTED)
-def test_what_no_rule_counts_is_named_and_never_zero(name: str) -> None:
+def test_uncounted_operator_is_named_and_not_zero(name: str) -> None:
     model, operator = UNCOUNTED[name]
     found = counted(nn.Sequential(model, nn.Flatten()))
     assert found.macs is None
     assert found.uncounted == (operator,)
 
 
-def test_operators_of_torch_that_multiply_have_a_rule_or_are_unknown() -> None:
+def test_multiplying_operators_have_a_rule_or_are_unknown() -> None:
     known = {name.split(".")[0] for name in torch._C._dispatch_get_all_op_names()}
     assert {"aten::mm", "aten::convolution", "aten::mkldnn_rnn_layer"} <= known
     for name in ("_cdist_forward", "_fft_c2c", "linalg_solve_triangular", "quantized_lstm",
@@ -251,7 +251,7 @@ def test_operators_of_torch_that_multiply_have_a_rule_or_are_unknown() -> None:
     assert unknown("torchao::anything") and not unknown("torchvision::nms")
 
 
-def test_the_counter_agrees_with_torch_s_where_that_knows_the_operators() -> None:
+def test_count_agrees_with_torchs_counter_on_known_operators() -> None:
     model = nn.Sequential(*SMALL).eval()
     x, q = torch.zeros(2, 3, 8, 8), torch.zeros(2, 4, 6, 8, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as theirs, MacCounter() as ours:
@@ -267,14 +267,14 @@ def shared() -> Iterator[nn.Module]:
     yield nn.Sequential(convolution, nn.ReLU(), convolution, nn.Flatten(), nn.Linear(192, 10))
 
 
-def test_a_shared_layer_has_one_row_with_its_calls(shared: nn.Module) -> None:
+def test_shared_layer_has_one_row_with_its_calls(shared: nn.Module) -> None:
     rows = layer_table(shared, torch.zeros(2, 3, 8, 8))
     assert [(row.name, row.calls, row.parameters, row.macs) for row in rows] == [
         ("0", 2, 84, 2 * 64 * 81), ("1", 1, 0, 0), ("3", 1, 0, 0), ("4", 1, 1930, 1920),
     ]  # fmt: skip
 
 
-def test_a_layer_that_is_not_called_is_in_the_table(shared: nn.Module) -> None:
+def test_unused_layer_is_in_the_table(shared: nn.Module) -> None:
     shared.spare = nn.Linear(2, 3)
     shared.forward = lambda x: x.flatten(1)[:, :10] + shared[4](x.flatten(1))  # type: ignore
     rows = {row.name: row for row in layer_table(shared, torch.zeros(2, 3, 8, 8))}
@@ -300,7 +300,7 @@ class Mix(nn.Module):
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_everything_that_shows_macs_says_what_was_not_counted(
+def test_all_outputs_of_macs_name_uncounted_operators(
     run: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "mix.py").write_text(FOURIER, encoding="utf-8")

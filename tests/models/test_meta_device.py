@@ -1,4 +1,4 @@
-"""Shapes on the meta device are those that torch gives to numbers, or left to torch."""
+"""Shapes computed on the meta device equal torch's, or are left to torch."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def named(case: Any) -> str:
 
 
 @pytest.mark.parametrize("case", KNOWN, ids=named)
-def test_shapes_types_and_layouts_are_those_of_numbers(case: Any) -> None:
+def test_shapes_dtypes_and_strides_equal_those_of_real_tensors(case: Any) -> None:
     function, args = case
     real = function(*(one.clone() if isinstance(one, Tensor) else one for one in args))
     found = output_of(function, [on_meta(one) for one in args])
@@ -105,24 +105,24 @@ def test_shapes_types_and_layouts_are_those_of_numbers(case: Any) -> None:
             assert made.stride() == expected.stride()
 
 
-def test_a_change_in_place_gives_the_tensor_itself() -> None:
+def test_in_place_operation_returns_the_tensor_itself() -> None:
     values = IMAGES.to("meta")
     assert output_of(ATEN.relu_.default, [values]) is values
 
 
 @pytest.mark.parametrize("case", LEFT, ids=named)
-def test_all_else_and_what_torch_refuses_is_left_to_torch(case: Any) -> None:
+def test_other_and_invalid_operations_are_left_to_torch(case: Any) -> None:
     function, args = case
     assert output_of(function, [on_meta(one) for one in args]) is None
 
 
-def test_numbers_are_never_answered_for() -> None:
+def test_real_tensors_are_left_to_torch() -> None:
     for function, args in KNOWN:
         assert output_of(function, list(args)) is None
 
 
-def test_nothing_is_drawn_where_there_are_no_numbers() -> None:
-    """Beside a network on the CPU, whose weights are drawn as ever."""
+def test_no_random_numbers_are_drawn_on_meta() -> None:
+    """Weights of a network on the CPU are drawn as before."""
     torch.manual_seed(3)
     with building_on("cpu"):
         drawn = torch.nn.Conv2d(3, 4, 3).weight
@@ -152,7 +152,7 @@ def test_nothing_is_drawn_where_there_are_no_numbers() -> None:
         lambda weight: torch.zeros(2, bad=1),
     ],
 )
-def test_what_torch_refuses_of_numbers_it_refuses_without_them(draw: Any) -> None:
+def test_invalid_initialisation_is_refused_on_meta_too(draw: Any) -> None:
     for device in ("cpu", "meta"):
         with building_on(device):
             weight = torch.nn.Conv2d(3, 4, 3).weight
@@ -160,7 +160,7 @@ def test_what_torch_refuses_of_numbers_it_refuses_without_them(draw: Any) -> Non
                 draw(weight)
 
 
-def test_every_layer_of_torch_is_built_alike_with_numbers_and_without() -> None:
+def test_layers_are_built_alike_on_cpu_and_meta() -> None:
     kinds = (
         lambda: torch.nn.Conv2d(4, 8, 3, groups=2),
         lambda: torch.nn.ConvTranspose2d(4, 8, 3),

@@ -1,4 +1,4 @@
-"""Weights that are computed with and not trained: layers in a list, weights behind a detach."""
+"""Weights that are used but not trained: layers in a list, weights behind a detach."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ ZERO = {
     "Signs": "`first.weight`",
     "SignsCut": "`first.weight`",
     "OnlyTrained": "`layer.weight`",
-    "Recurrent": "`layer.weight_hh_l0`",  # of one step alone
+    "Recurrent": "`layer.weight_hh_l0`",  # with one step only
 }
 SOUND = ("Base", "Registered", "Shared", "Constants", "RandomDepth", "OfTheInput", "Checkpointed",
          "Reentrant", "Experts", "ChosenExperts", "Frozen", "Normed", "SignsStraight",
@@ -206,9 +206,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Builder
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 @pytest.mark.parametrize("name", sorted({*UNREGISTERED, *UNTRAINED, *ZERO, *SOUND}))
-def test_weights_that_are_not_trained_are_found(
-    network: Callable[[str], Builder], name: str
-) -> None:
+def test_untrained_weights_are_found(network: Callable[[str], Builder], name: str) -> None:
     found = {one.name: one.detail for one in network(name).description.found}
     assert found.get("unregistered weights") == UNREGISTERED.get(name)
     assert found.get("untrained weights") == UNTRAINED.get(name)
@@ -216,10 +214,10 @@ def test_weights_that_are_not_trained_are_found(
     assert found.get("frozen weights") == ("72" if name == "Frozen" else None)
 
 
-def test_the_number_is_that_of_the_weights_that_training_leaves_alone(
+def test_unregistered_weights_are_those_that_an_optimizer_leaves(
     network: Callable[[str], Builder],
 ) -> None:
-    """Two independent ways: what the autograd graph holds, and what an optimizer moves."""
+    """Compares with the weights that an optimizer step does not change."""
     model = network("Listed").build(0)
     optimizer = torch.optim.SGD(model.parameters(), 1.0)
     layers = [weight for layer in model.layers for weight in layer.parameters()]  # type: ignore[union-attr]

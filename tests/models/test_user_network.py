@@ -1,4 +1,4 @@
-"""Networks of the user's own: what is filled in, and what each mistake is told."""
+"""User networks: which arguments are filled in, and the message for each mistake."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path
     return write
 
 
-def test_builders_are_told_what_they_declare(net: Callable[[str], Path]) -> None:
+def test_builders_receive_the_arguments_that_they_declare(net: Callable[[str], Path]) -> None:
     net(GOOD)
     assert resolve("net.py:Net", SHAPE).description.parameters == 784 * 4 + 4 + 4 * 10 + 10
     assert resolve("net.py:Net:width=8,bias=no", SHAPE).description.parameters == 784 * 8 + 90
@@ -99,7 +99,7 @@ def test_builders_are_told_what_they_declare(net: Callable[[str], Path]) -> None
     assert resolve("net.py:make", Shape(3, 32, 7)).description.parameters == 3072 * 7 + 7
 
 
-def test_what_comes_from_the_data_set_is_no_option(net: Callable[[str], Path]) -> None:
+def test_number_of_classes_is_no_option(net: Callable[[str], Path]) -> None:
     net(GOOD)
     with pytest.raises(UsageError) as caught:
         resolve("net.py:Net:num_classes=10", SHAPE)
@@ -133,12 +133,14 @@ def plain():
 
 
 @pytest.mark.parametrize("name", ["handed_on", "settings", "swallowed", "given", "refused"])
-def test_keywords_hand_the_number_of_classes_on(net: Callable[[str], Path], name: str) -> None:
+def test_keyword_arguments_pass_on_the_number_of_classes(
+    net: Callable[[str], Path], name: str
+) -> None:
     net(KEYWORDS)
     assert resolve(f"net.py:{name}", Shape(1, 28, 7)).description.parameters == 785 * 7
 
 
-def test_keywords_that_are_not_taken_change_no_weight(net: Callable[[str], Path]) -> None:
+def test_refused_keyword_arguments_do_not_change_weights(net: Callable[[str], Path]) -> None:
     net(KEYWORDS)
     given, plain = (
         resolve(f"net.py:{name}", Shape(1, 28, 7)).build(3).fc for name in ("given", "plain")
@@ -146,7 +148,7 @@ def test_keywords_that_are_not_taken_change_no_weight(net: Callable[[str], Path]
     assert given.weight.equal(plain.weight)
 
 
-def test_keywords_are_no_options(net: Callable[[str], Path]) -> None:
+def test_keyword_arguments_are_no_options(net: Callable[[str], Path]) -> None:
     net(KEYWORDS)
     for option, message in (
         ("num_classes=7", "`num_classes` of `net.py:handed_on` comes from the data set"),
@@ -160,14 +162,14 @@ def test_keywords_are_no_options(net: Callable[[str], Path]) -> None:
         assert resolve("net.py:given", SHAPE).description
 
 
-def test_a_module_on_the_path_works_too(net: Callable[[str], Path], tmp_path: Path) -> None:
+def test_module_on_the_path_is_accepted(net: Callable[[str], Path], tmp_path: Path) -> None:
     net(GOOD)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "nets.py").write_text(GOOD)
     assert resolve("mine.nets:make", SHAPE).description.parameters == 7850
 
 
-def test_a_builder_says_where_its_network_comes_from(net: Callable[[str], Path]) -> None:
+def test_builder_has_the_origin_of_its_network(net: Callable[[str], Path]) -> None:
     net(GOOD)
     assert resolve("fcn", SHAPE).origin == "registry"
     assert resolve("net.py:Net:width=8", SHAPE).origin == "file"
@@ -175,17 +177,17 @@ def test_a_builder_says_where_its_network_comes_from(net: Callable[[str], Path])
     assert origin_of("timm:resnet18") == "library"
 
 
-def test_another_file_is_another_trial(net: Callable[[str], Path]) -> None:
+def test_changed_file_changes_the_code_hash(net: Callable[[str], Path]) -> None:
     net(GOOD)
     first = resolve("net.py:Net", SHAPE).code
     net(GOOD + "\n# changed")
     assert first != resolve("net.py:Net", SHAPE).code
 
 
-def test_a_module_that_is_imported_by_a_computed_name_is_part_of_the_code(
+def test_modules_imported_by_computed_name_are_part_of_the_code(
     net: Callable[[str], Path],
 ) -> None:
-    """As registries of networks do; else an old run would pass for one of the changed module."""
+    """As in registries of networks: otherwise runs would be reused after a change of the module."""
     path = net(
         "import importlib\n"
         "def Net(kind: str = 'plain'): return importlib.import_module(f'nets_{kind}').Net()\n"
@@ -199,13 +201,13 @@ def test_a_module_that_is_imported_by_a_computed_name_is_part_of_the_code(
     path.write_text(path.read_text().replace("f'nets_{kind}'", "'nets_plain'"))
     known = resolve("net.py:Net", SHAPE).code
     path.with_name("notes.py").write_text("")
-    assert resolve("net.py:Net", SHAPE).code == known, "a written name is no other module"
+    assert resolve("net.py:Net", SHAPE).code == known, "a literal name imports only that module"
     module.write_text("WIDTH = 16")
     assert resolve("net.py:Net", SHAPE).code != known
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:40])
-def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str) -> None:
+def test_each_mistake_is_reported_in_one_line(net: Callable[[str], Path], text: str) -> None:
     net(text)
     with pytest.raises(ModelError) as caught:
         _ = resolve("net.py:Net", SHAPE).description
@@ -215,9 +217,7 @@ def test_each_mistake_is_told_in_one_line(net: Callable[[str], Path], text: str)
     assert "\n" not in caught.value.message
 
 
-def test_a_syntax_error_says_in_which_file_it_is(
-    net: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_syntax_error_names_its_file(net: Callable[[str], Path], tmp_path: Path) -> None:
     net("import helper_with_a_mistake")
     (tmp_path / "helper_with_a_mistake.py").write_text("\nwrong = ")
     with pytest.raises(ModelError) as error:
@@ -225,7 +225,7 @@ def test_a_syntax_error_says_in_which_file_it_is(
     assert "(helper_with_a_mistake.py, line 2)" in error.value.message
 
 
-def test_a_file_that_is_named_without_its_ending(net: Callable[[str], Path]) -> None:
+def test_file_named_without_its_ending_gets_a_hint(net: Callable[[str], Path]) -> None:
     net("def make(): return None")
     with pytest.raises(ModelError) as error:
         resolve("net:make", SHAPE)
@@ -233,7 +233,7 @@ def test_a_file_that_is_named_without_its_ending(net: Callable[[str], Path]) -> 
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_an_own_network_is_compared_with_the_zoo(
+def test_user_network_is_compared_with_the_zoo(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
     net(GOOD)
@@ -247,7 +247,7 @@ def test_an_own_network_is_compared_with_the_zoo(
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_network_that_fails_in_training_does_not_stop_the_others(
+def test_failing_network_does_not_stop_the_others(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
     failing = "assert len(x) == 2, 'not today'\n        return self.out("
@@ -259,21 +259,21 @@ def test_a_network_that_fails_in_training_does_not_stop_the_others(
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_parameters_out_of_reach_are_named(
+def test_parameters_without_gradient_are_named(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
     net(GOOD.replace("self.out = ", "self.spare = nn.Linear(3, 5)\n        self.out = "))
     result = run("train", "net.py:Net", "-d", "mnist-mini", "-e", "1")
     assert result.code == 0
-    said = (
+    expected = (
         "has parameters that no gradient reaches (`spare.weight`, `spare.bias`): they are counted"
     )
-    assert f"warning: `net.py:Net` {said} and not trained" in result.err
-    assert f"net.py:Net (seed 0) {said.partition(' (`')[0]}" in result.err, "beside the table"
+    assert f"warning: `net.py:Net` {expected} and not trained" in result.err
+    assert f"net.py:Net (seed 0) {expected.partition(' (`')[0]}" in result.err, "beside the table"
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_images_are_resized_for_networks_that_need_more(
+def test_images_are_resized_for_networks_that_need_larger_ones(
     net: Callable[[str], Path], run: Callable[..., Any]
 ) -> None:
     net(GOOD.replace("784", "1024"))

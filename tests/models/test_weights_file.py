@@ -1,4 +1,4 @@
-"""Networks of libraries that begin with the weights of a file."""
+"""Library networks that start with the weights of a file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refusal(spec: str, shape: Shape = COLOUR) -> str:
     return text
 
 
-def test_all_but_the_head_is_that_of_the_file(file: Path) -> None:
+def test_all_weights_but_the_head_are_those_of_the_file(file: Path) -> None:
     builder = resolve(f"{NAME}:weights={file}", COLOUR)
     given, fresh = weights(file), resolve(NAME, COLOUR).build(1).state_dict()
     for name, tensor in builder.build(1).state_dict().items():
@@ -57,13 +57,13 @@ def test_all_but_the_head_is_that_of_the_file(file: Path) -> None:
     assert not torch.equal(*(builder.build(seed).fc.weight for seed in (0, 1))), "drawn by the seed"
 
 
-def test_a_head_for_as_many_classes_is_kept(file: Path) -> None:
+def test_head_for_the_same_number_of_classes_is_kept(file: Path) -> None:
     builder = resolve(f"{NAME}:weights={file}", Shape(3, 32, 7))
     assert builder.description.initial_weights and not builder.description.initial_weights.left_out
     assert torch.equal(builder.build(1).fc.weight, weights(file)["fc.weight"])
 
 
-def test_grey_images_give_what_three_equal_channels_give(file: Path) -> None:
+def test_grey_images_give_the_logits_of_three_equal_channels(file: Path) -> None:
     classes = 7
     grey, colour = (
         resolve(f"{NAME}:weights={file}", Shape(channels, 32, classes)).build(0).eval()
@@ -88,7 +88,7 @@ def test_grey_images_give_what_three_equal_channels_give(file: Path) -> None:
         lambda w: {**w, "aux.weight": torch.ones(3)},
     ],
 )
-def test_checkpoints_as_people_write_them(
+def test_common_forms_of_checkpoints_are_read(
     wrapped: Callable[..., object], file: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "w.pth"
@@ -98,7 +98,7 @@ def test_checkpoints_as_people_write_them(
     torch.testing.assert_close(model.state_dict()[name], weights(file)[name], rtol=0, atol=1e-3)
 
 
-def test_what_does_not_fit_is_refused_in_a_line(file: Path, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_in_one_line(file: Path, tmp_path: Path) -> None:
     assert "there are no weights" in refusal(f"{NAME}:weights=gone.pth")
     assert "they lack `conv1.weight`" in refusal(f"torchvision:resnet18:weights={file}")
     less = {n: t for n, t in weights(file).items() if n != "layer2.0.bn1.weight"}
@@ -108,8 +108,8 @@ def test_what_does_not_fit_is_refused_in_a_line(file: Path, tmp_path: Path) -> N
     )
     other = weights(file) | {"layer4.0.conv2.weight": torch.ones(2, 3)}
     safetensors.torch.save_file(other, tmp_path / "other.safetensors")
-    said = refusal(f"{NAME}:weights={tmp_path}/other.safetensors")
-    assert "`layer4.0.conv2.weight` is 2×3 in the file" in said
+    message = refusal(f"{NAME}:weights={tmp_path}/other.safetensors")
+    assert "`layer4.0.conv2.weight` is 2×3 in the file" in message
     torch.save(resolve(NAME, COLOUR).build(0), tmp_path / "whole.pt")
     assert "nothing in it is executed" in refusal(f"{NAME}:weights={tmp_path}/whole.pt")
     (tmp_path / "text.pth").write_text("no weights")
@@ -121,7 +121,7 @@ def test_what_does_not_fit_is_refused_in_a_line(file: Path, tmp_path: Path) -> N
     assert "two sets" in refusal(f"{NAME}:pretrained=true,weights={file}")
 
 
-def test_the_content_of_the_file_is_part_of_the_identity(file: Path, tmp_path: Path) -> None:
+def test_contents_of_the_file_are_part_of_the_code_hash(file: Path, tmp_path: Path) -> None:
     copy, fresh = tmp_path / "copy.safetensors", resolve(NAME, COLOUR).code
     shutil.copy(file, copy)
 
@@ -136,7 +136,7 @@ def test_the_content_of_the_file_is_part_of_the_identity(file: Path, tmp_path: P
     assert code(copy) not in (first, fresh)
 
 
-def test_published_weights_come_from_the_cache_of_the_hub(
+def test_published_weights_come_from_the_hub_cache(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = f"{_hub(NAME)}/model.safetensors"
@@ -163,7 +163,7 @@ def _hub(name: str) -> str:
     return str(timm.get_pretrained_cfg(name.partition(":")[2]).hf_hub_id)
 
 
-def test_a_file_of_torchvision_is_held_against_the_digest_in_its_name(
+def test_torchvision_file_is_verified_by_the_digest_in_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -177,24 +177,24 @@ def test_a_file_of_torchvision_is_held_against_the_digest_in_its_name(
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_a_mixed_comparison_says_so_and_the_record_says_from_where(
+def test_mixed_comparison_warns_and_records_the_source_of_weights(
     file: Path, run: Callable[..., Result]
 ) -> None:
     options = ("--dataset=mnist-mini", "--epochs=1", "--train-images=100", "--image-size=32")
     frozen = "--freeze=^(?!fc)"
     done = run("compare", NAME, f"{NAME}:weights={file}", *options, frozen, "--format=json")
     assert done.code == 0, done.err
-    told = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
-    assert f"{NAME}:weights={file} starts from trained weights" in told["warning"]
-    fresh, begun = done.json()["models"]
+    mixed = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
+    assert f"{NAME}:weights={file} starts from trained weights" in mixed["warning"]
+    fresh, pretrained = done.json()["models"]
     assert fresh["initial_weights"] is None
-    assert begun["initial_weights"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert begun["initial_weights"]["adapted"] == ["conv1.0.weight"]
+    assert pretrained["initial_weights"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert pretrained["initial_weights"]["adapted"] == ["conv1.0.weight"]
     head = 10 * weights(file)["fc.weight"].shape[1] + 10
-    assert begun["parameters"] == fresh["parameters"] == head
-    record = run("runs", begun["runs"][0]["id"], "--format=json").json()
-    assert record["initial_weights"] == begun["initial_weights"]
-    assert record["frozen"]["parameters"] == begun["frozen_parameters"] > 0
+    assert pretrained["parameters"] == fresh["parameters"] == head
+    record = run("runs", pretrained["runs"][0]["id"], "--format=json").json()
+    assert record["initial_weights"] == pretrained["initial_weights"]
+    assert record["frozen"]["parameters"] == pretrained["frozen_parameters"] > 0
     assert record["trial"]["config"]["freeze"] == "^(?!fc)"
     assert "parameter tensors frozen" in done.err and "new: `fc.weight`, `fc.bias`" in done.err
 
@@ -216,7 +216,7 @@ class Given(Drawn):
 """
 
 
-def test_weights_that_own_code_loads_are_trained_weights_too(
+def test_weights_loaded_by_user_code_count_as_trained(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "net.py").write_text(OWN)
@@ -224,8 +224,8 @@ def test_weights_that_own_code_loads_are_trained_weights_too(
     options = ("--dataset=mnist-mini", "--epochs=1", "--train-images=100", "--format=json")
     done = run("compare", "net.py:Given", "net.py:Drawn", *options)
     assert done.code == 0, done.err
-    told = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
-    assert "net.py:Given starts from trained weights, net.py:Drawn from random" in told["warning"]
-    for said in (done.err, run("models", "net.py:Given").err):
-        assert "no seed changes, probably pretrained ones (1 of 2 weight tensors)" in said
-        assert "has frozen weights (104)" in said
+    mixed = next(w for w in done.json()["warnings"] if "mixes" in w["warning"])
+    assert "net.py:Given starts from trained weights, net.py:Drawn from random" in mixed["warning"]
+    for messages in (done.err, run("models", "net.py:Given").err):
+        assert "no seed changes, probably pretrained ones (1 of 2 weight tensors)" in messages
+        assert "has frozen weights (104)" in messages

@@ -1,4 +1,4 @@
-"""Networks of equal size: every family of the zoo that has a width, and what has none."""
+"""Networks matched in size: every family with a width, and refusals for those without."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SMALL = (
 
 @pytest.mark.parametrize("cost", ["parameters", "macs"])
 @pytest.mark.parametrize("name", [*SMALL, "cnn:depth=6"])
-def test_a_matched_network_costs_what_it_should(name: str, cost: Cost) -> None:
+def test_matched_network_has_the_target_cost(name: str, cost: Cost) -> None:
     if name == "fcn" and cost == "macs":
         pytest.skip("a fully connected network of as many MACs would fill gigabytes")
     target = 2 * getattr(resolve("residual", CIFAR).description, cost)
@@ -37,23 +37,23 @@ def test_a_matched_network_costs_what_it_should(name: str, cost: Cost) -> None:
 
 
 @pytest.mark.parametrize("name", [*SMALL, "cnn:depth=4", "cnn:layers=8-MP-P-16-MP-P"])
-def test_matched_to_itself_a_network_keeps_its_size(name: str) -> None:
+def test_network_matched_to_itself_keeps_its_size(name: str) -> None:
     own = resolve(name, CIFAR).description.parameters
     assert match(name, CIFAR, "parameters", own).cost == pytest.approx(own, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("name", FIXED)
-def test_without_a_width_there_is_nothing_to_match(name: str) -> None:
+def test_network_without_a_width_is_refused(name: str) -> None:
     with pytest.raises(ModelError, match="no width"):
         match(name, CIFAR, "parameters", 100_000)
 
 
-def test_what_no_width_reaches_is_refused_with_the_nearest() -> None:
+def test_unreachable_cost_is_refused_with_the_nearest() -> None:
     with pytest.raises(ModelError, match="the nearest has"):
         match("fcn", CIFAR, "parameters", 1_000)
 
 
-def test_a_layout_keeps_all_but_its_channels() -> None:
+def test_widened_layout_changes_only_channels() -> None:
     assert widened("D0.2-3x64@5/2-MP-P-32", 1.5) == "D0.2-3x96@5/2-MP-P-48"
     assert widened("1-2", 0.01) == "1-1"
     assert [p.kind for p in parse(widened("8-MP-P", 2))] == ["channels", "pool", "pair"]
@@ -71,7 +71,7 @@ def net(in_channels: int, num_classes: int, width: int = 8) -> nn.Module:
 
 
 @pytest.mark.usefixtures("own_code_here")
-def test_the_command_matches_ones_own_network_and_says_so(run: Callable[..., Any]) -> None:
+def test_command_matches_a_user_network(run: Callable[..., Any]) -> None:
     Path("net.py").write_text(NET)
     options = ("--dataset", "mnist-mini", "--epochs", "1", "--match", "parameters", "--dry-run")
     plan = run("compare", "fcn:hidden=8", "net.py:net", *options, "--format", "json").json()[
@@ -82,7 +82,7 @@ def test_the_command_matches_ones_own_network_and_says_so(run: Callable[..., Any
     assert abs(sizes[label] / sizes["fcn:hidden=8"] - 1) <= TOLERANCE
 
 
-def test_the_table_shows_the_width_that_was_chosen(run: Callable[..., Any]) -> None:
+def test_table_shows_the_chosen_width(run: Callable[..., Any]) -> None:
     done = run(
         "compare", "fcn:hidden=16", "simple:width=8x8,hidden=32", "--dataset", "mnist-mini",
         "--epochs", "1", "--match", "parameters",
@@ -95,16 +95,16 @@ def test_the_table_shows_the_width_that_was_chosen(run: Callable[..., Any]) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         (("--match", "parametres"), "did you mean `parameters`"),
         (("--match", "macs", "--baseline", "fcm"), "did you mean `fcn`"),
         (("--baseline", "residual"), "is not among the networks"),
     ],
 )
-def test_what_cannot_be_matched_is_refused(
-    run: Callable[..., Any], options: tuple[str, ...], told: str
+def test_invalid_match_options_are_refused(
+    run: Callable[..., Any], options: tuple[str, ...], expected: str
 ) -> None:
     done = run("compare", "fcn", "simple", "--dataset", "mnist-mini", *options)
-    assert done.code == 2 and told in done.err
+    assert done.code == 2 and expected in done.err
     assert not Path("runs").exists()

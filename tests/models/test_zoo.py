@@ -1,4 +1,4 @@
-"""The zoo: each row of the reports to the digit, the field's networks by their papers."""
+"""The zoo: exact parameter counts of report rows and published networks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.networks import deep_ones_long, is_deep
 MNIST, CIFAR = Shape(1, 28, 10), Shape(3, 32, 10)
 SHAPES = {"mnist": MNIST, "cifar10": CIFAR}
 LARGE = 3_000_000
-"""Networks of more parameters are tried on two images and in float32, which needs no copies."""
+"""Larger networks are tested on two images and in float32, which needs no copies."""
 
 FIELD = {
     # On CIFAR-10.
@@ -57,8 +57,8 @@ FIELD = {
 
 
 @functools.cache
-def push(spec: str, shape: Shape, count: int) -> None:
-    """Build, check the count, push a batch forward and backward, find a gradient everywhere."""
+def train_step(spec: str, shape: Shape, count: int) -> None:
+    """Run a forward and backward pass; check the parameter count and every gradient."""
     model = resolve(spec, shape).build(0).to(memory_format=torch.channels_last)
     assert inspection.parameters(model) == count
     size = (shape.in_channels, shape.image_size, shape.image_size)
@@ -75,7 +75,7 @@ def push(spec: str, shape: Shape, count: int) -> None:
 
 
 def marks_of(study: str, row: str) -> list[pytest.MarkDecorator]:
-    """The widest networks are left to the long form."""
+    """Return the `torture` mark for the widest networks."""
     return [pytest.mark.torture] if study == "cifar10-004" or row.lower() == "wide" else []
 
 
@@ -88,30 +88,30 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("study", "row"), ROWS)
-def test_row_of_a_report(study: Study, row: StudyRow) -> None:
+def test_row_of_a_report_has_its_parameters(study: Study, row: StudyRow) -> None:
     found = resolve(row.spec, SHAPES[study.dataset]).description.parameters
     if row.parameters is None:
-        assert row.guessed and found > 0  # the report leaves the network open
+        assert row.guessed and found > 0  # the report does not specify the network
     else:
         assert found == row.parameters
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize(("study", "row"), ROWS)
-def test_a_step_of_a_row_of_a_report(study: Study, row: StudyRow) -> None:
+def test_row_of_a_report_trains(study: Study, row: StudyRow) -> None:
     if row.parameters is not None:
-        push(row.spec, SHAPES[study.dataset], row.parameters)
+        train_step(row.spec, SHAPES[study.dataset], row.parameters)
 
 
 @pytest.mark.parametrize("spec", deep_ones_long(FIELD))
-def test_network_of_the_field(spec: str) -> None:
+def test_published_network_has_its_parameters(spec: str) -> None:
     assert resolve(spec, CIFAR).description.parameters == FIELD[spec]
 
 
 @pytest.mark.parametrize(
     "depth", [20, 32, *(pytest.param(n, marks=pytest.mark.torture) for n in (44, 56, 110))]
 )
-def test_cifar_resnets_by_the_paper_s_arithmetic(depth: int) -> None:
+def test_cifar_resnets_have_the_parameters_of_the_paper(depth: int) -> None:
     """arXiv:1512.03385: 1 + 2n·3 convolutions of 3×3, each with BatchNorm, and a linear layer."""
     convolutions = [(3, 16)]
     for before, width in ((16, 16), (16, 32), (32, 64)):
@@ -136,13 +136,13 @@ def test_vgg_has_the_layers_in_its_name(depth: int, convolutions: int) -> None:
         assert model.fc.in_features == 512
 
 
-def test_lenet_of_the_paper() -> None:
+def test_lenet_has_the_parameters_of_the_paper() -> None:
     """LeCun et al. 1998: 156 + 12 + 1,516 + 32 + 48,120 + 10,164 = 60,000, and the last layer."""
     model = resolve("lenet-5:form=paper", MNIST).build(0)
     counts = [sum(p.numel() for p in m.parameters()) for m in model.children()]
     assert [n for n in counts if n] == [156, 12, 1_516, 32, 48_120, 10_164, 850]
     assert resolve("lenet-5", MNIST).description.parameters == 61_706
-    push("lenet-5:form=paper", MNIST, 60_850)
+    train_step("lenet-5:form=paper", MNIST, 60_850)
 
 
 FAMILIES = ["cnn", "densenet-bc:depth=22", "fcn", "lenet-5", "mobilenet-v2", "plain-20",
@@ -150,19 +150,19 @@ FAMILIES = ["cnn", "densenet-bc:depth=22", "fcn", "lenet-5", "mobilenet-v2", "pl
             "speedrun", "wrn-16-4"]  # fmt: skip
 
 
-def test_every_family_is_tried() -> None:
+def test_every_family_is_tested() -> None:
     tried = {spec.partition(":")[0].split("-")[0] for spec in FAMILIES}
     assert tried == {entry.name.split("-")[0] for entry in register.model}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("shape", [MNIST, CIFAR, Shape(1, 32, 7), Shape(3, 28, 100)], ids=str)
-def test_every_network_takes_every_small_image(name: str, shape: Shape) -> None:
+def test_every_network_takes_all_small_image_sizes(name: str, shape: Shape) -> None:
     assert resolve(name, shape).description.parameters > 0
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_every_parameter_is_reached(name: str) -> None:
+def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = resolve(name, CIFAR).build(0, "meta")
     assert untrained_weights(model, CIFAR) == ()
 
@@ -178,12 +178,12 @@ def test_every_parameter_is_reached(name: str) -> None:
      "cnn:pool=lp-mean,p=1.5", "cnn:activation=hard-swish,pool=average",
      "residual:block=preactivation", "residual:kernel=5,kernel_in=all"],
 )  # fmt: skip
-def test_a_step_in_bf16(spec: str) -> None:
-    push(spec, CIFAR, resolve(spec, CIFAR).description.parameters)
+def test_variants_train_in_bf16(spec: str) -> None:
+    train_step(spec, CIFAR, resolve(spec, CIFAR).description.parameters)
 
 
-def test_initial_weights_of_the_first_networks_stay() -> None:
-    """Runs of these networks are on disks: their initial weights are drawn as they always were."""
+def test_initial_weights_of_simple_are_those_of_earlier_versions() -> None:
+    """Stored runs of this network must stay reproducible."""
     torch.manual_seed(5)
     plain = nn.Sequential(
         nn.Conv2d(1, 32, 3), nn.Conv2d(32, 64, 3), nn.Linear(3136, 128), nn.Linear(128, 10)
@@ -196,7 +196,7 @@ def test_initial_weights_of_the_first_networks_stay() -> None:
 
 
 class Allocated(TorchDispatchMode):
-    """The most elements that a tensor outside the meta device had."""
+    """Records the largest number of elements of a tensor outside the meta device."""
 
     most = 0
 
@@ -212,7 +212,7 @@ class Allocated(TorchDispatchMode):
 def test_networks_are_described_without_memory_or_arithmetic() -> None:
     with Allocated() as allocated:
         nn.Linear(64, 64)
-        assert allocated.most == 64 * 64, "it is seen"
+        assert allocated.most == 64 * 64, "real tensors are counted"
         allocated.most = 0
         for name in FAMILIES:
             assert is_deep(name) or resolve(name, CIFAR).description.macs > 0, name
@@ -223,14 +223,14 @@ def test_names_are_read_from_the_sources() -> None:
     assert register.model.names() == [entry.name for entry in register.model]
 
 
-def test_every_network_says_what_it_is() -> None:
+def test_every_network_has_a_summary_and_source() -> None:
     for entry in register.model:
         assert entry.summary and "{" not in (entry.function.__doc__ or "")
         if any(name in entry.name for name in ("plain", "resnet", "wrn", "vgg", "dense", "mobile")):
             assert "arXiv:" in (entry.function.__doc__ or "")
 
 
-BAD = {
+INVALID = {
     "cnn:kernel=4": ("`kernel`", "`4`", "odd"),
     "cnn:depth=5": ("`depth`", "`5`", "2, 4, 6"),
     "cnn:deph=6": ("`deph`", "`depth`"),
@@ -265,23 +265,23 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("spec", BAD)
-def test_bad_specs_are_refused_in_one_line(spec: str) -> None:
+@pytest.mark.parametrize("spec", INVALID)
+def test_invalid_specs_are_refused_in_one_line(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolve(spec, CIFAR).description  # noqa: B018
     text = f"{caught.value.message} | {caught.value.hint}"
     assert "\n" not in text
-    for word in BAD[spec]:
+    for word in INVALID[spec]:
         assert word in text, text
 
 
-def test_image_too_small() -> None:
+def test_images_too_small_for_a_network_are_refused() -> None:
     for spec in ("simple", "cnn", "residual", "densenet-bc", "lenet-5", "speedrun"):
         with pytest.raises(UsageError, match=r"3 pixels|3 are too few"):
             resolve(spec, Shape(1, 3, 10)).description  # noqa: B018
 
 
-def test_layout() -> None:
+def test_layout_is_parsed_into_parts() -> None:
     parts = list(parse("2x16/2-MP-3@1-P-D0.25"))
     assert parts[0] == Part("channels", 16, None, 2) and parts[1] == Part("channels", 16)
     assert parts[2:4] == [Part("pool"), Part("channels", 3, 1)]
@@ -293,7 +293,7 @@ def test_layout() -> None:
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, "cnn:attention=cbam,conv=scaled,pool=lp"])
-def test_layers_add_up_to_the_network(name: str) -> None:
+def test_rows_of_layers_add_up_to_the_network(name: str) -> None:
     builder = resolve(name, CIFAR)
     table = layer_table(builder.build(0, "meta"), torch.zeros(2, 3, 32, 32, device="meta"))
     assert sum(row.parameters for row in table) == builder.description.parameters
@@ -301,8 +301,8 @@ def test_layers_add_up_to_the_network(name: str) -> None:
     assert table[-1].shape == (10,)
 
 
-def test_layer_table_of_the_tutorial_network() -> None:
-    """Issue 3: two 3×3 convolutions without padding on 1×32×32, a 576-120-84-10 head."""
+def test_layer_table_of_the_tutorial_network_has_its_costs() -> None:
+    """Two 3×3 convolutions without padding on 1×32×32, and a 576-120-84-10 head."""
     model = nn.Sequential(
         nn.Conv2d(1, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.ReLU(),
         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(576, 120), nn.ReLU(), nn.Linear(120, 84),
@@ -315,7 +315,7 @@ def test_layer_table_of_the_tutorial_network() -> None:
     assert model.training and not model[0]._forward_hooks
 
 
-def test_layer_table_counts_what_modules_hold_themselves() -> None:
+def test_layer_table_counts_parameters_held_by_modules_directly() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -335,7 +335,7 @@ def test_layer_table_counts_what_modules_hold_themselves() -> None:
     ]
 
 
-def test_parameters_without_gradient_are_named() -> None:
+def test_unused_parameters_are_found_without_side_effects() -> None:
     class Forgetful(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -354,7 +354,7 @@ def test_parameters_without_gradient_are_named() -> None:
     assert not model.norm.num_batches_tracked and model.used.weight.grad is None
 
 
-def test_building_warns_of_nothing() -> None:
+def test_building_logs_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for spec in ("cnn:pool=lp", "resnet-20", "residual:kernel=1+3"):
