@@ -14,7 +14,7 @@ from PIL import Image
 from convcompare.core.errors import DataError
 from convcompare.data.sources.image_walk import natural_order
 from convcompare.data.sources.split_names import split_words, splits_among
-from tests.support.images import fill, flat, kinds, load, noise
+from tests.support.images import fill, flat, kinds, load, noise, placed
 
 
 def refused(root: Path, options: str = "") -> str:
@@ -518,6 +518,20 @@ def test_a_table_that_is_not_understood_is_named(
     flat(root / folder, 6)
     write_table(root / "t.csv", heading, [f"{i}.png,{'ab'[i % 2]},3" for i in range(6)])
     assert f"`t.csv` was not read: {said}" in refused(root, options)
+
+
+@pytest.mark.parametrize("label", ["a", "b"])
+def test_two_tables_of_one_split_name_an_image_once(root: Path, label: str) -> None:
+    flat(root, 6)
+    for name, numbers in (("train", range(4)), ("train_labels", range(4)), ("test", range(4, 6))):
+        rows = [
+            f"{i}.png,{label if (name, i) == ('train_labels', 0) else 'ab'[i % 2]}" for i in numbers
+        ]
+        write_table(root / f"{name}.csv", "file,label", rows)
+    if label == "a":
+        assert [len(one["a"]) for one in placed(root)] == [2, 1]
+    else:
+        assert "is `a` in `train.csv` and `b` in `train_labels.csv`" in refused(root)
 
 
 def test_a_column_that_no_table_has_is_refused_beside_class_folders(root: Path) -> None:

@@ -140,7 +140,7 @@ def test_choices_of_label_studio_are_classes(root: Path) -> None:
     assert load(root).classes == ("a", "b")
 
 
-@pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods", "imagelabels.mat"])
+@pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods"])
 def test_tables_of_other_programs_are_said_to_be_unread(root: Path, name: str) -> None:
     flat(root / "images")
     (root / name).parent.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
-"""Arrays in an .npz file, as of Keras, MedMNIST or `numpy.savez`."""
+"""Arrays in an .npz, .npy or MATLAB file, as of Keras, MedMNIST, SVHN or `numpy.savez`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +23,11 @@ from ..labelled_arrays import (
     decoded,
     flat_labels,
 )
-from ..sources.array_names import Part, array_roles
+from ..sources.array_names import CLASS_NAMES, Part, array_roles
+from ..sources.matlab_files import MATLAB, matlab_arrays
 from ..sources.split_names import SplitKind, split_words
 from ..sources.stand_ins import stand_in
 
-CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
-"""Names that the array of class names may have."""
 LARGEST = 16 << 30
 """Maximum size of all arrays of a file together, in bytes."""
 
@@ -37,7 +36,8 @@ LARGEST = 16 << 30
 def npz_file(sources: Sources, path: str = "", test: Share = 0.2, seed: Seed = 0) -> Dataset:
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
-    A folder with a file per array, such as x_train.npy, is read too.
+    A folder with a file per array, such as x_train.npy, is read too, and MATLAB files, whose last
+    axis is that of the images: a file with X and y, or a folder with a file per split.
 
     Images are (n, height, width), with channels last or first, of any numeric type. Labels are
     numbers or texts, one per row, or one-hot rows. An array `classes` or `class_names` has the
@@ -62,7 +62,7 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     """
     path = str(file)
     try:
-        arrays = _arrays_of(file)
+        arrays, left = _arrays_of(file)
     except OSError as error:
         raise DataError(
             f"{quote(path)} cannot be read: {error.strerror}", "npz:FILE.npz"
@@ -72,6 +72,10 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
             "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
             "Python objects are not read: `y.astype(str)` makes them texts"
         )
+        if file.suffix.lower() == MATLAB or file.is_dir():
+            hint = (
+                "save the arrays by `numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`"
+            )
         if file.suffix == ".npy":
             hint = "`npz:FOLDER` reads a folder with a file per array: x_train.npy, y_train.npy, …"
         raise DataError(
@@ -86,7 +90,7 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     key = next((one for one in CLASS_NAMES if one in arrays), "")
     classes = _class_names(arrays, key, path)
     notes = _unread(
-        tuple(sorted(arrays.keys() - {key, *(name for pair in splits for name in pair)}))
+        (*sorted(arrays.keys() - {key, *(name for pair in splits for name in pair)}), *left)
     )
     parts = [arrays[name] for pair in splits for name in pair]
     if len(splits) == 1:
@@ -97,22 +101,48 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     return replace(read, test_split="the validation arrays") if is_val else read
 
 
-def _arrays_of(path: Path) -> dict[str, Array]:
-    """Return the arrays of an .npz file, or of the .npy files in a folder, by their names.
+def _arrays_of(path: Path) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays of a file or folder by name, and the names of files that are not read.
+
+    Of a folder, the .npy files are read, or else the MATLAB files.
 
     Raises:
         OSError: if a file cannot be read.
         ValueError: if a file holds no array, or Python objects.
     """
+    if path.suffix.lower() == MATLAB and path.is_file():
+        return _from_matlab([path])
     if not path.is_dir():
         with path.open("rb") as opened:
-            return read_npz(opened, LARGEST)
+            return read_npz(opened, LARGEST), []
     files = [file for file in sorted(path.glob("*.npy")) if not file.name.startswith(".")]
+    if not files:
+        return _from_matlab([file for file in sorted(path.iterdir())
+                             if file.suffix.lower() == MATLAB and file.name[0] != "."])  # fmt: skip
     if sum(file.stat().st_size for file in files) > LARGEST:
         raise ValueError("it holds more than it can rightly hold")
     return {  # mapped: a header may claim no more than the file holds
         file.stem: np.array(np.load(file, mmap_mode="r", allow_pickle=False)) for file in files
-    }
+    }, []
+
+
+def _from_matlab(files: Sequence[Path]) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays of MATLAB files by name, and the names of files that are not read.
+
+    ``X`` in ``train_32x32.mat`` is ``train X``. Files that name no split are not read beside those
+    that do. Labels from 1 become places in the list of class names, if there is one.
+    """
+    splits = {file: words[0] for file in files if (words := split_words(file.stem))}
+    found: dict[str, Array] = {}
+    for file in splits or files:
+        title = f"{splits[file]} " if file in splits else f"{file.stem} " * (len(files) > 1)
+        for name, array in matlab_arrays(file, LARGEST // 8).items():
+            found[name if name in CLASS_NAMES else title + name] = array
+    if not found.keys().isdisjoint(CLASS_NAMES):
+        labels = [name for (_, part), name in array_roles(found).items() if part == "labels"]
+        if all(found[name].dtype.kind in "uif" and found[name].min() > 0 for name in labels):
+            found |= {name: found[name] - 1 for name in labels}
+    return found, [file.name for file in files if splits and file not in splits]
 
 
 def _splits(roles: Mapping[tuple[SplitKind | None, Part], str]) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ _PARTS: dict[str, Part] = {
     **dict.fromkeys(("x", "image", "images", "img", "imgs", "data", "pixels"), "images"),
     **dict.fromkeys(("y", "label", "labels", "target", "targets"), "labels"),
 }
+CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
+"""Names that an array of class names may have."""
 _GLUED = re.compile(r"(x|y)([a-z]+)")
 
 

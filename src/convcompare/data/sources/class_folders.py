@@ -15,6 +15,7 @@ from ..spellings import meaning
 from .image_walk import FolderWalk, natural_order, one_form
 from .label_table import LabelTable, label_tables
 from .split_names import MASKS, names_masks, says_nothing, splits_among
+from .table_rows import MOST_TABLES
 
 ClassFolders = dict[str, list[Path]]
 """Images by class; names of classes are in composed Unicode."""
@@ -26,8 +27,6 @@ class NoClassFolders(DataError):
 
 LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
-_MOST_TABLES = 50
-"""Maximum number of files in a folder of tables."""
 NAMED = 5
 """Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
@@ -71,7 +70,7 @@ def tables_beside(walk: FolderWalk, places: Iterable[Path], label: str) -> list[
     folders = [folder for place in places for folder in walk.folders(place)
                if not walk.images(folder)]  # fmt: skip
     counts = Counter(path.parent for path in walk.others())
-    return [table for folder in dict.fromkeys(folders) if counts[folder] <= _MOST_TABLES
+    return [table for folder in dict.fromkeys(folders) if counts[folder] <= MOST_TABLES
             for table in label_tables(folder, label)]  # fmt: skip
 
 

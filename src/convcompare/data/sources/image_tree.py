@@ -39,7 +39,7 @@ from .nested_folders import (
 )
 from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read, reads_instead
 from .split_folders import read_roles
-from .split_lists import by_lists, labelled_by_lists, unread_lists
+from .split_lists import ListFiles, by_lists, labelled_by_lists, unread_lists
 from .split_names import lists_a_split
 from .split_tree import split_tree
 from .table_columns import surely_names_splits
@@ -139,10 +139,12 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
         raise DataError(
             "; ".join([where, *(note.line() for note in left)]), next(filter(None, hints))
         )
+    above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
+    if tables and all(table.split in ("val", "test") for table in tables) and how.splits != "none":
+        tables += [one for one in tables_beside(walk, above, how.label) if one.split == "train"]
     try:
         return _understood(walk, top, tables, how)
     except NoClassFolders as error:
-        above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
         beside = [] if tables or how.splits == "none" else tables_beside(walk, above, how.label)
         if beside and not how.names:
             return _understood(walk, top, beside, how)
@@ -152,14 +154,9 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             note = f"classes are the column {quote(column)}, the only one beside that of the files"
             found = _read(walk, replace(how, label=column))
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
-        unread = unread_words(places, how.label)
-        table = (
-            "its first line must name a column file and one column label with the class of each "
-            "image, or a column per class with a single 1 per row; folder:PATH:label=COLUMN takes "
-            "another name"
-        )
+        unread, needs = unread_words(places, how.label)
         by_names = "" if how.label else names_hint(walk, top)
-        hint = by_names or (table if unread else how_to_read(walk.others()) or error.hint)
+        hint = by_names or needs or how_to_read(walk.others()) or error.hint
         others = "" if unread or not walk.others() else _not_read(walk)
         raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
 
@@ -176,9 +173,9 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     else:
         roles = read_roles(walk, top, how.label, tables, named=how.names is not None)
     tables += [table for role in roles for table in role.tables]
-    listed_classes = None
+    listed_classes, lists = None, ListFiles(walk)
     if how.splits != "none" and not tables and not how.names and len(walk.filled(top)) < 2:
-        listed_classes = labelled_by_lists(walk, top, how.label)
+        listed_classes = labelled_by_lists(lists, top, how.label)
     if how.label and not tables and not listed_classes and how.splits != "none":
         raise NoClassFolders(
             f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
@@ -196,13 +193,15 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
         found = split_tree(walk, roles, tables)
     else:
         found = _in_folders(walk, top, how.splits)
-    unread = [table for table in tables if table not in found.tables]
-    source = "names of the files" if how.names else "folders"
+    source = "other tables" if found.tables and not in_folders else "folders"
+    source = "names of the files" if how.names else source
     if how.splits != "none" and found.test is None:
-        found = by_lists(walk, found)
+        found = by_lists(lists, found)
+    unread = [table for table in tables
+              if table not in found.tables and table.path not in found.lists]  # fmt: skip
     train, test = found.train, found.test
     notes = found.notes + (faults or _unread_tables(walk, unread, source, splits=not roles))
-    notes += _unread_splits(walk, top, found)
+    notes += _unread_splits(lists, top, found)
     if test is None and source == "folders" and not found.tables:
         notes += divided_folders(walk, train)
     names = tuple(sorted(train, key=natural_order))
@@ -238,19 +237,20 @@ def _unread_tables(
     ]
 
 
-def _unread_splits(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
+def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[DataNote]:
     """Return a warning about unread tables and lists of splits, if there is no test split."""
     if found.test is not None:
         return []
+    walk = lists.walk
     above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
     images = [path for paths in found.train.values() for path in paths]
     read = {table.path for table in found.tables}
-    lists = [
+    paths = [
         path for path in walk.others()
         if path.suffix.lower() in _LISTS and lists_a_split(path.stem) and path not in read
     ]  # fmt: skip
-    lists += [path for path in unread_lists(walk, images) if path not in read]
-    names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *lists)})
+    paths += [path for path in unread_lists(lists, images) if path not in read]
+    names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *paths)})
     if not names:
         return []
     text = "files that may be or name splits are not read"

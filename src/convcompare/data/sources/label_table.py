@@ -24,6 +24,7 @@ from .table_columns import (
     first_of,
     holds_classes,
     holds_splits,
+    image_of,
     may_name_splits,
     plain_names,
     split_column,
@@ -34,9 +35,9 @@ from .table_rows import TableFile
 
 @dataclass(frozen=True)
 class LabelRow:
-    """A row of a table: the file as written, the class or "", and the split or None."""
+    """A row of a table: the file as written or its number, the class or "", the split or None."""
 
-    file: str
+    file: str | int
     label: str
     split: SplitKind | None
 
@@ -99,7 +100,7 @@ class LabelTable:
         column = None if split_of_all else self.split_column
         kinds = column_kinds(self.table, column) if column else {}
         for row in self.table.rows:
-            file, label = cell(row, self.file_column), self._label(row)
+            file, label = image_of(self.table, row, self.file_column), self._label(row)
             split = split_of_all
             if column:
                 word = cell(row, column)
@@ -156,8 +157,17 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
     ]
 
 
-def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
-    """Return why the first table without files and classes in `folders` is not read; or ""."""
+_NEEDS = (
+    "its first line must name a column file and one column label with the class of each image, or "
+    "a column per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
+)
+
+
+def unread_words(folders: Iterable[Path], label_column: str = "") -> tuple[str, str]:
+    """Return why the first table without files and classes in `folders` is not read, and a hint.
+
+    Both are empty without such a table; the hint is if the file is something else than a table.
+    """
     for table in (table for folder in folders for table in _tables(folder)):
         if _label_table(table, label_column) is None:
             names = plain_names(table)
@@ -169,9 +179,9 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> str:
             if any(map(names_image, names)):
                 lacking, columns = f"its first line is a row: {listed([*names], 5)}", ""
             if instead := table.instead:
-                lacking, columns = f"it is {instead}", ""
-            return f"{quote(table.path.name)} was not read: {lacking}{columns}"
-    return ""
+                return f"{quote(table.path.name)} was not read: it is {instead}", ""
+            return f"{quote(table.path.name)} was not read: {lacking}{columns}", _NEEDS
+    return "", ""
 
 
 def only_other_column(folders: Iterable[Path]) -> str:

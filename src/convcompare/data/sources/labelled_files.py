@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,9 +18,12 @@ from ..data_notes import DataNote
 from .image_files import stem
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelRow, LabelTable
+from .matlab_files import MATLAB, matlab_class_names
 from .split_names import SplitKind
+from .table_rows import MOST_TABLES
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_NUMBERED = re.compile(r"(.*?)([0-9]{1,18})")
 _WHOLE = re.compile(r"[0-9]{1,15}(\.0+)?")
 _BLANKS = " \t,;|'\""
 _BETWEEN = re.compile(r"[\s,;|]+")
@@ -41,6 +46,8 @@ class LabelledFiles:
     places: Sequence[tuple[Path, SplitKind]] = ()
     found: Labelled = field(default_factory=dict)
     notes: list[DataNote] = field(default_factory=list)
+    _labels: dict[tuple[SplitKind | None, Path], tuple[str, Path]] = field(default_factory=dict)
+    """Class of each image in a split, and the table that gives it."""
 
     def add(
         self, table: LabelTable, walk: FolderWalk, pool: Sequence[Path], split: SplitKind | None
@@ -54,8 +61,8 @@ class LabelledFiles:
             split: the split of the whole table; None if its rows have splits, or there are none.
 
         Raises:
-            DataError: if no image is found, a name fits several images, or rows give an image
-                different classes or splits.
+            DataError: if no image is found, a name fits several images, or rows of this table or of
+                another one of the split give an image different classes or splits.
         """
         index, base = ImageIndex(walk, pool), walk.shown(table.path.parent)
         known: dict[Path, LabelRow] = {}
@@ -64,9 +71,9 @@ class LabelledFiles:
         for row in table.rows(split):
             matches = index.find(row.file, base)
             if not row.label:
-                blank.append(row.file)
+                blank.append(str(row.file))
             elif not matches:
-                missing.append(row.file)
+                missing.append(str(row.file))
             elif len(matches) > 1:
                 raise DataError(
                     f"{quote(row.file)} in {quote(table.path)} fits several images: "
@@ -75,6 +82,13 @@ class LabelledFiles:
                 )
             else:
                 self._put(table, matches[0], row, known)
+        if table.table.by_place and (missing or len(known) < len(pool)):
+            raise DataError(
+                f"{quote(table.path)} has classes of {several(len(known) + len(missing), 'image')} "
+                f"in their order, and the names of {several(len(pool), 'image')} do not number "
+                f"them from 1, as {quote(walk.shown(pool[0]))}",
+                "move other images out of the folder, or write a table with columns file and label",
+            )
         if not known and not missing:
             raise DataError(
                 f"no row of {quote(table.path)} names a file and, in its column "
@@ -111,8 +125,36 @@ class LabelledFiles:
             )
         if before is row:
             place = (kind for folder, kind in self.places if path.is_relative_to(folder))
-            classes = self.found.setdefault(row.split or next(place, None), {})
-            classes.setdefault(one_form(row.label), []).append(path)
+            self._add_to(row.split or next(place, None), table.path, path, one_form(row.label))
+
+    def _add_to(self, split: SplitKind | None, table: Path, path: Path, label: str) -> None:
+        """Add an image to a class, unless another table has done so."""
+        other, where = self._labels.setdefault((split, path), (label, table))
+        if other != label:
+            raise DataError(
+                f"{quote(path)} is {quote(other)} in {quote(where.name)} and {quote(label)} in "
+                f"{quote(table.name)}",
+                "keep one of these tables",
+            )
+        if where == table:
+            self.found.setdefault(split, {}).setdefault(label, []).append(path)
+
+    def name_classes(self, walk: FolderWalk, tables: Iterable[LabelTable]) -> None:
+        """Give classes that MATLAB files number from 1 the names in one of these files, if any."""
+        files = [path for path in walk.others() if path.suffix.lower() == MATLAB]
+        numbers = {label for split in self.found.values() for label in split}
+        if not all(table.path in files for table in tables) or len(files) > MOST_TABLES:
+            return
+        named = {names: path for path in files if (names := _class_names(path))}
+        if len(named) != 1:
+            return
+        ((names, path),) = named.items()
+        known = {str(number): one_form(name) for number, name in enumerate(names, start=1)}
+        if numbers <= known.keys() and len({*known.values()}) == len(known):
+            self.found = {kind: {known[label]: paths for label, paths in split.items()}
+                          for kind, split in self.found.items()}  # fmt: skip
+            text = f"names of the classes from {quote(walk.shown(path))}"
+            self.notes.append(DataNote("layout", text, serious=False))
 
     @property
     def count(self) -> int:
@@ -131,6 +173,13 @@ class LabelledFiles:
         return [DataNote("unnamed", text, rest, "add them to the table, or move them away")]
 
 
+def _class_names(path: Path) -> tuple[str, ...]:
+    """Return the names of classes in a MATLAB file; empty if it has none or cannot be read."""
+    with suppress(ValueError):
+        return tuple(matlab_class_names(path))
+    return ()
+
+
 class ImageIndex:
     """Index of images by their path from the root, the end of their path, and their name.
 
@@ -139,6 +188,7 @@ class ImageIndex:
     """
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
+        self._pool = pool
         self._paths: dict[str, list[Path]] = {}
         self._without_ending: dict[str, list[Path]] = {}
         self._ends: dict[str, list[Path]] = {}
@@ -162,8 +212,25 @@ class ImageIndex:
             if _NUMBER.fullmatch(stem(path.name)):
                 self._numbers.setdefault(int(stem(path.name)), []).append(path)
 
-    def at_the_start(self, line: str, base: str) -> tuple[Path, str] | None:
-        """Return the image at the start of a line and the rest; None for no or several images."""
+    @cached_property
+    def _places(self) -> dict[int, Path]:
+        """Images by the number at the end of their names; empty unless these are 1 to n.
+
+        The names are the same before the number.
+        """
+        named = [(_NUMBERED.fullmatch(stem(path.name)), path) for path in self._pool]
+        found = {int(match[2]): path for match, path in named if match}
+        whole = len(found) == len(named) and found.keys() == {*range(1, len(named) + 1)}
+        return found if whole and len({match and match[1] for match, _ in named}) == 1 else {}
+
+    def at_the_start(self, line: str | int, base: str) -> tuple[Path, str] | None:
+        """Return the image at the start of a line and the rest; None for no or several images.
+
+        A number is that of an image, from 1.
+        """
+        if isinstance(line, int):
+            place = self._places.get(line)
+            return (place, "") if place else None
         ends = [len(line), *(match.start() for match in reversed([*_BETWEEN.finditer(line)]))]
         for end in ends[:_MOST_CELLS]:
             found = self.find(line[:end].strip("'\""), base)
@@ -172,8 +239,13 @@ class ImageIndex:
                 return (found[0], rest) if len(found) == 1 else None
         return None
 
-    def find(self, text: str, base: str) -> list[Path]:
-        """Return the images that `text` may mean, relative to `base`; a URL counts by its path."""
+    def find(self, text: str | int, base: str) -> list[Path]:
+        """Return the images that `text` may mean, relative to `base`; a URL counts by its path.
+
+        A number is that of an image, from 1.
+        """
+        if isinstance(text, int):
+            return [self._places[text]] if text in self._places else []
         forms = (text, unquote(text), unquote(text.partition("?")[0]))
         return next((found for form in forms if (found := self._find(form, base))), [])
 

@@ -14,8 +14,9 @@ from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
 from .labelled_files import Labelled, LabelledFiles
+from .matlab_files import MATLAB
 from .split_folders import Role
-from .split_names import SplitKind, names_parts
+from .split_names import SplitKind, names_parts, says_nothing
 from .table_columns import group_columns, surely_names_splits
 from .table_rows import OLD, encoding_of
 
@@ -33,6 +34,7 @@ class LabelledTree:
         test_split: description of the test split.
         notes: notes on the files and tables.
         tables: tables that give images their classes.
+        lists: files that give images their splits.
     """
 
     train: ClassFolders
@@ -40,6 +42,7 @@ class LabelledTree:
     test_split: str
     notes: list[DataNote]
     tables: tuple[LabelTable, ...] = ()
+    lists: tuple[Path, ...] = ()
 
 
 def labelled_tree(
@@ -58,6 +61,8 @@ def labelled_tree(
     """
     places = [(role.folder, role.kind) for role in roles if role.kind]
     files, splits = LabelledFiles(places), _owners(tables, roles)
+    if {"train"} < {*splits.values()} - {None}:  # beside a list of all images, those of splits
+        tables = [table for table in tables if splits[table.path]]
     several = [table.path.name for table in tables if splits[table.path] is None]
     if len(several) > 1:
         raise DataError(
@@ -69,6 +74,7 @@ def labelled_tree(
         own = [role for role in roles if role.kind == split and split]
         pool = [path for role in own for path in walk.images(role.folder)] or walk.images(top)
         files.add(table, walk, pool, split)
+    files.name_classes(walk, tables)
     found = files.found
     words = ", ".join(quote(walk.shown(table.path)) for table in tables)
     if None in found and len(found) > 1:
@@ -162,7 +168,8 @@ def table_knows_better(
     """Return whether the classes are those of tables, and not the folders in `top`.
 
     Tables decide if they name at least half of the images, unless folders and classes correspond
-    one to one and the tables name no splits, by a column or by their own names.
+    one to one and the tables name no splits, by a column or by their own names. MATLAB files then
+    only name splits, since their classes are numbers.
 
     Args:
         walk: the folder.
@@ -178,6 +185,9 @@ def table_knows_better(
         for table in tables:
             files.add(table, walk, walk.images(top), None)
     except DataError as error:
+        by_place = any(table.table.by_place for table in tables)
+        if by_place and any(says_nothing(path.name) for path in filled):  # jpg/ beside others
+            raise
         text = f"the classes are those of the folders, since {error.message}"
         faults.append(DataNote("unread-tables", text, hint=str(error.hint)))
         return False
@@ -186,7 +196,8 @@ def table_knows_better(
     if names_parts([path.name for path in filled]):
         return True
     splits = {table.split for table in tables}
-    if any(table.split_column for table in tables) or ("train" in splits and len(splits) > 1):
+    names_splits = any(table.split_column for table in tables) or {"train"} < splits
+    if names_splits and any(table.path.suffix.lower() != MATLAB for table in tables):
         return True
     pairs = {
         (name, path.relative_to(top).parts[0])

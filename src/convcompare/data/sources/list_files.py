@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,29 +10,40 @@ from typing import Any
 from convcompare.core.errors import DataError
 
 from .json_tables import LARGEST, json_content
+from .matlab_files import MATLAB
 from .split_names import SplitKind, split_kinds, split_words
-from .table_columns import FILES, cell, file_column, may_name_splits, plain_name, plain_names
+from .table_columns import (
+    FILES,
+    cell,
+    file_column,
+    image_of,
+    may_name_splits,
+    plain_name,
+    plain_names,
+)
 from .table_rows import TableFile, encoding_of
 
-_TABLES, _JSON = (".csv", ".tsv"), ".json"
-LIST_ENDINGS = (".txt", ".lst", ".list", *_TABLES, _JSON)
+TABLES, _JSON = (".csv", ".tsv", MATLAB), ".json"
+LIST_ENDINGS = (".txt", ".lst", ".list", *TABLES, _JSON)
 """Extensions of files that may list images, in order of preference."""
 
 
-def list_entries(path: Path) -> list[str]:
+def list_entries(path: Path) -> Sequence[str | int]:
     """Return the images that a file lists, as written, with the rest of their lines."""
     if path.suffix.lower() == _JSON:
         return [*_names(json_content(path))]
-    if path.suffix.lower() in _TABLES:
+    if path.suffix.lower() in TABLES:
         table = TableFile(path)
         column = file_column(table, plain_names(table))
         if column:
-            return [name for row in _rows(table) if (name := cell(row, column))]
+            return [name for row in _rows(table) if (name := image_of(table, row, column))]
+    if path.suffix.lower() == MATLAB:
+        return []
     lines = _lines(path)
     return lines[1:] if lines and plain_name(lines[0]) in FILES else lines
 
 
-def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
+def entries_by_split(path: Path) -> list[tuple[str | int, SplitKind]]:
     """Return the images that a file of several splits lists, with their splits.
 
     The file is a table with a column of splits, a text with a split at the end of each line, or a
@@ -51,12 +62,12 @@ def entries_by_split(path: Path) -> list[tuple[str, SplitKind]]:
         kinds = {"0": "test", "1": "train"}
     if not values or values - kinds.keys():
         return []
-    return [(numbers.get(name, name), kinds[value]) for name, value in pairs]
+    return [(numbers.get(str(name), name), kinds[value]) for name, value in pairs]
 
 
-def _pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
+def _pairs(path: Path) -> tuple[list[tuple[str | int, str]], str]:
     """Return the image and the split of each line as written, and the title of the splits."""
-    if path.suffix.lower() not in _TABLES:
+    if path.suffix.lower() not in TABLES:
         parts = (line.replace(",", " ").rsplit(maxsplit=1) for line in _lines(path))
         return [(part[0].strip(), part[-1]) for part in parts], path.stem
     table = TableFile(path)
@@ -65,7 +76,8 @@ def _pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
     splits = [column for column in names if may_name_splits(column)]
     if not file or len(splits) != 1:
         return [], ""
-    return [(cell(row, file), cell(row, splits[0])) for row in _rows(table)], splits[0]
+    pairs = [(image_of(table, row, file), cell(row, splits[0])) for row in _rows(table)]
+    return pairs, splits[0]
 
 
 def _numbered_images(path: Path) -> dict[str, str]:

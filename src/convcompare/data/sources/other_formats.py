@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from convcompare.core.errors import DataError, quote, typed
 
 from .array_names import array_roles
 from .label_table import has_pixels
+from .matlab_files import MATLAB, matlab_names
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _ARRAYS = {
@@ -32,10 +33,10 @@ _SAVEZ = (
 )
 
 
-def _roles(files: Iterable[Path]) -> Collection[object]:
-    """Return what the arrays in files are by their names, such as training images."""
+def _roles(names: Iterable[str]) -> Collection[object]:
+    """Return what arrays are by their names, such as training images."""
     with suppress(DataError):  # two of one name
-        return array_roles(file.stem for file in files)
+        return array_roles(names)
     return ()
 
 
@@ -49,13 +50,26 @@ def how_to_read(files: Iterable[Path]) -> str:
             )
         if path.suffix.lower() in ARCHIVES:
             return f"unpack {quote(path.name)} beside the other images if it holds images"
-        if path.suffix.lower() == ".mat":
+        if path.suffix.lower() == MATLAB:
             return (
-                "`torchvision:NAME` reads published sets with their splits, such as "
-                f"`torchvision:Flowers102`; else write what {quote(path.name)} lists as a table "
-                "with columns file, label and split"
+                f"write a table with columns file, label and split in place of {quote(path.name)}; "
+                "of MATLAB files, lists of images, classes and splits are read, of version 5 to 7.2"
             )
     return ""
+
+
+def _matlab_hint(paths: Sequence[Path]) -> str:
+    """Return a hint on how to read the first of some MATLAB files; empty if it has no images."""
+    if not paths:
+        return ""
+    try:
+        roles = _roles(matlab_names(paths[0]))
+    except ValueError as error:
+        return f"{quote(paths[0].name)} is {error}"
+    if len(roles) < 2:
+        return ""
+    place = paths[0] if len(paths) == 1 else paths[0].parent
+    return f"{typed(f'npz:{place}')} reads images and labels in MATLAB files"
 
 
 def reads_instead(files: Iterable[Path]) -> str:
@@ -65,7 +79,7 @@ def reads_instead(files: Iterable[Path]) -> str:
     if arrays:
         return f"{typed(f'npz:{arrays[0]}')} reads a file of arrays"
     single = [path for path in paths if path.suffix.lower() == ".npy"]
-    if len({path.parent for path in single}) == 1 and len(_roles(single)) > 1:
+    if len({path.parent for path in single}) == 1 and len(_roles(path.stem for path in single)) > 1:
         return f"{typed(f'npz:{single[0].parent}')} reads a folder with a file per array"
     tables = [path for path in paths if path.suffix.lower() == ".parquet"]
     if tables:
@@ -77,11 +91,14 @@ def reads_instead(files: Iterable[Path]) -> str:
         )
     if any(path.suffix.lower() == ".dvc" for path in paths):
         return "`dvc pull` fetches what a file .dvc stands for"
+    matlab = _matlab_hint([path for path in paths if path.suffix.lower() == MATLAB])
     if any(_PUBLISHED.fullmatch(f"/{path.as_posix()}") for path in paths):
         return (
             "published sets are read by their names, as `--dataset mnist --data-dir FOLDER`; "
-            f"of your own, {_SAVEZ}"
+            f"of your own, {matlab or _SAVEZ}"
         )
+    if matlab:
+        return matlab
     if any(path.suffix.lower() in ARCHIVES for path in paths):
         return "unpack the archive, and write folder:PATH with the folder"
     if any(path.suffix.lower() in _ARRAYS or has_pixels(path) for path in paths):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, natural_order, one_form
 from .labelled_files import ImageIndex
 from .labelled_tree import WORDS, LabelledTree
-from .list_files import LIST_ENDINGS, entries_by_split, list_entries
+from .list_files import LIST_ENDINGS, TABLES, entries_by_split, list_entries
+from .matlab_files import MATLAB, names_splits
 from .split_names import SplitKind, names_several_splits, split_words
 from .table_columns import may_be_classes
+from .table_rows import MOST_TABLES
 
 _ENOUGH = 0.5
 """Minimum share of a list's entries that name an image, for the list to be used."""
@@ -59,11 +62,44 @@ class SplitLists:
         return may_be_classes(values) and not any(map(_NUMBERS.fullmatch, values))
 
 
-def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree | None:
+class ListFiles:
+    """The files of a data set that may list images; each is read once."""
+
+    def __init__(self, walk: FolderWalk) -> None:
+        self.walk = walk
+        self._entries: dict[Path, Sequence[str | int]] = {}
+        self._index: tuple[Sequence[Path], ImageIndex] | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, ordered by name."""
+        return [path for path in self.walk.others() if path.suffix.lower() in LIST_ENDINGS]
+
+    @property
+    def tables(self) -> list[Path]:
+        """The tables among them, without those of folders with a table per image."""
+        paths = [path for path in self.paths if path.suffix.lower() in TABLES]
+        counts = Counter(path.parent for path in paths)
+        return [path for path in paths if counts[path.parent] <= MOST_TABLES]
+
+    def entries(self, path: Path) -> Sequence[str | int]:
+        """Return the images that a file lists, as written, with the rest of their lines."""
+        if path not in self._entries:
+            self._entries[path] = list_entries(path)
+        return self._entries[path]
+
+    def index(self, images: Sequence[Path]) -> ImageIndex:
+        """Return an index of images, which is kept for the next call with the same images."""
+        if self._index is None or self._index[0] != images:
+            self._index = (images, ImageIndex(self.walk, images))
+        return self._index[1]
+
+
+def labelled_by_lists(lists: ListFiles, top: Path, label: str) -> LabelledTree | None:
     """Return the images in `top` by lists with the class after each image; None without such lists.
 
     Args:
-        walk: the folder of the data set.
+        lists: the lists of the data set.
         top: the folder of the images within it.
         label: selects among several kinds of lists, such as FGVC Aircraft's
             ``images_family_train.txt``, by a word of their names; or "".
@@ -71,7 +107,8 @@ def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree |
     Raises:
         DataError: if `label` does not select one of several kinds, or as `by_lists` does.
     """
-    every = [one for one in _split_lists(walk, walk.images(top))
+    walk = lists.walk
+    every = [one for one in _split_lists(lists, walk.images(top))
              if one.names_classes and len(one.labels) == len(one.splits)]  # fmt: skip
     chosen = [one for one in every if not label or label == one.title]
     titles = [one.title for one in every if one.title]
@@ -92,7 +129,7 @@ def labelled_by_lists(walk: FolderWalk, top: Path, label: str) -> LabelledTree |
     return _shared_out(walk, LabelledTree(classes, None, "", notes), chosen)
 
 
-def by_lists(walk: FolderWalk, found: LabelledTree) -> LabelledTree:
+def by_lists(lists: ListFiles, found: LabelledTree) -> LabelledTree:
     """Return the images in the splits of lists below the root; unchanged if there are no lists.
 
     Lists are:
@@ -100,7 +137,8 @@ def by_lists(walk: FolderWalk, found: LabelledTree) -> LabelledTree:
     - files named like splits with an image, and any further text, per line (``meta/train.txt``,
       ``labels/test1.txt``, ``annotations/trainval.txt``), or with a list in JSON;
     - a JSON object with a list per split;
-    - a text or table of images and splits (``list_eval_partition.txt``);
+    - a text or table of images and splits (``list_eval_partition.txt``), or numbers of the images
+      of each split in a MATLAB file (``setid.mat``);
     - ``train_test_split.txt`` of Caltech-UCSD Birds, with 1 for training images, which are numbered
       in ``images.txt`` beside it.
 
@@ -110,8 +148,8 @@ def by_lists(walk: FolderWalk, found: LabelledTree) -> LabelledTree:
     Raises:
         DataError: if an image is in two splits, or if the splits differ in classes.
     """
-    every = _split_lists(walk, [path for paths in found.train.values() for path in paths])
-    return _shared_out(walk, found, every) if every else found
+    every = _split_lists(lists, [path for paths in found.train.values() for path in paths])
+    return _shared_out(lists.walk, found, every) if every else found
 
 
 def _shared_out(walk: FolderWalk, found: LabelledTree, every: Sequence[SplitLists]) -> LabelledTree:
@@ -137,7 +175,8 @@ def _shared_out(walk: FolderWalk, found: LabelledTree, every: Sequence[SplitList
         names = tuple(walk.shown(path) for files in others for path in files)
         notes.append(DataNote("unread-splits", text, names, "remove those that are not meant"))
     tested = f"{WORDS[kind]} images of {quote(walk.shown(lists.files[-1]))}"
-    return replace(found, train=train, test=test, test_split=tested, notes=[*found.notes, *notes])
+    return replace(found, train=train, test=test, test_split=tested,
+                   notes=[*found.notes, *notes], lists=lists.files)  # fmt: skip
 
 
 def _of_split(classes: ClassFolders, lists: SplitLists, kind: SplitKind) -> ClassFolders:
@@ -167,34 +206,40 @@ def _notes(
         yield DataNote("missing-files", text, lists.missing, "add what is missing")
 
 
-def _split_lists(walk: FolderWalk, images: Sequence[Path]) -> list[SplitLists]:
+def _split_lists(lists: ListFiles, images: Sequence[Path]) -> list[SplitLists]:
     """Return the lists that divide `images` into train and another split, the best first."""
-    files = [path for path in walk.others() if path.suffix.lower() in LIST_ENDINGS]
+    walk, files = lists.walk, lists.paths
     if not files:
         return []
-    index = ImageIndex(walk, images)
+    index = lists.index(images)
     found = [
         _looked_up(walk, index, tuple(group.values()),
                    [(path, name, kind) for kind, path in group.items()
-                    for name in list_entries(path)])
+                    for name in lists.entries(path)])
         for group in _groups(walk, files)
     ]  # fmt: skip
+    tables = set(lists.tables)
     for path in files:
-        if path.suffix.lower() in (".csv", ".tsv") or names_several_splits(path.stem):
+        if path in tables or names_several_splits(path.stem):
             entries = [(path, name, kind) for name, kind in entries_by_split(path)]
             found.append(_looked_up(walk, index, (path,), entries))
     return [one for one in found if one]
 
 
-def unread_lists(walk: FolderWalk, images: Sequence[Path]) -> list[Path]:
-    """Return the files named as of a split whose first entries name some of `images`."""
-    files = [path for path in walk.others()
-             if path.suffix.lower() in LIST_ENDINGS and split_words(path.stem)]  # fmt: skip
+def unread_lists(lists: ListFiles, images: Sequence[Path]) -> list[Path]:
+    """Return the files named as of a split whose first entries name some of `images`.
+
+    MATLAB files that may name splits are among them, whatever their own names.
+    """
+    walk = lists.walk
+    found = [path for path in lists.tables
+             if path.suffix.lower() == MATLAB and names_splits(path)]  # fmt: skip
+    files = [path for path in lists.paths if split_words(path.stem)]
     if not files:
-        return []
-    index, found = ImageIndex(walk, images), []
+        return found
+    index = lists.index(images)
     for path in files:
-        names, base = list_entries(path)[:_LOOKED_AT], walk.shown(path.parent)
+        names, base = lists.entries(path)[:_LOOKED_AT], walk.shown(path.parent)
         if sum(index.at_the_start(name, base) is not None for name in names) > len(names) / 2:
             found.append(path)
     return found
@@ -228,7 +273,7 @@ def _looked_up(
     walk: FolderWalk,
     index: ImageIndex,
     files: tuple[Path, ...],
-    entries: Sequence[tuple[Path, str, SplitKind]],
+    entries: Sequence[tuple[Path, str | int, SplitKind]],
 ) -> SplitLists | None:
     """Return the images that entries name; None if too few name one, or there is one split."""
     splits: dict[Path, SplitKind] = {}
@@ -238,7 +283,7 @@ def _looked_up(
     for file, name, kind in entries:
         found = index.at_the_start(name, walk.shown(file.parent))
         if found is None:
-            missing.append(name)
+            missing.append(str(name))
         elif splits.setdefault(found[0], kind) != kind:
             twice.append(found[0])
         elif found[1]:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from convcompare.core.errors import DataError
 
 from .image_files import names_image
+from .matlab_files import PLACE
 from .split_names import ONE, ZERO, SplitKind, split_kinds, split_words
 from .table_rows import TableFile
 
@@ -43,6 +44,8 @@ def plain_names(table: TableFile) -> dict[str, str]:
 
 def file_column(table: TableFile, names: dict[str, str]) -> str | None:
     """Return the column of files: with a usual name, else the only one that names images."""
+    if table.by_place:
+        return PLACE
     known = first_of(names, FILES) or next(
         (column for column, name in names.items() if name.endswith("filename")), None
     )
@@ -163,3 +166,9 @@ def cell(row: dict[str, object], column: str) -> str:
     if value is None or isinstance(value, (list, dict)):
         return ""
     return str(value).strip()
+
+
+def image_of(table: TableFile, row: dict[str, object], column: str) -> str | int:
+    """Return the image of a row: as it is written in a column, or its number."""
+    number = row.get(column)
+    return number if table.by_place and isinstance(number, int) else cell(row, column)

@@ -18,17 +18,22 @@ from convcompare.core.errors import DataError, quote
 
 from .image_files import names_image
 from .json_tables import annotation_rows
+from .matlab_files import MATLAB, PLACE, matlab_rows
 from .stand_ins import stand_in
 
 _LINES = (".jsonl", ".ndjson")
 """Endings of files with a JSON object per line."""
 _ENDINGS = (".csv", ".tsv", *_LINES)
+MOST_TABLES = 50
+"""Maximum number of tables in a folder that are read unasked; more may be one per image."""
 _MARK = re.compile("sep=.")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 OLD = "cp1252"
 """The encoding of old spreadsheets."""
 _LIST, _JSON = ".txt", ".json"
 """Extensions of lists without a heading and of annotations; other such files are not tables."""
+_BY_ROWS = (_JSON, MATLAB)
+"""Extensions of files whose columns are those of their rows."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,20 @@ class TableFile:
         if not self.path.is_file():
             return False
         ending = self.path.suffix.lower()
-        return ending in _ENDINGS or (ending in (_LIST, _JSON) and bool(self.columns))
+        if ending == MATLAB and self.instead:
+            return True
+        return ending in _ENDINGS or (ending in (_LIST, *_BY_ROWS) and bool(self.columns))
+
+    @property
+    def by_place(self) -> bool:
+        """Whether rows have the number of an image, from 1, in place of its name."""
+        return PLACE in self.columns
 
     @cached_property
     def columns(self) -> list[str]:
         """Columns from the heading or the first row; empty if it is not a table."""
         path = self.path
-        if path.suffix.lower() == _JSON:
+        if path.suffix.lower() in _BY_ROWS:
             return list(self.first)
         wide = _wide_encoding(path)
         for encoding in (wide,) if wide else ("utf-8-sig", "cp1252", "latin-1"):
@@ -65,6 +77,8 @@ class TableFile:
     @property
     def instead(self) -> str:
         """What the file is that is no table, as a web page; empty if that is not known."""
+        if self.path.suffix.lower() == MATLAB:
+            return self._matlab[1]
         with self.path.open("rb") as file:
             packed = file.read(4) == b"PK\3\4"
         return "a spreadsheet or an archive: save it as CSV" if packed else stand_in(self.path)
@@ -72,7 +86,7 @@ class TableFile:
     @cached_property
     def first(self) -> dict[str, object]:
         """First row by column; empty if there is none that can be read."""
-        if self.path.suffix.lower() == _JSON:
+        if self.path.suffix.lower() in _BY_ROWS:
             return next(iter(self.rows), {})
         with suppress(csv.Error, UnicodeError, DataError):
             return next(_records(self.path, encoding_of(self.path)), {})
@@ -83,12 +97,22 @@ class TableFile:
         """Rows by column; raises DataError if they cannot be read."""
         if self.path.suffix.lower() == _JSON:
             return annotation_rows(self.path)
+        if self.path.suffix.lower() == MATLAB:
+            return self._matlab[0]
         try:
             return list(_records(self.path, encoding_of(self.path)))
         except (csv.Error, UnicodeError) as error:
             raise DataError(
                 f"{quote(self.path)} cannot be read as a table ({error})", "fix or remove the file"
             ) from error
+
+    @cached_property
+    def _matlab(self) -> tuple[list[dict[str, object]], str]:
+        """Rows of a MATLAB file, and what it is if it cannot be read."""
+        try:
+            return matlab_rows(self.path), ""
+        except ValueError as error:
+            return [], str(error)
 
 
 def _records(path: Path, encoding: str) -> Iterator[dict[str, object]]:
