@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.beginnings import lines
 from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
-from convcompare.core.errors import Terminated
+from convcompare.core.errors import Terminated, shell_word
+from convcompare.store.copying import earlier_results
 
 from .console import err, show_warning
 from .dry_run import beginnings_of, power_words
@@ -70,7 +71,7 @@ class ConsoleReporter:
             with follow(tracker, err(), self.quiet) as view:
                 yield view.show
         except (KeyboardInterrupt, Terminated):
-            _warn_interrupted(tracker, runner)
+            _warn_interrupted(tracker, plan, runner)
             raise
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
@@ -134,6 +135,18 @@ def _epochs(plan: ExperimentPlan) -> str:
     return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"
 
 
-def _warn_interrupted(tracker: Tracker, runner: TrialRunner) -> None:
-    show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", "the same command resumes")
+def _warn_interrupted(tracker: Tracker, plan: ExperimentPlan, runner: TrialRunner) -> None:
+    show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", _resume_hint(plan))
     signals.stop.reported = True
+
+
+def _resume_hint(plan: ExperimentPlan) -> str:
+    """Describe how to resume and, if runs were trained again, how to restore their results."""
+    if not plan.request.fresh:
+        return "the same command resumes"
+    hint = "the same command without `--fresh` resumes"
+    earlier = earlier_results(plan.store)
+    if not any(earlier.finished(trial.id) for trial in plan.trials):
+        return hint
+    stores = f"{shell_word(earlier.root)} --store {shell_word(plan.store.root)}"
+    return f"{hint}; `convcompare runs merge {stores}` restores the earlier results"

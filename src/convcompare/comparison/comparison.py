@@ -285,8 +285,9 @@ class Comparison:
                 short = run.message.startswith(failures.WORDS)
                 hint = failures.HINT if short else "the same command tries again"
                 found.append((f"{seed} failed: {run.message}", hint))
+        same = "the same command" + (" without `--fresh`" if "--fresh" in self.command else "")
         for label, run_id in self.unfinished:
-            found.append((f"run {run_id} of {label} has not ended", "the same command resumes it"))
+            found.append((f"run {run_id} of {label} has not ended", f"{same} resumes it"))
         for label, run_id in self.missing:
             text = f"run {run_id} of {label} is not in the store: removed, or not started yet"
             found.append((text, "the same command trains it"))

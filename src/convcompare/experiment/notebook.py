@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from .reporter import Observer, Reporter
     from .trial_runner import TrialRunner
 
-AGAIN = "run the same cell again to resume"
+RESUME = "run the same cell again to resume"
+RESUME_FRESH = "run the same cell again without `fresh=True` to resume"
 LEAST_SECONDS = 0.1
 """Minimum interval between two updates of the line."""
 
@@ -43,7 +44,7 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
     except KeyboardInterrupt:
         if not isinstance(reporter, NotebookReporter):
             raise
-        raise Interrupted(f"interrupted: everything that was saved is intact; {AGAIN}") from None
+        raise Interrupted(f"interrupted: everything that was saved is intact; {RESUME}") from None
 
 
 def suitable_reporter() -> Reporter:
@@ -77,8 +78,9 @@ class NotebookReporter(QuietReporter):
             yield observe
         except KeyboardInterrupt:
             self.line.show(words())
+            resume = RESUME_FRESH if plan.request.fresh else RESUME
             raise Interrupted(
-                f"interrupted: {tracker.saved(runner.saved_epochs)}; {AGAIN}"
+                f"interrupted: {tracker.saved(runner.saved_epochs)}; {resume}"
             ) from None
         except BaseException:
             self.line.show(f"stopped: {tracker.finished}")

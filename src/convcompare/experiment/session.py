@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from convcompare.core import formatting
 from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import quote
-from convcompare.store import compile_choices
+from convcompare.store import compile_choices, copying
 
 from .command_words import command_words
 from .solo_timing import epoch_seconds, time_alone
@@ -57,7 +57,7 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
     first, started = request.seeds[0], time.monotonic()
     schedule = until_clear.looks
     if request.fresh:
-        forget(plan.with_seeds(range(first, first + until_clear.most_seeds)))
+        start_over(plan.with_seeds(range(first, first + until_clear.most_seeds)))
     seeds_of = dict.fromkeys((one.label for one in plan.candidates), 0)
     open_pairs: Sequence[tuple[str, str]] = ()
     ended: dict[str, bool] = {}
@@ -78,10 +78,10 @@ def _run_until_clear(plan: ExperimentPlan, reporter: Reporter) -> Comparison:
     return comparison
 
 
-def forget(plan: ExperimentPlan) -> None:
-    """Delete the state of all trials of a plan, so that they start again."""
+def start_over(plan: ExperimentPlan) -> None:
+    """Delete the state of all trials of a plan; ended results are kept until the new ones end."""
     for trial in plan.trials:
-        plan.store.forget(trial.id)
+        copying.start_over(plan.store, trial.id)
     compile_choices.forget(plan.store, plan.trials)
 
 
@@ -113,7 +113,7 @@ def run_plan(
     looked = earlier_looks(plan.store, ids, schedule.looks if schedule else ())
     picked = None if schedule else picked_seeds(plan.store, plan.trials)
     if request.fresh and schedule is None:
-        forget(plan)
+        start_over(plan)
     now = datetime.datetime.now(datetime.UTC)
     name = now.strftime("%Y%m%dT%H%M%S%f")
     runner = plan.runner()
@@ -240,7 +240,7 @@ def run_part(plan: ExperimentPlan, reporter: Reporter) -> PartOutcome:
     reporter.planned(plan)
     part = part_of(plan)
     if plan.request.fresh:
-        forget(part)
+        start_over(part)
     ended: Sequence[tuple[Run, bool]] = [*_run_trials(part, part.runner(), reporter).values()]
     ran = sum(not reused for _, reused in ended)
     failed = sum(run.status != "finished" for run, _ in ended)

@@ -12,6 +12,7 @@ from .checkpoints import CHECKPOINT
 from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS
 
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
+EARLIER = "earlier"
 STEP_TIMES, COMPILE_CHOICES = "step-times", "compile-choices"
 ANALYSES = "analyses"
 ANNOTATION = "annotation.json"

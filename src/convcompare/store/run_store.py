@@ -14,6 +14,7 @@
     <store>/step-times/<key>.json   time of a step, which converts a time budget into steps
     <store>/compile-choices/<key>.json  whether the steps of a network are compiled
     <store>/removed/<id>.json       definition of a run that had ended and was removed
+    <store>/earlier/<id>/           results of a run that is trained again, until it has ended
 
 Every JSON record contains its own CRC, and the digests of the binary files that it refers to.
 Everything that is read is verified, and nothing is unpickled.
@@ -42,6 +43,7 @@ from .layout import (
     ANNOTATION,
     BINARIES,
     COMPARISONS,
+    EARLIER,
     RECORDS,
     REMOVED,
     STEP_TIMES,
@@ -222,12 +224,13 @@ class RunStore(RunReader):
             return self._commit(run, guard)
 
     def _commit(self, run: Run, guard: atomic_files.Guard) -> Run:
-        """Write the record unless there is one, and delete checkpoints and an earlier failure."""
+        """Write the record unless there is one; delete checkpoints, failures, earlier results."""
         if not self.finished(run.id):
             atomic_files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
         run = self.run(run.id)
         for name in TRANSIENT:
             atomic_files.remove(self.folder(run.id) / name)
+        atomic_files.remove(self.root / EARLIER / run.id)
         return run
 
     def note_failure(self, run: Run) -> None:
@@ -317,6 +320,7 @@ class RunStore(RunReader):
                 guard()
                 if not is_lease(name):
                     atomic_files.remove(self.folder(run_id) / name)
+            atomic_files.remove(self.root / EARLIER / run_id)
             atomic_files.remove(self.folder(run_id))
 
     @contextmanager

@@ -222,5 +222,5 @@ class RayDriver:
         if now - self.had_room > EMPTY_SECONDS:
             raise TrialError(
                 f"the cluster has had no node with {self.share} for {EMPTY_SECONDS:.0f} s",
-                "the same command resumes when it has",
+                "the same command, without `--fresh`, resumes when it has",
             )

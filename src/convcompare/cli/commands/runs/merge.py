@@ -75,19 +75,11 @@ def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[
 
 
 def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
-    """Copy a run after verifying all its files; return whether it was copied."""
+    """Copy a run; return whether it was copied, after showing the error if it is damaged."""
+    from convcompare.store.copying import copy_run
+
     try:
-        run, omission = there.recorded(run_id), there.omission(run_id)
-        files = there.binary_files(there.kept(run_id))
-        there.verify_additions(run_id)
-        with here.lock(run_id):
-            here.begin(there.trial(run_id), there.environment(run_id))
-            here.adopt(run, files, omission)
-            timing = there.run(run_id).timing
-            if timing is not None:
-                here.save_timing(run_id, timing)
-            here.annotate(run_id, there.annotation(run_id))
-            here.adopt_additions(run_id, there)
+        copy_run(there, here, run_id)
     except StoreError as error:
         show_error(error)
         there.damage.append(error)
