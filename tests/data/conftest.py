@@ -1,4 +1,4 @@
-"""What several tests of data share."""
+"""Fixtures of several test modules of data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets of arrays: in an .npz file, and given by a program as arrays, tensors, data sets."""
+"""Data sets of arrays: in an .npz file, or given by a program as arrays, tensors or data sets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made(x: Any = X, y: Any = Y, n: int = 60) -> Any:
     return dataset_of(LabelledArrays(x[:n], y[:n], x[n:], y[n:]), "a", "b")
 
 
-def test_every_layout_and_type_of_the_same_images_is_the_same_data_set() -> None:
+def test_layout_and_dtype_do_not_change_the_data_set() -> None:
     plain = made()
     assert plain.train.images.shape == (60, 3, 12, 12)
     np.testing.assert_array_equal(plain.train.images, X[:60].transpose(0, 3, 1, 2))
@@ -48,7 +48,7 @@ def test_every_layout_and_type_of_the_same_images_is_the_same_data_set() -> None
     assert (grey.channels, grey.augmentation, plain.augmentation) == (1, "crop", "flip-crop")
 
 
-def test_labels_are_classes_in_their_order() -> None:
+def test_classes_are_sorted() -> None:
     names = made(X, np.array([10, 2, 7])[Y]).classes
     assert names == ("2", "7", "10")
     assert made(X, np.array(["cat", "ant", "bee"])[Y]).classes == ("ant", "bee", "cat")
@@ -76,27 +76,27 @@ def test_labels_are_classes_in_their_order() -> None:
         (lambda x, y: (x[:, :0], y), "there are no training images"),
     ],
 )
-def test_what_does_not_belong_together_is_refused(change: Any, message: str) -> None:
+def test_inconsistent_arrays_are_refused(change: Any, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         made(*change(X, Y))
     assert caught.value.hint
 
 
-def test_splits_that_were_scaled_apart_are_named() -> None:
-    """Each split alone has a usual range; together one is black, or half as wide."""
+def test_splits_with_different_ranges_are_named() -> None:
+    """Each split has a usual range, but together one is black or half as wide."""
     for change in (lambda x: x / 255, lambda x: x / 255 * 2, lambda x: x // 16):
         parts = (X[:60] * 1.0, Y[:60], change(X[60:]), Y[60:])
         assert "ranges" in {note.kind for note in dataset_of(LabelledArrays(*parts), "a", "").notes}
 
 
-def test_channels_are_the_axis_that_leaves_squares() -> None:
+def test_channel_axis_is_the_one_that_leaves_squares() -> None:
     small = X[:, :4, :4]
     last, first = made(small, Y), made(small.transpose(0, 3, 1, 2), Y)
     assert last.sha256 == first.sha256 and (last.channels, last.image_size) == (3, 4)
     assert made(small[:, :3, :3, :1], Y).image_size == 3
 
 
-def test_the_range_of_pixels_is_said() -> None:
+def test_note_states_the_range_of_pixels() -> None:
     assert made().notes == ()
     (note,) = made(X.astype(float) * 3).notes
     assert note.kind == "scaling" and note.serious and "scaled from 0 to" in note.text
@@ -117,13 +117,13 @@ def test_the_range_of_pixels_is_said() -> None:
         "data labels test_data test_labels",
     ],
 )
-def test_a_file_of_arrays(tmp_path: Path, names: str) -> None:
+def test_npz_file_is_read_under_common_names(tmp_path: Path, names: str) -> None:
     np.savez(tmp_path / "a.npz", **dict(zip(names.split(), PARTS, strict=True)))
     found = load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
     assert (found.sha256, found.name) == (made().sha256, f"npz:{tmp_path}/a.npz")
 
 
-def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
+def test_invalid_npz_file_is_refused(run: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=X)
     (tmp_path / "b.npz").write_text("nothing")
     np.savez(tmp_path / "c.npz", x_train=np.array([{}]), allow_pickle=True)
@@ -142,12 +142,12 @@ def test_a_file_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
     "names", ["x y", "images labels", "x_train y_train", "x_train y_train x_test"]
 )
 @pytest.mark.parametrize("form", ["numbers", "one-hot"])
-def test_arrays_without_a_test_split_hold_out_a_share(
+def test_arrays_without_a_test_split_hold_out_a_share_of_each_class(
     tmp_path: Path, names: str, form: str
 ) -> None:
-    """Of each class, images with their own labels; a test split without labels is named."""
+    """Images keep their labels; a test split without labels is named."""
     pixels = np.arange(60, dtype=np.uint8)[:, None, None] + np.zeros((1, 4, 4), np.uint8)
-    pixels[:, 0, 0] += 100  # of no single colour
+    pixels[:, 0, 0] += 100  # so that no image has a single colour
     labels = np.arange(60) % 3
     labels = np.eye(3)[labels] if form == "one-hot" else labels
     np.savez(tmp_path / "a.npz", **dict(zip(names.split(), (pixels, labels, pixels), strict=False)))
@@ -156,13 +156,13 @@ def test_arrays_without_a_test_split_hold_out_a_share(
     assert found.test_split == "25 % held out of each class, split seed 3"
     for split in (found.train, found.test):
         assert (split.images[:, 0, 1, 1] % 3 == split.labels).all()
-    every = [*found.train.images[:, 0, 1, 1], *found.test.images[:, 0, 1, 1]]
-    assert sorted(every) == list(range(60))
+    kept = [*found.train.images[:, 0, 1, 1], *found.test.images[:, 0, 1, 1]]
+    assert sorted(kept) == list(range(60))
     unused = [note.names for note in found.warnings if note.kind == "unused"]
     assert unused == ([("x_test",)] if "x_test" in names else [])
 
 
-def test_a_folder_with_a_file_per_array(tmp_path: Path) -> None:
+def test_folder_with_one_file_per_array_is_read(tmp_path: Path) -> None:
     for name, part in zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True):
         np.save(tmp_path / f"{name}.npy", part)
     read = load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
@@ -176,7 +176,7 @@ def test_a_folder_with_a_file_per_array(tmp_path: Path) -> None:
         load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
 
 
-def test_rows_and_other_orders_of_axes_are_refused_with_what_helps() -> None:
+def test_flat_images_and_wrong_axes_are_refused_with_the_remedy() -> None:
     with pytest.raises(DataError) as caught:
         made(X[..., 0].reshape(90, -1))
     assert "x.reshape(-1, 12, 12)" in str(caught.value.hint)
@@ -185,21 +185,21 @@ def test_rows_and_other_orders_of_axes_are_refused_with_what_helps() -> None:
     assert "numpy.moveaxis(x, -1, 0)" in str(caught.value.hint)
 
 
-def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
+def test_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
     names = np.array(["ant", "bee", "cow"])
     np.savez(tmp_path / "a.npz", x=X[:5], y=[0, 0, 1, 2, 2], class_names=names)
     with pytest.raises(DataError, match=r"class `bee` in .* has one image, too few"):
         load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
 
 
-def test_arrays_that_are_the_same_by_their_names_are_refused(tmp_path: Path) -> None:
+def test_ambiguous_array_names_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=X, train_images=X, y_train=Y)
     with pytest.raises(DataError, match="`train_images`, `x_train` are the same by their names"):
         load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
 
 
-def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
-    """As MedMNIST's validation split, which is beside a test split."""
+def test_unused_arrays_are_named(tmp_path: Path) -> None:
+    """For example MedMNIST's validation split beside its test split."""
     arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
     found = []
     for more in ("val_images", "ids"):
@@ -210,7 +210,7 @@ def test_arrays_that_are_not_used_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["classes", "class_names", "label_names"])
-def test_names_of_classes_under_their_usual_names(tmp_path: Path, key: str) -> None:
+def test_class_names_are_read_under_common_names(tmp_path: Path, key: str) -> None:
     arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
     np.savez(tmp_path / "a.npz", **arrays, **{key: np.array(["ant", "bee", "cow"])})
     found = load_dataset(f"npz:{tmp_path}/a.npz", Sources(tmp_path))
@@ -218,7 +218,7 @@ def test_names_of_classes_under_their_usual_names(tmp_path: Path, key: str) -> N
 
 
 @pytest.mark.parametrize("names", ["x_{}", "{}_images"])
-def test_validation_arrays_are_the_test_split_where_there_is_no_other(
+def test_validation_arrays_are_the_test_split_if_there_is_no_other(
     tmp_path: Path, names: str
 ) -> None:
     labels = names.replace("x", "y").replace("images", "labels")
@@ -230,16 +230,14 @@ def test_validation_arrays_are_the_test_split_where_there_is_no_other(
 
 @pytest.mark.parametrize("kind", ["npz", "parquet", "folder"])
 @pytest.mark.parametrize("rest", ["", ":", ":size=64"])
-def test_a_path_that_is_left_out_is_not_the_current_folder(run: Run, kind: str, rest: str) -> None:
+def test_missing_path_is_refused(run: Run, kind: str, rest: str) -> None:
     result = run("datasets", f"{kind}{rest}")
     assert result.code == 2 and f"`{kind}{rest}` names no path" in result.err
     assert f"{kind}:PATH" in result.err
 
 
 @pytest.mark.parametrize("classes", ["abc", [["a"], ["b"], ["c"]], [b"\xff", b"b", b"c"]])
-def test_classes_that_are_no_list_of_names_are_refused(
-    run: Run, tmp_path: Path, classes: Any
-) -> None:
+def test_invalid_class_names_are_refused(run: Run, tmp_path: Path, classes: Any) -> None:
     arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True))
     np.savez(tmp_path / "a.npz", **arrays, classes=np.array(classes))
     result = run("datasets", f"npz:{tmp_path / 'a.npz'}")
@@ -274,7 +272,7 @@ def halves(y: Any, classes: Any = ((), ()), **more: Any) -> list[Items]:
     return [Items(X[:60], y[:60], classes[0], **more), Items(X[60:], y[60:], classes[1], **more)]
 
 
-def test_labels_of_a_torch_data_set_may_be_of_any_form(tmp_path: Path) -> None:
+def test_torch_data_set_may_have_any_form_of_labels(tmp_path: Path) -> None:
     texts = np.array(["a", "b", "c"])[Y].tolist()
     forms = (Y.tolist(), torch.from_numpy(Y), list(np.eye(3)[Y]), texts, Y.astype(float).tolist())
     assert {keep(halves(y), tmp_path) for y in forms} == {keep(PARTS, tmp_path)}
@@ -282,7 +280,7 @@ def test_labels_of_a_torch_data_set_may_be_of_any_form(tmp_path: Path) -> None:
         keep(halves((Y + 0.5).tolist()), tmp_path)
 
 
-def test_splits_as_keras_and_labels_as_pandas_have_them(tmp_path: Path) -> None:
+def test_keras_splits_and_pandas_labels_are_accepted(tmp_path: Path) -> None:
     texts = np.array(["a", "b", "c"])[Y].astype(object)
     pairs = ((X[:60], Y[:60]), (X[60:], Y[60:]))
     assert keep(pairs, tmp_path) == keep(PARTS, tmp_path)
@@ -292,40 +290,40 @@ def test_splits_as_keras_and_labels_as_pandas_have_them(tmp_path: Path) -> None:
     assert keep((halved[0], Y[:60], halved[1], Y[60:]), tmp_path).startswith("arrays:")
 
 
-def test_parts_of_a_torch_data_set_have_its_classes(tmp_path: Path) -> None:
-    whole = Items(X, Y.tolist(), ("ant", "bee", "cow"))
-    spec = keep((Subset(whole, range(60)), Subset(whole, range(60, len(X)))), tmp_path)
+def test_subsets_of_a_torch_data_set_have_its_classes(tmp_path: Path) -> None:
+    complete = Items(X, Y.tolist(), ("ant", "bee", "cow"))
+    spec = keep((Subset(complete, range(60)), Subset(complete, range(60, len(X)))), tmp_path)
     assert load_dataset(spec, Sources(tmp_path)).classes == ("ant", "bee", "cow")
 
 
-def test_a_torch_data_set_that_fails_is_named(tmp_path: Path) -> None:
+def test_failing_torch_data_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match="an item of the Items in `dataset=` cannot be read: OSError"
     ):
         keep(halves(Y, change=lambda image: (_ for _ in ()).throw(OSError("no 7"))), tmp_path)
 
 
-def test_torch_data_sets_whose_labels_mean_other_classes_are_refused(tmp_path: Path) -> None:
-    """As of folders that have not all classes: labels are places among those that are there."""
+def test_torch_data_sets_with_different_classes_are_refused(tmp_path: Path) -> None:
+    """Labels are indices into the classes of each split, which may differ between folders."""
     with pytest.raises(DataError, match="has the classes `a`, `b`, `c`, and the test set `a`, `c`"):
         keep(halves(Y, ("abc", "acd")), tmp_path)
 
 
 def test_random_transforms_are_refused(tmp_path: Path) -> None:
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     with pytest.raises(DataError, match="another image each time") as caught:
-        keep(halves(Y, change=lambda image: np.roll(image, dice.integers(12), 0)), tmp_path)
+        keep(halves(Y, change=lambda image: np.roll(image, rng.integers(12), 0)), tmp_path)
     assert "random transforms" in str(caught.value.hint)
 
 
-def test_equal_arrays_have_the_names_of_classes_that_were_given_last(tmp_path: Path) -> None:
+def test_equal_arrays_have_the_class_names_given_last(tmp_path: Path) -> None:
     for classes in ("abc", "xyz"):
         spec = keep(halves(Y, (classes, classes)), tmp_path)
         assert load_dataset(spec, Sources(tmp_path)).classes == tuple(classes)
 
 
 @pytest.mark.parametrize("given", [(X,), (X, Y, X), ("a", Y, X, Y), ([1, 2], [3]), (X, Y)])
-def test_other_things_are_refused(tmp_path: Path, given: Any) -> None:
+def test_other_objects_are_refused(tmp_path: Path, given: Any) -> None:
     with pytest.raises(UsageError) as caught:
         keep(given, tmp_path)
     assert caught.value.hint
@@ -343,7 +341,7 @@ def test_networks_are_compared_on_arrays(run: Run, monkeypatch: Any, tmp_path: P
         cc.compare(["fcn"], dataset=5)  # type: ignore[arg-type]
 
 
-def test_pictures_are_of_different_images_however_few_the_classes(run: Run, tmp_path: Path) -> None:
+def test_feature_images_are_distinct_with_few_classes(run: Run, tmp_path: Path) -> None:
     keys = ("x_train", "y_train", "x_test", "y_test")
     np.savez(tmp_path / "a.npz", **dict(zip(keys, PARTS, strict=True)))
     few = ("--batch-size", "20", *SHORT)

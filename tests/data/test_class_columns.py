@@ -1,4 +1,4 @@
-"""Tables with a column of 0 and 1 per class, and files that tables name by numbers."""
+"""Tables with a column of 0 and 1 per class, and files that tables name by number."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def table(path: Path, heading: str, rows: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("one", "zero"), [("1", "0"), (" 1", " 0"), ("1.0", "0.0")])
-def test_a_column_per_class_with_a_single_1_per_row(root: Path, one: str, zero: str) -> None:
-    """As Roboflow writes _classes.csv into each split, and as ISIC's GroundTruth.csv."""
+def test_one_hot_columns_are_classes(root: Path, one: str, zero: str) -> None:
+    """As in Roboflow's _classes.csv of each split, and ISIC's GroundTruth.csv."""
     for split, count in (("train", 9), ("test", 6), ("valid", 3)):
         flat(root / split, count)
         rows = [",".join([f"{i}.png", *(one if k == i % 3 else zero for k in range(3))])
@@ -38,7 +38,7 @@ def test_a_column_per_class_with_a_single_1_per_row(root: Path, one: str, zero: 
         [f"{i}.png,{i % 2},{'' if i == 2 else 1 - i % 2}" for i in range(6)],
     ],
 )
-def test_columns_that_name_several_classes_or_none_are_refused(root: Path, rows: list[str]) -> None:
+def test_columns_without_exactly_one_1_per_row_are_refused(root: Path, rows: list[str]) -> None:
     flat(root / "images", 6)
     table(root / "t.csv", "image,a,b", rows)
     with pytest.raises(DataError, match="no column of classes among `image`, `a`, `b`") as caught:
@@ -46,7 +46,7 @@ def test_columns_that_name_several_classes_or_none_are_refused(root: Path, rows:
     assert "or a column per class with a single 1 per row" in str(caught.value.hint)
 
 
-def test_a_class_column_that_no_image_is_of_is_named(root: Path) -> None:
+def test_class_column_without_images_is_named(root: Path) -> None:
     """As UNK in ISIC's ground truth."""
     flat(root / "images", 6)
     table(root / "t.csv", "image,a,b,UNK", [f"{i}.png,{i % 2},{1 - i % 2},0" for i in range(6)])
@@ -55,7 +55,7 @@ def test_a_class_column_that_no_image_is_of_is_named(root: Path) -> None:
     assert images.classes == ("a", "b") and note.names == ("UNK",)
 
 
-def test_columns_of_splits_are_no_classes(root: Path) -> None:
+def test_split_columns_are_no_classes(root: Path) -> None:
     fill(root, ("a", "b"), 6)
     rows = [f"{one}/{i}.png,{int(i < 4)},{int(i > 3)}" for one in "ab" for i in range(6)]
     table(root / "t.csv", "file,is_train,is_test", rows)
@@ -64,7 +64,7 @@ def test_columns_of_splits_are_no_classes(root: Path) -> None:
     assert "unread-splits" in {note.kind for note in images.warnings}
 
 
-def test_numbers_in_a_table_mean_names_with_zeros(root: Path) -> None:
+def test_numbers_match_file_names_with_leading_zeros(root: Path) -> None:
     """Spreadsheets and pandas write 7 for 007."""
     flat(root / "head_ct", 0)
     for i in range(12):
@@ -79,7 +79,7 @@ def test_numbers_in_a_table_mean_names_with_zeros(root: Path) -> None:
         load(root)
 
 
-def test_one_class_for_want_of_images_says_what_is_missing(root: Path) -> None:
+def test_single_class_due_to_missing_images_names_them(root: Path) -> None:
     flat(root / "images", 4)
     rows = [f"{i}.png,{'ab'[i > 3]}" for i in range(8)]
     table(root / "labels.csv", "file,label", rows)

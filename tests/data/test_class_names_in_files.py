@@ -1,4 +1,4 @@
-"""Classes that stand in the names of the files, as in ``cat.0.jpg``."""
+"""Classes in file names, as in ``cat.0.jpg``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Run = Callable[..., Any]
 
 
 def named(folder: Path, names: list[str], copies: int = 6) -> None:
-    """Images called so, `*` being their number."""
+    """Write images with these names, `*` being replaced by their number."""
     for name, number in product(names, range(copies)):
         noise(folder / f"{name.replace('*', str(number))}.png")
 
@@ -32,7 +32,7 @@ def named(folder: Path, names: list[str], copies: int = 6) -> None:
         (["3_000*", "12_000*", "1_000*"], "CLASS_NUMBER", ("1", "3", "12")),
     ],
 )
-def test_the_pattern_that_the_hint_names_reads_them(
+def test_pattern_in_the_hint_reads_the_classes(
     root: Path, names: list[str], pattern: str, classes: tuple[str, ...]
 ) -> None:
     named(root, names)
@@ -44,7 +44,7 @@ def test_the_pattern_that_the_hint_names_reads_them(
     assert np.bincount(images.train.labels).tolist() == [5] * len(classes)
 
 
-def test_the_hint_names_two_readings_where_there_are_two(root: Path) -> None:
+def test_hint_names_both_possible_readings(root: Path) -> None:
     for side, animal in product(("left", "right"), ("cat", "dog", "owl")):
         named(root, [f"{side}_{animal}_*"])
     hint = refused(root)[1]
@@ -53,12 +53,12 @@ def test_the_hint_names_two_readings_where_there_are_two(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["IMG_*", "*", "2020010*_120000"])
-def test_names_without_a_class_are_not_taken_for_classes(root: Path, name: str) -> None:
+def test_names_without_a_class_get_no_pattern(root: Path, name: str) -> None:
     named(root, [name], 9)
     assert "names=" not in refused(root)[1]
 
 
-def test_images_whose_names_do_not_fit_are_a_warning(root: Path) -> None:
+def test_names_that_do_not_fit_the_pattern_are_a_warning(root: Path) -> None:
     named(root, ["cat.*", "dog.*"])
     noise(root / "banner.png")
     images = load(root, ":names=CLASS.NUMBER")
@@ -67,8 +67,8 @@ def test_images_whose_names_do_not_fit_are_a_warning(root: Path) -> None:
     assert len(images.train) + len(images.test) == 12
 
 
-def test_splits_are_read_and_an_unlabelled_test_folder_is_not(root: Path) -> None:
-    """As dogs-vs-cats: train/cat.0.jpg and test1/1.jpg."""
+def test_unlabelled_test_folder_is_not_used(root: Path) -> None:
+    """As in dogs-vs-cats: train/cat.0.jpg and test1/1.jpg."""
     named(root / "train" / "train", ["cat.*", "dog.*"])
     named(root / "test1", ["*"])
     assert f"`folder:{root}:names=CLASS.NUMBER` reads 2 classes" in refused(root)[1]
@@ -80,7 +80,7 @@ def test_splits_are_read_and_an_unlabelled_test_folder_is_not(root: Path) -> Non
     assert images.test_split == "own validation/ folder"
 
 
-def test_splits_of_different_classes_are_refused(run: Run, root: Path) -> None:
+def test_splits_with_different_classes_are_refused(run: Run, root: Path) -> None:
     named(root / "train", ["cat.*", "dog.*"])
     named(root / "test", ["cat.*", "owl.*"])
     result = run("datasets", f"folder:{root}:names=CLASS.NUMBER")
@@ -88,8 +88,8 @@ def test_splits_of_different_classes_are_refused(run: Run, root: Path) -> None:
 
 
 @pytest.mark.parametrize("masks", ["annotations/trimaps", "masks"])
-def test_masks_of_the_same_names_are_left_out(root: Path, masks: str) -> None:
-    """As Oxford Pets: images/Abyssinian_1.jpg with annotations/trimaps/Abyssinian_1.png."""
+def test_masks_with_the_names_of_images_are_left_out(root: Path, masks: str) -> None:
+    """As in Oxford Pets: images/Abyssinian_1.jpg with annotations/trimaps/Abyssinian_1.png."""
     for folder in ("images", masks):
         named(root / folder, ["Bombay_*", "Sphynx_*"])
     message, hint = refused(root)
@@ -99,7 +99,7 @@ def test_masks_of_the_same_names_are_left_out(root: Path, masks: str) -> None:
     assert "named as masks of others, not used" in str(images.notes)
 
 
-def test_what_may_be_masks_of_other_names_is_refused_with_the_folder_to_read(root: Path) -> None:
+def test_possible_masks_are_refused_with_the_folder_to_read(root: Path) -> None:
     named(root / "images", ["Bombay_*", "Sphynx_*"])
     named(root / "masks", ["Mask_*"])
     message, hint = refused(root, ":names=CLASS_NUMBER")
@@ -108,9 +108,7 @@ def test_what_may_be_masks_of_other_names_is_refused_with_the_folder_to_read(roo
 
 
 @pytest.mark.parametrize("pattern", ["NUMBER", "CLASS_CLASS", "CLASSANY", "class_number"])
-def test_what_does_not_say_where_the_class_is_is_refused(
-    run: Run, root: Path, pattern: str
-) -> None:
+def test_pattern_without_a_class_is_refused(run: Run, root: Path, pattern: str) -> None:
     fill(root)
     result = run("datasets", f"folder:{root}:names={pattern}")
     assert result.code == 2 and "does not say which part of a name is the class" in result.err
@@ -120,7 +118,7 @@ def test_what_does_not_say_where_the_class_is_is_refused(
 @pytest.mark.parametrize(
     ("pattern", "seen"), [("ANY_CLASS", "no class"), ("CLASS.ANY.NUMBER", "one class, `pet`")]
 )
-def test_a_pattern_that_finds_no_two_classes_is_answered_with_one_that_does(
+def test_pattern_with_fewer_than_two_classes_gets_a_suggestion(
     root: Path, pattern: str, seen: str
 ) -> None:
     named(root, ["pet.cat.*", "pet.dog.*"])

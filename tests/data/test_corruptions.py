@@ -1,4 +1,4 @@
-"""Damaged images, held against scipy, Pillow and arithmetic by hand."""
+"""Corrupted images against scipy, Pillow and manual results."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SHAPES = [(1, 28), (3, 32), (3, 7), (4, 9), (1, 1)]
 
 
 def images(channels: int = 1, side: int = 28, n: int = 4, seed: int = 0) -> Images:
-    """Smooth blobs on black, some of them up to the edge."""
+    """Return smooth blobs on black, some of them up to the edge."""
     draw = np.random.default_rng(seed).random((n, channels, side, side))
     smooth = ndimage.gaussian_filter(draw, (0, 0, side / 12, side / 12))
     low, high = smooth.min((2, 3), keepdims=True), smooth.max((2, 3), keepdims=True)
     return np.rint(255 * (smooth - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)
 
 
-def test_these_kinds_of_damage_are_there() -> None:
+def test_corruptions_and_their_severities_are_complete() -> None:
     geometric, others = ["rotation", "scale", "shift"], ["blur", "jpeg", "noise", "occlusion"]
     assert sorted([*geometric, *others, "brightness", "contrast"]) == NAMES
     assert all(len(kind.levels) == (4 if kind.name == "shift" else 5) for kind in corruptions())
@@ -36,14 +36,16 @@ def test_these_kinds_of_damage_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("channels", "side"), SHAPES)
-def test_images_stay_images_and_the_same(name: str, channels: int, side: int) -> None:
+def test_corruption_is_deterministic_and_keeps_shape_and_dtype(
+    name: str, channels: int, side: int
+) -> None:
     kind, before = corruption(name), images(channels, side)
     untouched = before.copy()
     for severity in kind.severities:
         after = damaged(before, kind, severity)
         assert (after.shape, after.dtype) == (before.shape, np.uint8)
         assert np.array_equal(after, damaged(before, kind, severity)), "deterministic"
-    assert np.array_equal(before, untouched), "what goes in is left alone"
+    assert np.array_equal(before, untouched), "the input is unchanged"
     assert np.array_equal(damaged(before, kind, 0), before)
 
 
@@ -58,14 +60,14 @@ def test_a_higher_severity_does_more_damage(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_image_is_damaged_alike_whatever_follows_it(name: str) -> None:
+def test_corruption_of_an_image_does_not_depend_on_later_images(name: str) -> None:
     kind, before = corruption(name), images(1, 8, n=CHUNK + 3)
-    whole = damaged(before, kind, 3)
+    complete = damaged(before, kind, 3)
     first = damaged(before[:CHUNK], kind, 3)
-    assert np.array_equal(whole[:CHUNK], first)
+    assert np.array_equal(complete[:CHUNK], first)
 
 
-def test_a_shift_moves_by_its_pixels_in_one_of_eight_directions() -> None:
+def test_shift_moves_by_its_pixels_in_one_of_eight_directions() -> None:
     before = images(3, 32, n=200)
     ways = set()
     for severity in range(1, 5):
@@ -83,7 +85,7 @@ def test_a_shift_moves_by_its_pixels_in_one_of_eight_directions() -> None:
 
 
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_rotation_is_that_of_scipy(severity: int) -> None:
+def test_rotation_equals_scipy(severity: int) -> None:
     before, angle = images(1, 28, n=6), geometry.ANGLES[severity - 1]
     after = geometry.rotation(before, severity, 3)
     for image, turned in zip(before[:, 0], after[:, 0], strict=True):
@@ -97,7 +99,7 @@ def test_rotation_is_that_of_scipy(severity: int) -> None:
 
 
 @pytest.mark.parametrize("severity", [1, 3, 5])
-def test_scale_is_an_affine_transform_about_the_centre(severity: int) -> None:
+def test_scale_equals_an_affine_transform_about_the_centre(severity: int) -> None:
     before, factor = images(1, 28, n=6), geometry.FACTORS[severity - 1]
     after = geometry.scale(before, severity, 3)
     for image, scaled in zip(before[:, 0], after[:, 0], strict=True):
@@ -114,24 +116,24 @@ def test_scale_is_an_affine_transform_about_the_centre(severity: int) -> None:
 
 @pytest.mark.parametrize("side", [28, 32, 9])
 @pytest.mark.parametrize("severity", [1, 2, 5])
-def test_blur_is_scipys_gaussian(severity: int, side: int) -> None:
+def test_blur_equals_the_gaussian_of_scipy(severity: int, side: int) -> None:
     before = images(3, side)
     sigma = blur.SPREADS[severity - 1] * side / 32
-    wanted = ndimage.gaussian_filter(
+    expected = ndimage.gaussian_filter(
         before.astype(float), (0, 0, sigma, sigma), mode="nearest", truncate=4
     )
-    assert np.abs(blur.blur(before, severity, 0) - wanted).max() <= 0.51
+    assert np.abs(blur.blur(before, severity, 0) - expected).max() <= 0.51
 
 
-def test_noise_has_the_deviation_that_it_says() -> None:
+def test_noise_has_the_documented_deviation() -> None:
     grey = np.full((50, 1, 40, 40), 128, np.uint8)
-    for severity in (1, 2):  # beyond, the ends of the range cut it
+    for severity in (1, 2):  # higher severities are clipped at the ends of the range
         found = noise.noise(grey, severity, 1).astype(float) - 128
         assert found.std() == pytest.approx(255 * noise.SPREADS[severity - 1], rel=0.02)
         assert abs(found.mean()) < 0.5
 
 
-def test_contrast_and_brightness_by_hand() -> None:
+def test_contrast_and_brightness_equal_manual_results() -> None:
     image = np.array([[[[0, 100], [200, 40]]]], np.uint8)  # mean 85
     by_hand = [[[[85 - 0.25 * 85, 85 + 0.25 * 15], [85 + 0.25 * 115, 85 - 0.25 * 45]]]]
     assert np.array_equal(light.contrast(image, 4, 0), np.rint(by_hand))
@@ -156,7 +158,7 @@ def test_occlusion_hides_one_square(severity: int) -> None:
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 28), (1, 32), (2, 13), (3, 32)])
-def test_jpeg_is_pillows_of_each_image_alone(channels: int, side: int) -> None:
+def test_jpeg_equals_pillow_for_each_image(channels: int, side: int) -> None:
     before = images(channels, side, n=5)
     for severity, quality in enumerate(jpeg.QUALITIES, start=1):
         after = jpeg.jpeg(before, severity, 0)
@@ -167,15 +169,15 @@ def test_jpeg_is_pillows_of_each_image_alone(channels: int, side: int) -> None:
                 buffer = io.BytesIO()
                 Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "JPEG", quality=quality)
                 alone.append(np.asarray(Image.open(buffer)))
-            wanted = alone[0].transpose(2, 0, 1) if channels == 3 else np.stack(alone)
-            assert np.array_equal(seen, wanted)
+            expected = alone[0].transpose(2, 0, 1) if channels == 3 else np.stack(alone)
+            assert np.array_equal(seen, expected)
 
 
-def test_a_long_column_of_images_is_compressed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_column_of_images_is_compressed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     before = images(1, 28, n=9)
-    whole = jpeg.jpeg(before, 5, 0)
+    complete = jpeg.jpeg(before, 5, 0)
     monkeypatch.setattr(jpeg, "LONGEST", 70)
-    assert np.array_equal(jpeg.jpeg(before, 5, 0), whole)
+    assert np.array_equal(jpeg.jpeg(before, 5, 0), complete)
 
 
 def test_pairs_are_two_independent_shifts() -> None:
@@ -189,7 +191,7 @@ def test_pairs_are_two_independent_shifts() -> None:
     assert abs(np.corrcoef(places[0][:, 0], places[1][:, 0])[0, 1]) < 0.2
 
 
-def test_chosen_images_are_balanced_and_in_order() -> None:
+def test_selected_images_are_balanced_and_in_order() -> None:
     labels = np.repeat([0, 1, 2, 3], [100, 3, 40, 57])[np.random.default_rng(0).permutation(200)]
     rows = chosen_rows(labels, 62)
     assert np.array_equal(rows, np.unique(rows)) and len(rows) == 62
@@ -198,12 +200,12 @@ def test_chosen_images_are_balanced_and_in_order() -> None:
     assert np.bincount(labels[chosen_rows(labels, 2)]).tolist() == [1, 1]
 
 
-def test_names_of_figures_that_need_damaged_images() -> None:
+def test_metrics_that_need_corrupted_images_are_recognised() -> None:
     assert on_damaged_images(["lr", "robustness=blur"]) and on_damaged_images(["consistency"])
     assert not on_damaged_images(["macs", "robust"])
 
 
-def test_a_corruption_of_a_plugin_must_give_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corruption_of_a_plugin_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = dict(register.corruption._entries)
     monkeypatch.setattr(register.corruption, "_entries", entries)
 
@@ -228,7 +230,7 @@ def test_a_corruption_of_a_plugin_must_give_images(monkeypatch: pytest.MonkeyPat
         corruption("blurr")
 
 
-def test_seeds_are_fixed() -> None:
-    """So that what was measured with one version compares with what another one measures."""
+def test_seeds_never_change() -> None:
+    """Results of different versions remain comparable."""
     assert seed_of("noise", 0) == 8_210_108_827_180_891_337
     assert len({seed_of(name, part) for name in NAMES for part in range(9)}) == 81

@@ -1,4 +1,4 @@
-"""The data sets that ship or are generated, and the readers of the published file formats."""
+"""Shipped and generated data sets, and readers of published file formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(cache=tmp_path / "cache", offline=True)
 
 
-# --- what needs no network -----------------------------------------------------------------------
+# --- without a network ---------------------------------------------------------------------------
 
 
 def test_mini_is_balanced_and_pinned(sources: Sources) -> None:
@@ -46,7 +46,9 @@ def test_mini_is_balanced_and_pinned(sources: Sources) -> None:
     assert not sources.cache.exists()
 
 
-def test_mini_damaged(sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_mini_set_is_refused(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = bytearray(mnist_mini.FILE.read_bytes())
     content[500_000] ^= 1
     damaged = tmp_path / "mini.npz"
@@ -73,8 +75,8 @@ def test_shapes_follow_the_seed(sources: Sources) -> None:
     assert not np.array_equal(one.train.images[:20], one.test.images)
 
 
-def test_shapes_vary_within_a_class(sources: Sources) -> None:
-    """No pixel tells the class: nearest class mean is hardly better than chance."""
+def test_shapes_cannot_be_classified_by_mean_pixels(sources: Sources) -> None:
+    """The nearest class mean is little better than chance."""
     shapes = load_dataset("shapes", sources)
     train = shapes.train.images.reshape(10_000, -1).astype(np.float32)
     test = shapes.test.images.reshape(2_000, -1).astype(np.float32)
@@ -85,19 +87,19 @@ def test_shapes_vary_within_a_class(sources: Sources) -> None:
 
 def test_names_are_canonical(sources: Sources) -> None:
     names = ["shapes", "shapes:seed=0", "shapes:seed=1,train=10,test=10"]
-    wanted = ["shapes", "shapes", "shapes:train=10,test=10,seed=1"]
-    assert [load_dataset(name, sources).name for name in names] == wanted
+    expected = ["shapes", "shapes", "shapes:train=10,test=10,seed=1"]
+    assert [load_dataset(name, sources).name for name in names] == expected
 
 
 @pytest.mark.parametrize(
     "text", ["mnst", "shapes:sed=1", "shapes:train=0", "mnist:seed=1", "shapes:seed=-1", ""]
 )
-def test_bad_specs(text: str, sources: Sources) -> None:
+def test_invalid_specs_are_refused(text: str, sources: Sources) -> None:
     with pytest.raises(UsageError):
         load_dataset(text, sources)
 
 
-def test_list_reads_nothing(sources: Sources) -> None:
+def test_list_reads_no_data(sources: Sources) -> None:
     listed = {status.name: status for status in list_datasets(sources)}
     assert {"mnist", "fashion-mnist", "cifar10", "mnist-mini", "shapes", "folder"} <= set(listed)
     assert not listed["mnist"].cached and listed["mnist"].size > 10_000_000
@@ -106,7 +108,7 @@ def test_list_reads_nothing(sources: Sources) -> None:
     assert not sources.cache.exists()
 
 
-def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_sets_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CONVCOMPARE_CACHE", str(tmp_path))
     assert default_cache() == tmp_path
     monkeypatch.delenv("CONVCOMPARE_CACHE")
@@ -114,7 +116,7 @@ def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_cached_published_sets(name: str) -> None:
+def test_cached_published_sets_have_their_documented_sizes(name: str) -> None:
     cache = default_cache()
     if not (cache / f"{name}.npz").is_file():
         pytest.skip(f"{name} is not in the cache")
@@ -134,13 +136,13 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def write_idx(folder: Path, packed: bool = False, seed: int = 0) -> tuple[Split, Split]:
-    """A tiny set in MNIST's four files, and what they hold."""
+    """Write a tiny set in MNIST's four files; return its splits."""
     folder.mkdir(parents=True, exist_ok=True)
     splits = []
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for part, count in (("train", 6), ("t10k", 4)):
-        images = dice.integers(0, 256, (count, 5, 5), np.uint8)
-        labels = dice.integers(0, 10, count)
+        images = rng.integers(0, 256, (count, 5, 5), np.uint8)
+        labels = rng.integers(0, 10, count)
         for name, array in (("images-idx3", images), ("labels-idx1", labels)):
             content = gzip.compress(idx(array)) if packed else idx(array)
             (folder / f"{part}-{name}-ubyte{'.gz' if packed else ''}").write_bytes(content)
@@ -150,15 +152,15 @@ def write_idx(folder: Path, packed: bool = False, seed: int = 0) -> tuple[Split,
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("place", ["MNIST/raw", "raw", "."])
-def test_idx_folder(tmp_path: Path, place: str, packed: bool) -> None:
-    wanted = write_idx(tmp_path / place, packed)
+def test_idx_folder_is_read(tmp_path: Path, place: str, packed: bool) -> None:
+    expected = write_idx(tmp_path / place, packed)
     found = read_idx_folder(tmp_path, ("MNIST",))
     assert found is not None
-    assert fingerprint(found) == fingerprint(wanted)
+    assert fingerprint(found) == fingerprint(expected)
     assert found[0].images.shape == (6, 1, 5, 5)
 
 
-def test_idx_folder_not_there_or_not_whole(tmp_path: Path) -> None:
+def test_missing_or_incomplete_idx_folder(tmp_path: Path) -> None:
     assert read_idx_folder(tmp_path, ("MNIST",)) is None
     write_idx(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
@@ -170,12 +172,12 @@ def test_idx_folder_not_there_or_not_whole(tmp_path: Path) -> None:
     "content",
     [b"", b"<html>", b"\0\0\x08", b"\0\0\x08\x03\0\0", idx(np.zeros((2, 2)))[:-1], b"\0\0\x0d\x01"],
 )
-def test_idx_refuses(content: bytes) -> None:
+def test_invalid_idx_content_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
         parse_idx(content)
 
 
-def test_wrong_content_is_refused(tmp_path: Path) -> None:
+def test_other_content_than_the_published_is_refused(tmp_path: Path) -> None:
     write_idx(tmp_path / "MNIST" / "raw")
     with pytest.raises(DataError, match="pinned SHA-256") as caught:
         load_dataset("mnist", Sources(tmp_path / "cache", data_dir=tmp_path, offline=True))
@@ -190,9 +192,9 @@ def test_wrong_content_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture
 def batches() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Six batches: images (n, 3072) and labels."""
-    dice = np.random.default_rng(3)
-    return [(dice.integers(0, 256, (4, 3072), np.uint8), dice.integers(0, 10, 4)) for _ in _BATCHES]
+    """Six batches of images (n, 3072) and labels."""
+    rng = np.random.default_rng(3)
+    return [(rng.integers(0, 256, (4, 3072), np.uint8), rng.integers(0, 10, 4)) for _ in _BATCHES]
 
 
 def as_binary(batch: tuple[np.ndarray, np.ndarray]) -> bytes:
@@ -221,7 +223,9 @@ def published_pickle(pixels: bytes, count: int) -> bytes:
     )
 
 
-def test_published_pickle(batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def test_pickle_of_the_published_files_is_read(
+    batches: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
     images, labels = parse_batch(published_pickle(batches[0][0].tobytes(), 4))
     assert np.array_equal(images.reshape(4, -1), batches[0][0])
     assert labels.tolist() == [0, 1, 2, 3]
@@ -229,7 +233,7 @@ def test_published_pickle(batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
 
 
 class Payload:
-    """What unpickling would run."""
+    """An object that runs a command when it is unpickled."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -256,11 +260,13 @@ def test_malicious_pickle_is_refused_and_not_run(tmp_path: Path, protocol: int) 
     assert not marker.exists()
 
 
-def test_broken_pickles(batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    whole = published_pickle(batches[0][0].tobytes(), 4)
-    for end in range(0, len(whole) - 1, 97):
+def test_truncated_and_wrong_pickles_are_refused(
+    batches: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    complete = published_pickle(batches[0][0].tobytes(), 4)
+    for end in range(0, len(complete) - 1, 97):
         with pytest.raises(ValueError):
-            parse_batch(whole[:end])
+            parse_batch(complete[:end])
     wrong: list[object] = [
         [],
         {"data": 1, "labels": [1]},
@@ -274,7 +280,7 @@ def test_broken_pickles(batches: list[tuple[np.ndarray, np.ndarray]]) -> None:
             parse_batch(pickle.dumps(value, protocol=2))
 
 
-def test_binary_refuses() -> None:
+def test_invalid_binary_content_is_refused() -> None:
     for content in (b"", b"\0" * 3072, b"\x0a" + b"\0" * 3072):
         with pytest.raises(ValueError):
             parse_binary(content)
@@ -330,14 +336,14 @@ def test_cifar_layouts_agree(
     found = read_cifar_folder(tmp_path)
     assert found is not None
     train, test = found
-    wanted = np.concatenate([batch[0] for batch in batches]).reshape(-1, 3, 32, 32)
-    assert np.array_equal(np.concatenate([train.images, test.images]), wanted)
+    expected = np.concatenate([batch[0] for batch in batches]).reshape(-1, 3, 32, 32)
+    assert np.array_equal(np.concatenate([train.images, test.images]), expected)
     assert np.array_equal(train.labels, np.concatenate([batch[1] for batch in batches[:5]]))
     assert train.images.flags.c_contiguous and test.images.flags.c_contiguous
     assert not (tmp_path.parent / "evil").exists()
 
 
-def test_archives_are_bounded(tmp_path: Path) -> None:
+def test_archives_have_size_limits(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     tar(path, {f"file{number}": b"" for number in range(100)})
     with pytest.raises(ValueError, match="more than"):

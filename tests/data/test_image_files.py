@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and which lie beside them."""
+"""Which files of a folder are images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def beside(root: Path, *names: str) -> None:
         (root / name).write_text("text")
 
 
-def test_documents_beside_a_folder_of_classes_do_not_hide_it(tmp_path: Path) -> None:
+def test_documents_beside_class_folders_are_ignored(tmp_path: Path) -> None:
     root = tmp_path / "kagglecatsanddogs"
     fill(root / "PetImages", ("Cat", "Dog"))
     beside(root, "MSR-LA - 3467.docx", "readme[1].txt", "LICENSE", "PetImages/Cat/Thumbs.db")
@@ -29,7 +29,7 @@ def test_documents_beside_a_folder_of_classes_do_not_hide_it(tmp_path: Path) -> 
     assert not pets.warnings
 
 
-def test_annotations_without_ending_are_no_images(tmp_path: Path) -> None:
+def test_files_without_ending_are_no_images(tmp_path: Path) -> None:
     root = tmp_path / "dogs"
     fill(root / "images" / "Images", ("n1-Chihuahua", "n2-Pug"))
     beside(root, *(f"annotations/Annotation/n1-Chihuahua/n1_{i}" for i in range(6)))
@@ -40,14 +40,14 @@ def test_annotations_without_ending_are_no_images(tmp_path: Path) -> None:
     assert note.text == "9 files that are not images: 1 .m, 1 .pt, 7 without ending"
 
 
-def test_files_of_the_system_are_left_out(tmp_path: Path) -> None:
+def test_system_files_are_ignored(tmp_path: Path) -> None:
     root = tmp_path / "photos"
     fill(root)
     beside(root, "cat/Thumbs.db:encryptable", "dog/ehthumbs.db", "cat/Icon\r", "cat/._0.png")
     assert not any(note.kind == "other-files" for note in load(root).notes)
 
 
-def test_an_image_whose_ending_says_nothing_is_known_by_its_content(tmp_path: Path) -> None:
+def test_image_without_a_usual_ending_is_recognised_by_content(tmp_path: Path) -> None:
     root = tmp_path / "photos"
     fill(root)
     for index, name in enumerate(("photo", "cat.0001", "cat.jpg_large")):
@@ -56,7 +56,7 @@ def test_an_image_whose_ending_says_nothing_is_known_by_its_content(tmp_path: Pa
     assert len(photos.train) + len(photos.test) == 15 and not photos.warnings
 
 
-def test_files_of_unusual_endings_that_are_no_images_are_a_warning(tmp_path: Path) -> None:
+def test_unknown_file_kinds_are_a_warning(tmp_path: Path) -> None:
     root = tmp_path / "slides"
     fill(root)
     beside(root, "cat/7.svs", "dog/8.svs")
@@ -65,9 +65,9 @@ def test_files_of_unusual_endings_that_are_no_images_are_a_warning(tmp_path: Pat
     assert slides.warnings[0].text == "2 files that are not images: 2 .svs"
 
 
-@pytest.mark.skipif(getattr(os, "getuid", int)() == 0, reason="root may read everything")
+@pytest.mark.skipif(getattr(os, "getuid", int)() == 0, reason="root may read all files")
 @pytest.mark.parametrize("place", ["cat/0.png", "cat", "labels.csv"])
-def test_what_may_not_be_read_is_named(tmp_path: Path, place: str) -> None:
+def test_unreadable_path_is_named(tmp_path: Path, place: str) -> None:
     root = tmp_path / "photos"
     fill(root)
     (root / "labels.csv").write_text("file,label\n")
@@ -80,7 +80,7 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, place: str) -> None:
     assert f"{place}`" in words and "ermission" in words
 
 
-def test_an_image_that_is_gone_since_its_folder_was_listed(
+def test_image_deleted_after_listing_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = tmp_path / "photos"
@@ -98,7 +98,7 @@ def test_an_image_that_is_gone_since_its_folder_was_listed(
 
 
 @pytest.mark.parametrize("name", ["7.heic", "7.dcm", "7.CR3", "7.jpg", "7.svg"])
-def test_images_that_cannot_be_read_are_refused_and_not_left_out(tmp_path: Path, name: str) -> None:
+def test_unsupported_image_formats_are_refused(tmp_path: Path, name: str) -> None:
     root = tmp_path / "photos"
     fill(root)
     beside(root, f"cat/{name}")

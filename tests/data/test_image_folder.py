@@ -1,4 +1,4 @@
-"""The user's own images: layouts, decoding, the cache, and one clear error for each mistake."""
+"""Folders of images: layouts, decoding, the cache, and an error for each mistake."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load(root: Path, sources: Sources, options: str = "") -> Dataset:
 
 
 @pytest.mark.parametrize("test_name", ["test", "val", "valid"])
-def test_train_and_test_folders(root: Path, sources: Sources, test_name: str) -> None:
+def test_train_and_test_folders_are_splits(root: Path, sources: Sources, test_name: str) -> None:
     fill(root / "train", "ab", 3)
     fill(root / test_name, "ab", 2)
     birds = load(root, sources)
@@ -61,10 +61,8 @@ def test_train_and_test_folders(root: Path, sources: Sources, test_name: str) ->
     assert birds.test.images.flags.c_contiguous
 
 
-def test_what_convcompare_writes_into_the_folder_is_no_class(
-    run: Callable[..., Result], tmp_path: Path
-) -> None:
-    """As of `folder:.`, in the folder that the command is run in."""
+def test_output_of_convcompare_is_no_class(run: Callable[..., Result], tmp_path: Path) -> None:
+    """As with `folder:.` in the working folder."""
     fill(tmp_path, "ab", 9)
     compare = ("compare", "fcn:hidden=4", "-d", "folder:.", "-b", "4", "-e", "1", "--threads", "1")
     assert run(*compare).code == 0
@@ -124,7 +122,7 @@ def test_links_do_not_lead_outside(root: Path, sources: Sources, tmp_path: Path)
 # --- decoding ------------------------------------------------------------------------------------
 
 
-def test_formats_and_sizes(root: Path, sources: Sources) -> None:
+def test_formats_sizes_and_channels(root: Path, sources: Sources) -> None:
     fill(root, "b", 2)
     for ending in ("png", "jpg", "bmp", "gif", "webp", "tiff"):
         paint(root / "a" / f"1.{ending}", 200, (100, 50))
@@ -139,7 +137,7 @@ def test_formats_and_sizes(root: Path, sources: Sources) -> None:
         load(root, sources, ":channels=2")
 
 
-def test_middle_is_cut_out(root: Path, sources: Sources) -> None:
+def test_images_are_cropped_to_the_middle(root: Path, sources: Sources) -> None:
     fill(root, "b", 2)
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, 20:40] = 255
@@ -150,7 +148,7 @@ def test_middle_is_cut_out(root: Path, sources: Sources) -> None:
     assert first[:, :, 1:9].min() > 250
 
 
-def test_exif_orientation(root: Path, sources: Sources) -> None:
+def test_exif_orientation_is_applied(root: Path, sources: Sources) -> None:
     fill(root, "b", 2)
     pixels = np.zeros((32, 32, 3), np.uint8)
     pixels[:16] = 255
@@ -163,7 +161,7 @@ def test_exif_orientation(root: Path, sources: Sources) -> None:
     assert first[:, :15].max() < 5 and first[:, 17:].min() > 250
 
 
-def test_sixteen_bits_and_transparency(root: Path, sources: Sources) -> None:
+def test_16_bits_are_scaled_and_transparency_is_white(root: Path, sources: Sources) -> None:
     fill(root, "b", 2)
     (root / "a").mkdir()
     deep = np.full((32, 32), 0x8000, np.uint16)
@@ -176,12 +174,12 @@ def test_sixteen_bits_and_transparency(root: Path, sources: Sources) -> None:
     assert (images.min((1, 2, 3)) == 255).sum() == 2
 
 
-def test_statistics_are_those_of_train(root: Path, sources: Sources) -> None:
-    dice = np.random.default_rng(1)
+def test_statistics_are_those_of_the_training_split(root: Path, sources: Sources) -> None:
+    rng = np.random.default_rng(1)
     for name in ("train", "test"):
         for label in "ab":
             (root / name / label).mkdir(parents=True)
-            Image.fromarray(dice.integers(0, 256, (32, 32, 3), np.uint8)).save(
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(
                 root / name / label / "0.png"
             )
     birds = load(root, sources)
@@ -190,7 +188,7 @@ def test_statistics_are_those_of_train(root: Path, sources: Sources) -> None:
     assert birds.std == tuple(scaled.std((0, 2, 3)).round(4))
 
 
-def test_std_has_a_floor(root: Path, sources: Sources) -> None:
+def test_standard_deviation_has_a_minimum(root: Path, sources: Sources) -> None:
     for label in "ab":
         for index in range(3):
             paint(root / label / f"{index}.png", 7)
@@ -200,7 +198,9 @@ def test_std_has_a_floor(root: Path, sources: Sources) -> None:
 # --- the cache -----------------------------------------------------------------------------------
 
 
-def test_cache(root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_is_used_until_a_file_changes(
+    root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(root)
     first = load(root, sources)
     cached = list((sources.cache / "folders").iterdir())
@@ -217,21 +217,21 @@ def test_cache(root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch) ->
     assert load(root, sources).sha256 != first.sha256
 
 
-@pytest.mark.parametrize("how", ["overwritten", "exchanged", "copied"])
-def test_the_cache_is_not_deceived_by_equal_sizes_and_times(
-    root: Path, sources: Sources, how: str
+@pytest.mark.parametrize("change", ["overwritten", "exchanged", "copied"])
+def test_cache_notices_changes_with_equal_sizes_and_times(
+    root: Path, sources: Sources, change: str
 ) -> None:
-    """As of bitmaps out of an archive that gives all its files one time."""
+    """As with bitmaps from an archive that gives all its files one time."""
     files = [root / name / f"{i}.bmp" for name in "ab" for i in range(4)]
     for shade, file in enumerate(files):
         os.utime(paint(file, 20 * shade), ns=(1, 1))
     first, here = load(root, sources), root
-    if how == "exchanged":
+    if change == "exchanged":
         files[0].rename(root / "aside")
         files[-1].rename(files[0])
         (root / "aside").rename(files[-1])
     else:
-        if how == "copied":
+        if change == "copied":
             here = Path(shutil.copytree(root, root.with_name("copy")))
         os.utime(paint(here / files[0].relative_to(root), 255), ns=(1, 1))
     again = load(here, sources)
@@ -239,7 +239,7 @@ def test_the_cache_is_not_deceived_by_equal_sizes_and_times(
     assert again.sha256 == load(here, Sources(sources.cache / "another", offline=True)).sha256
 
 
-def test_without_a_cache(root: Path, tmp_path: Path) -> None:
+def test_folder_is_read_without_a_cache(root: Path, tmp_path: Path) -> None:
     fill(root)
     (tmp_path / "file").write_bytes(b"")
     assert len(load(root, Sources(tmp_path / "file")).train) == 8
@@ -257,12 +257,12 @@ def fails(root: Path | str, sources: Sources, options: str = "") -> DataError:
     return caught.value
 
 
-def test_folder_missing_or_not_one(root: Path, sources: Sources) -> None:
+def test_missing_folder_is_refused(root: Path, sources: Sources) -> None:
     assert "there is no folder" in fails(root / "absent", sources).message
     assert "is not a folder" in fails(paint(root / "a.png"), sources).message
 
 
-def test_no_class_one_class_empty_class(root: Path, sources: Sources) -> None:
+def test_fewer_than_two_classes_are_refused(root: Path, sources: Sources) -> None:
     assert "no class folder" in fails(root, sources).message
     fill(root, "a")
     assert "only one class folder with images: `a`" in fails(root, sources).message
@@ -272,7 +272,7 @@ def test_no_class_one_class_empty_class(root: Path, sources: Sources) -> None:
     assert "has one image" in fails(root, sources).message
 
 
-def test_different_classes(root: Path, sources: Sources) -> None:
+def test_classes_of_only_one_split_are_refused(root: Path, sources: Sources) -> None:
     fill(root / "train", "abc")
     fill(root / "test", "ab")
     assert "differ in classes, only in train/: `c`" in fails(root, sources).message
@@ -298,7 +298,9 @@ def test_all_broken_images_are_named(root: Path, sources: Sources) -> None:
     assert not (sources.cache / "folders").exists()
 
 
-def test_decompression_bomb(root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bombs_are_refused(
+    root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(root)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
     paint(root / "a" / "large.png", size=(80, 80))
@@ -306,8 +308,8 @@ def test_decompression_bomb(root: Path, sources: Sources, monkeypatch: pytest.Mo
     assert "`a/large.png`, `a/larger.png`" in fails(root, sources).message
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="such names do not exist there")
-def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_folder_too_large_for_memory_is_refused(
     root: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(root, "ab", 4)
@@ -318,7 +320,7 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_read(
     assert load(root, sources, ":size=48").image_size == 48
 
 
-def test_names_with_control_characters(root: Path, sources: Sources) -> None:
+def test_control_characters_in_names_are_not_printed(root: Path, sources: Sources) -> None:
     fill(root)
     (root / "a" / "\x1b[31m\n.png").write_bytes(b"")
     fails(root, sources)

@@ -1,4 +1,4 @@
-"""How people lay out their images: which folders are splits, which are classes, what is refused."""
+"""Common layouts of image folders: which are splits or classes, and which are refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write_table(path: Path, heading: str, rows: list[str]) -> None:
         ("train", "hold_out"),
     ],
 )
-def test_splits_are_known_by_their_usual_names(root: Path, train: str, test: str) -> None:
+def test_splits_are_recognised_by_common_names(root: Path, train: str, test: str) -> None:
     fill(root / train, count=3)
     fill(root / test, count=2)
     images = load(root)
@@ -61,7 +61,7 @@ def test_splits_are_known_by_their_usual_names(root: Path, train: str, test: str
     assert images.test_split == f"own {test}/ folder"
 
 
-def test_words_that_are_no_splits() -> None:
+def test_words_like_train_station_are_no_splits() -> None:
     assert split_words("train_station") == ("train", ("station",))
     assert split_words("cat") is None is split_words("train_test_split") is split_words("trains")
     assert not splits_among(["train_station", "test_tube"])
@@ -69,7 +69,7 @@ def test_words_that_are_no_splits() -> None:
     assert splits_among(["seg_train", "seg_test", "seg_pred"]).keys() == {"seg_train", "seg_test"}
 
 
-def test_the_validation_split_is_not_used_beside_a_test_split(root: Path) -> None:
+def test_validation_split_is_not_used_beside_a_test_split(root: Path) -> None:
     for name, count in (("train", 5), ("val", 3), ("test", 2)):
         fill(root / name, count=count)
     images = load(root)
@@ -80,7 +80,7 @@ def test_the_validation_split_is_not_used_beside_a_test_split(root: Path) -> Non
 
 
 @pytest.mark.parametrize("wrap", ["archive", "data/inner"])
-def test_folders_in_folders_as_archives_make_them(root: Path, wrap: str) -> None:
+def test_nested_folders_of_archives_are_read(root: Path, wrap: str) -> None:
     fill(root / wrap / "seg_train" / "seg_train", count=3)
     fill(root / wrap / "seg_test" / "seg_test", count=2)
     flat(root / wrap / "seg_pred" / "seg_pred")
@@ -92,7 +92,7 @@ def test_folders_in_folders_as_archives_make_them(root: Path, wrap: str) -> None
     assert "seg_pred/` with 6 images is not used" in unused.text
 
 
-def test_a_test_split_without_classes_is_said_and_not_used(root: Path) -> None:
+def test_test_split_without_classes_is_named_and_not_used(root: Path) -> None:
     fill(root / "train", count=10)
     flat(root / "test")
     images = load(root)
@@ -103,8 +103,8 @@ def test_a_test_split_without_classes_is_said_and_not_used(root: Path) -> None:
     assert len(load(root).test) == 4 and load(root).test_split == "own valid/ folder"
 
 
-def test_pictures_beside_class_folders_of_pictures(root: Path) -> None:
-    """As Tiny ImageNet: train/CLASS/images, but val/images."""
+def test_unlabelled_validation_images_are_not_used(root: Path) -> None:
+    """As in Tiny ImageNet: train/CLASS/images, but val/images."""
     for name in ("n1", "n2"):
         flat(root / "train" / name / "images", 5)
     flat(root / "val" / "images")
@@ -124,7 +124,7 @@ def test_pictures_beside_class_folders_of_pictures(root: Path) -> None:
         (("seg_train", "other"), "`other`, `seg_train`"),
     ],
 )
-def test_what_looks_like_splits_is_refused_by_name(
+def test_folders_that_look_like_splits_are_refused(
     root: Path, folders: tuple[str, ...], named: str
 ) -> None:
     for name in folders:
@@ -136,7 +136,7 @@ def test_what_looks_like_splits_is_refused_by_name(
 @pytest.mark.parametrize("names", [("images", "masks"), ("Image", "Mask"), ("imgs", "annotations")])
 @pytest.mark.parametrize("mask", ["{0}.png", "{0}_mask.png"])
 @pytest.mark.parametrize("splits", [[""], ["train", "val"]])
-def test_images_beside_their_masks_are_no_classes(
+def test_images_and_masks_are_no_classes(
     root: Path, names: tuple[str, str], mask: str, splits: list[str]
 ) -> None:
     for split in splits:
@@ -148,20 +148,20 @@ def test_images_beside_their_masks_are_no_classes(
 
 
 def test_folders_of_detection_and_segmentation_are_no_classes(root: Path) -> None:
-    """As VOC2012: images beside two kinds of masks, boxes and lists."""
+    """As in VOC2012: images beside two kinds of masks, boxes and lists."""
     for name, count in (("JPEGImages", 6), ("SegmentationClass", 3), ("SegmentationObject", 3)):
         flat(root / name, count)
     for name in ("Annotations/0.xml", "ImageSets/Main/cat_train.txt"):
         (root / name).parent.mkdir(parents=True)
         (root / name).touch()
-    said = "`JPEGImages`, `SegmentationClass`, `SegmentationObject` in"
-    assert said in refused(root) and "like images and their masks" in refused(root)
+    expected = "`JPEGImages`, `SegmentationClass`, `SegmentationObject` in"
+    assert expected in refused(root) and "like images and their masks" in refused(root)
 
 
 @pytest.mark.parametrize("images", ["", "images"])
 @pytest.mark.parametrize("masks", ["masks", "labels"])
 @pytest.mark.parametrize("splits", [[""], ["train", "val"]])
-def test_masks_within_the_classes_are_refused(
+def test_masks_in_class_folders_are_refused(
     root: Path, images: str, masks: str, splits: list[str]
 ) -> None:
     for name in ("COVID", "Normal"):
@@ -171,7 +171,7 @@ def test_masks_within_the_classes_are_refused(
     assert f"COVID/{masks}`" in refused(root) and "they look like masks" in refused(root)
 
 
-def test_masks_among_the_images_of_a_class_are_named(root: Path) -> None:
+def test_mask_files_among_images_are_named(root: Path) -> None:
     fill(root, ("benign", "malignant"), 5)
     for name in ("benign/0_mask", "benign/0_mask_1", "malignant/3-Segmentation", "benign/gas_mask"):
         noise(root / f"{name}.png")
@@ -180,26 +180,26 @@ def test_masks_among_the_images_of_a_class_are_named(root: Path) -> None:
                            "malignant/3-Segmentation.png")  # fmt: skip
 
 
-def test_masks_to_be_worn_are_a_class(root: Path) -> None:
+def test_mask_can_be_a_class(root: Path) -> None:
     for name in ("mask", "no mask"):
         flat(root / name, 5)
     assert load(root).classes == ("mask", "no mask")
 
 
-def test_folders_of_equal_classes_at_unequal_depth_are_no_classes(root: Path) -> None:
+def test_folders_with_equal_classes_at_different_depth_are_no_classes(root: Path) -> None:
     birds = ("001.Albatross", "002.Auklet")
     fill(root / "CUB_200_2011" / "images", birds)
     fill(root / "segmentations", birds)
     assert "`CUB_200_2011`, `segmentations`" in refused(root)
 
 
-def test_splits_below_classes_are_refused(root: Path) -> None:
+def test_splits_inside_class_folders_are_refused(root: Path) -> None:
     for name in ("cat", "dog"):
         fill(root / name, ("train", "test"))
     assert "hold splits: `test`, `train`" in refused(root)
 
 
-def test_flat_splits_are_no_classes(root: Path) -> None:
+def test_splits_without_class_folders_are_refused(root: Path) -> None:
     flat(root / "train")
     flat(root / "test")
     with pytest.raises(DataError, match=r"it has no class folders") as caught:
@@ -207,7 +207,7 @@ def test_flat_splits_are_no_classes(root: Path) -> None:
     assert "splits=none" not in str(caught.value.hint), "train and test would be classes"
 
 
-def test_a_class_may_be_called_train(root: Path) -> None:
+def test_class_may_be_called_train(root: Path) -> None:
     for name in ("bus", "car", "train"):
         flat(root / name)
     assert load(root).classes == ("bus", "car", "train")
@@ -216,7 +216,7 @@ def test_a_class_may_be_called_train(root: Path) -> None:
     assert load(root / "again").classes == ("bus", "train")
 
 
-def test_all_classes_that_differ_are_named(root: Path) -> None:
+def test_classes_that_splits_lack_are_named(root: Path) -> None:
     fill(root / "train", "abce")
     fill(root / "test", "abd")
     message = refused(root)
@@ -229,8 +229,8 @@ def test_all_classes_that_differ_are_named(root: Path) -> None:
 def test_classes_are_in_natural_order(root: Path) -> None:
     names = ["class10", "class2", "class1", "10", "9", "Zebra", "apple", "a-1", "a1"]
     fill(root, names, 2)
-    order = ("9", "10", "Zebra", "a-1", "a1", "apple", "class1", "class2", "class10")
-    assert load(root).classes == order
+    expected = ("9", "10", "Zebra", "a-1", "a1", "apple", "class1", "class2", "class10")
+    assert load(root).classes == expected
     assert sorted(["b", "B", "é", "a", "-", "ab"], key=natural_order) == sorted(
         ["b", "B", "é", "a", "-", "ab"], key=str.encode
     )
@@ -247,7 +247,7 @@ def test_unicode_forms_of_a_name_are_one_class(root: Path) -> None:
     assert any(note.kind == "unicode" for note in images.notes)
 
 
-def test_links(root: Path, tmp_path: Path) -> None:
+def test_links_are_followed_inside_the_folder_only(root: Path, tmp_path: Path) -> None:
     fill(root)
     (root / "cat" / "out.png").symlink_to(noise(tmp_path / "elsewhere.png"))
     (root / "cat" / "gone.png").symlink_to("nowhere.png")
@@ -265,17 +265,19 @@ def test_links(root: Path, tmp_path: Path) -> None:
     assert {"outside", "broken-links"} <= kinds(images)
 
 
-def test_a_link_to_another_class_leads_in_no_circle(root: Path) -> None:
+def test_links_between_classes_cause_no_endless_loop(root: Path) -> None:
     fill(root)
     (root / "hound").symlink_to("dog")
     (root / "cat" / "dogs").symlink_to("../dog")
     (root / "dog" / "cats").symlink_to("../cat")
     texts = {note.kind: note.names for note in load(root).notes}
     assert texts["links"] == ("cat/dogs", "dog/cats", "hound")
-    assert set(texts["circles"]) == {"cat/dogs", "dog/cats"}, "each leads to where the other is"
+    assert set(texts["circles"]) == {"cat/dogs", "dog/cats"}, (
+        "each leads to the folder of the other"
+    )
 
 
-def test_a_folder_of_links_that_lead_out_says_so(root: Path, tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_named(root: Path, tmp_path: Path) -> None:
     fill(tmp_path / "elsewhere")
     for name in ("cat", "dog"):
         (root / name).symlink_to(tmp_path / "elsewhere" / name)
@@ -283,7 +285,9 @@ def test_a_folder_of_links_that_lead_out_says_so(root: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["we ird", "ä:b", "a,b", "x=1"])
-def test_names_of_folders(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusual_folder_names_are_read(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(root / name)
     monkeypatch.setenv("HOME", str(root))
     monkeypatch.chdir(root)
@@ -291,12 +295,12 @@ def test_names_of_folders(root: Path, name: str, monkeypatch: pytest.MonkeyPatch
                 if not str(path).startswith("x=")}) == 1  # fmt: skip
 
 
-def test_home_of_nobody_and_names_that_are_too_long(root: Path) -> None:
+def test_unknown_home_and_too_long_names_are_refused(root: Path) -> None:
     assert "there is no folder" in refused(Path("~nobody-here/x"))
     assert "cannot read `" in refused(root / ("x" * 300))
 
 
-def test_pictures_outside_of_class_folders_are_counted(root: Path) -> None:
+def test_images_outside_class_folders_are_counted(root: Path) -> None:
     fill(root)
     flat(root, 2)
     assert "2 images outside of the class folders, not used" in load(root).warnings[0].text
@@ -305,8 +309,8 @@ def test_pictures_outside_of_class_folders_are_counted(root: Path) -> None:
 # --- tables --------------------------------------------------------------------------------------
 
 
-def test_kaggle_train_csv_and_test_without_labels(root: Path) -> None:
-    """The numbers of train and test are the same: an id means an image of its split."""
+def test_kaggle_table_names_the_classes_of_train(root: Path) -> None:
+    """The numbers in train and test are the same: an id means an image of its split."""
     flat(root / "train", 10)
     flat(root / "test", 10)
     write_table(
@@ -320,7 +324,7 @@ def test_kaggle_train_csv_and_test_without_labels(root: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "above"])
-def test_hugging_face_metadata(root: Path, form: str) -> None:
+def test_hugging_face_metadata_is_read(root: Path, form: str) -> None:
     names = [f"{i}.png" for i in range(6)]
     for split in ("train", "validation"):
         flat(root / split)
@@ -339,7 +343,7 @@ def test_hugging_face_metadata(root: Path, form: str) -> None:
     assert images.train.labels.tolist() == images.test.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_a_table_with_a_column_of_splits(root: Path) -> None:
+def test_split_column_of_a_table_is_read(root: Path) -> None:
     flat(root / "imgs", 12)
     rows = [
         f"imgs\\{i}.png;{'ab'[i % 2]};{('train', 'Training', 'test')[i % 3]}" for i in range(12)
@@ -353,7 +357,7 @@ def test_a_table_with_a_column_of_splits(root: Path) -> None:
 
 @pytest.mark.parametrize(("column", "value"), [("is_test", 0), ("fold", 3), ("dataset", "vidir")])
 @pytest.mark.parametrize("in_folders", [False, True])
-def test_a_column_that_may_name_splits_and_is_not_read_is_named(
+def test_unread_column_that_may_name_splits_is_named(
     root: Path, column: str, value: object, in_folders: bool
 ) -> None:
     for i in range(12):
@@ -362,11 +366,11 @@ def test_a_column_that_may_name_splits_and_is_not_read_is_named(
     write_table(root / "t.csv", f"file,label,{column}", rows)
     images = load(root)
     (note,) = (note for note in images.notes if f"`{column}`" in note.line() + note.hint)
-    assert note.serious == (column != "dataset"), "which may be where an image is from"
+    assert note.serious == (column != "dataset"), "it may be the origin of images"
     assert images.test_split.startswith("20 % held out")
 
 
-def test_splits_of_a_table_count_where_the_classes_are_folders(root: Path) -> None:
+def test_split_column_applies_to_class_folders(root: Path) -> None:
     fill(root, count=6)
     files = [(name, i) for name in ("cat", "dog") for i in range(6)]
     rows = [f"{name}/{i}.png,{name},{'test' if i < 2 else 'train'}" for name, i in files]
@@ -385,9 +389,7 @@ def test_splits_of_a_table_count_where_the_classes_are_folders(root: Path) -> No
 
 
 @pytest.mark.parametrize("table", ["Test.csv", "Test/labels.csv"])
-def test_a_table_names_the_classes_of_the_test_split_beside_class_folders(
-    root: Path, table: str
-) -> None:
+def test_table_names_the_classes_of_the_test_split(root: Path, table: str) -> None:
     fill(root / "Train", ("0", "1", "10"))
     fill(root / "Meta", ("signs",), 3)
     flat(root / "Test", 9, prefix="000")
@@ -414,7 +416,7 @@ def test_a_table_names_the_classes_of_the_test_split_beside_class_folders(
         (["7.png,cat", "8.png,dog"], "none of the images that"),
     ],
 )
-def test_why_a_table_of_the_test_split_is_not_used_is_said(
+def test_unused_table_of_the_test_split_has_a_reason(
     root: Path, rows: list[str], reason: str
 ) -> None:
     fill(root / "train")
@@ -426,7 +428,7 @@ def test_why_a_table_of_the_test_split_is_not_used_is_said(
     assert note.text.startswith(f"`test/` with 2 images is not used: {reason}")
 
 
-def test_what_a_table_lacks_is_counted(root: Path) -> None:
+def test_missing_rows_and_files_of_a_table_are_named(root: Path) -> None:
     flat(root, 8)
     rows = [f"/kaggle/input/{i}.png,{'ab'[i % 2]}" for i in range(1, 7)]
     write_table(root / "t.csv", "file,label", [*rows, "0.png,", "lost.png,a"])
@@ -437,7 +439,7 @@ def test_what_a_table_lacks_is_counted(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "expected"),
     [
         (["{0}.png,cat, black"], "line 2 has 3 cells and the first line 2"),
         (['{0}.png,"cat'], "cannot be read as a table"),
@@ -445,22 +447,20 @@ def test_what_a_table_lacks_is_counted(root: Path) -> None:
         ([], "no row of"),
     ],
 )
-def test_rows_that_do_not_fit_their_columns_give_no_class(
-    root: Path, rows: list[str], said: str
-) -> None:
+def test_malformed_rows_are_refused(root: Path, rows: list[str], expected: str) -> None:
     flat(root, 6)
     write_table(root / "t.csv", "file,label", [row.format(i) for i in range(6) for row in rows])
-    assert said in refused(root)
+    assert expected in refused(root)
 
 
-def test_a_cell_may_begin_behind_a_space(root: Path) -> None:
+def test_spaces_before_cells_are_ignored(root: Path) -> None:
     flat(root, 6)
     write_table(root / "labels.csv", "file, label", [f'{i}.png, "a, {i % 2}"' for i in range(6)])
     assert load(root).classes == ("a, 0", "a, 1")
 
 
 @pytest.mark.parametrize("first", ["# made by hand", "file,file,label", "0.png,a,b"])
-def test_a_table_without_a_line_of_columns_is_said_to_be_one(root: Path, first: str) -> None:
+def test_table_without_a_heading_is_reported(root: Path, first: str) -> None:
     flat(root, 6)
     write_table(root / "labels.csv", first, [f"{i}.png,{i % 2}" for i in range(6)])
     words = refused(root)
@@ -468,7 +468,7 @@ def test_a_table_without_a_line_of_columns_is_said_to_be_one(root: Path, first: 
     assert ("its first line names no two columns" in words) == (first != "0.png,a,b")
 
 
-def test_a_short_first_row_is_one_without_a_class(root: Path) -> None:
+def test_short_first_row_has_no_class(root: Path) -> None:
     flat(root, 8)
     rows = [f"{i}.png,{'ab'[i % 2]}," for i in range(1, 8)]  # some programs end rows with a comma
     write_table(root / "t.csv", "file,label", ["0.png", *rows])
@@ -477,7 +477,7 @@ def test_a_short_first_row_is_one_without_a_class(root: Path) -> None:
     assert next(n for n in images.warnings if n.kind == "no-class").names == ("0.png",)
 
 
-def test_why_a_table_beside_class_folders_is_not_read_is_a_warning(root: Path) -> None:
+def test_unread_table_beside_class_folders_is_a_warning(root: Path) -> None:
     flat(root / "p1", 6)
     flat(root / "p2", 6)
     write_table(root / "t.csv", "file,label", [f"{i}.png,{'ab'[i % 2]}" for i in range(6)])
@@ -485,7 +485,7 @@ def test_why_a_table_beside_class_folders_is_not_read_is_a_warning(root: Path) -
     assert "`0.png` in" in note.text and "fits several images: `p1/0.png`" in note.text
 
 
-def test_a_table_that_contradicts_itself(root: Path) -> None:
+def test_contradictory_table_is_refused(root: Path) -> None:
     flat(root, 4)
     rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
     write_table(root / "t.csv", "file,label", [*rows, "0.png,b"])
@@ -496,7 +496,7 @@ def test_a_table_that_contradicts_itself(root: Path) -> None:
     assert "one class, `a`" in refused(root)
 
 
-def test_the_column_of_classes_may_be_named(root: Path) -> None:
+def test_class_column_can_be_chosen(root: Path) -> None:
     flat(root, 6)
     write_table(root / "t.csv", "file,size,weather", [f"{i},3,{'ab'[i % 2]}" for i in range(6)])
     assert "no class folder" in refused(root)
@@ -504,7 +504,7 @@ def test_the_column_of_classes_may_be_named(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "options", "said"),
+    ("heading", "options", "reason"),
     [
         ("id,weather,size", "", "no column of classes among `id`, `weather`, `size`"),
         ("0.png,a,3", "", "its first line is a row: `0.png`, `a`, `3`"),
@@ -512,12 +512,12 @@ def test_the_column_of_classes_may_be_named(root: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("folder", ["images", "train"])
-def test_a_table_that_is_not_understood_is_named(
-    root: Path, folder: str, heading: str, options: str, said: str
+def test_unread_table_is_named_with_the_reason(
+    root: Path, folder: str, heading: str, options: str, reason: str
 ) -> None:
     flat(root / folder, 6)
     write_table(root / "t.csv", heading, [f"{i}.png,{'ab'[i % 2]},3" for i in range(6)])
-    assert f"`t.csv` was not read: {said}" in refused(root, options)
+    assert f"`t.csv` was not read: {reason}" in refused(root, options)
 
 
 @pytest.mark.parametrize("label", ["a", "b"])
@@ -534,27 +534,27 @@ def test_two_tables_of_one_split_name_an_image_once(root: Path, label: str) -> N
         assert "is `a` in `train.csv` and `b` in `train_labels.csv`" in refused(root)
 
 
-def test_a_column_that_no_table_has_is_refused_beside_class_folders(root: Path) -> None:
+def test_chosen_column_without_a_table_is_refused(root: Path) -> None:
     fill(root)
     assert "no table" in refused(root, ":label=species")
 
 
-def test_names_in_a_table_may_differ_in_case(root: Path) -> None:
+def test_file_names_in_a_table_may_differ_in_case(root: Path) -> None:
     flat(root, 6)
     write_table(root / "t.csv", "file,label", [f"{i}.PNG,{'ab'[i % 2]}" for i in range(6)])
     assert load(root).classes == ("a", "b")
 
 
-def test_a_folder_of_images_beside_one_of_boxes_is_no_class(root: Path) -> None:
-    """As for detection: train/images beside train/labels with a text per image."""
+def test_images_beside_boxes_are_no_class(root: Path) -> None:
+    """As for detection: train/images beside train/labels with one text per image."""
     flat(root / "train" / "images", 6)
     (root / "train" / "labels").mkdir()
     (root / "train" / "labels" / "0.txt").write_text("0 0.5 0.5 0.1 0.1")
     assert "only one class folder with images: `images`" in refused(root)
 
 
-def test_a_table_over_folders_that_are_parts(root: Path) -> None:
-    """As HAM10000: two folders of images, and the classes in a table."""
+def test_table_names_classes_over_folders_of_parts(root: Path) -> None:
+    """As in HAM10000: two folders of images, and the classes in a table."""
     flat(root / "part_1", 6, "a")
     flat(root / "part_2", 6, "b")
     rows = [f"{p}{i},{'nv' if i % 2 else 'mel'}" for p in "ab" for i in range(6)]
@@ -562,10 +562,10 @@ def test_a_table_over_folders_that_are_parts(root: Path) -> None:
     assert load(root).classes == ("mel", "nv")
     rows = [f"{p}{i},{p.upper()}" for p in "ab" for i in range(6)]
     write_table(root / "metadata.csv", "image_id,dx", rows)
-    assert load(root).classes == ("A", "B"), "though the table says the same as the folders"
+    assert load(root).classes == ("A", "B"), "although table and folders agree"
 
 
-def test_class_folders_come_before_a_table(root: Path) -> None:
+def test_class_folders_take_precedence_over_a_table(root: Path) -> None:
     fill(root / "train")
     fill(root / "test")
     write_table(root / "all.csv", "filepaths,labels", ["train/cat/0.png,cow", "train/cat/1.png,ox"])
@@ -574,8 +574,8 @@ def test_class_folders_come_before_a_table(root: Path) -> None:
     assert any(note.kind == "unread-tables" and note.names == ("all.csv",) for note in images.notes)
 
 
-def test_a_table_outside_of_folders_in_folders(root: Path) -> None:
-    """A table beside the folder that holds the splits serves those, by the folders if it can."""
+def test_table_beside_the_folder_of_the_splits_is_read(root: Path) -> None:
+    """The table is used only if the folders have no classes."""
     fill(root / "data" / "train", count=3)
     fill(root / "data" / "test", count=2)
     write_table(root / "all.csv", "filepaths,labels", ["data/train/cat/0.png,x"])
@@ -588,7 +588,7 @@ def test_a_table_outside_of_folders_in_folders(root: Path) -> None:
     assert images.classes == ("a", "b") and len(images.train) + len(images.test) == 10
 
 
-def test_folders_below_classes_are_of_the_class_and_named(root: Path) -> None:
+def test_subfolders_belong_to_their_class_and_are_named(root: Path) -> None:
     for path in ("animal/cat", "animal/dog", "vehicle/car", "vehicle/bus"):
         flat(root / path, 3)
     images = load(root)
@@ -597,7 +597,7 @@ def test_folders_below_classes_are_of_the_class_and_named(root: Path) -> None:
     assert note.text.startswith("4 folders") and "animal/cat" in note.names
 
 
-def test_an_archive_is_to_be_unpacked(root: Path) -> None:
+def test_archive_gets_the_hint_to_unpack_it(root: Path) -> None:
     (root / "a.zip").write_bytes(b"PK")
     with pytest.raises(DataError) as caught:
         load(root / "a.zip")
@@ -607,10 +607,12 @@ def test_an_archive_is_to_be_unpacked(root: Path) -> None:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
 )
-def test_encodings_of_tables(root: Path, encoding: str) -> None:
+def test_encodings_of_tables_are_detected(root: Path, encoding: str) -> None:
     flat(root, 6)
     text = "file,label\n" + "".join(f"{i}.png,{('Möwe', 'Reh')[i % 2]}\n" for i in range(6))
     (root / "t.csv").write_bytes(text.encode(encoding))
     images = load(root)
     assert images.classes == ("Möwe", "Reh")
-    assert ("encoding" in kinds(images)) == (encoding == "cp1252"), "of which nothing can be sure"
+    assert ("encoding" in kinds(images)) == (encoding == "cp1252"), (
+        "cp1252 cannot be detected with certainty"
+    )

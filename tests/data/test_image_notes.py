@@ -1,4 +1,4 @@
-"""What images are: depths of pixels and how they are scaled, forms, faults, copies."""
+"""Notes on images: pixel depth and scaling, colour modes, faults, copies."""
 
 from __future__ import annotations
 
@@ -55,30 +55,30 @@ def test_deep_pixels_are_scaled_by_the_range_of_the_set(
     make: Callable[[Pixels], Pixels],
     limits: tuple[float, float],
 ) -> None:
-    """Half of the images are half as bright: they stay so, since the range is that of all."""
-    for name, most in (("bright", 1.0), ("dim", 0.5)):
+    """Half of the images are half as bright and stay so, since the range covers all images."""
+    for name, maximum in (("bright", 1.0), ("dim", 0.5)):
         for index in range(3):
-            save(root / name / f"{index}.{ending}", make(GRID * most))
+            save(root / name / f"{index}.{ending}", make(GRID * maximum))
     images = load(root, ":size=8,channels=1,test=0.3")
     assert words in note(images, "scaling").text
     assert ("scaling" in kinds(images)) == (words != "16 bits")
     low, high = limits
-    for label, most in ((0, 1.0), (1, 0.5)):
+    for label, maximum in ((0, 1.0), (1, 0.5)):
         found = images.train.images[images.train.labels == label][0, 0].astype(float)
-        wanted = (make(GRID * most).astype(float) - low) / (high - low) * 255
-        assert np.abs(found - wanted).max() <= 1
+        expected = (make(GRID * maximum).astype(float) - low) / (high - low) * 255
+        assert np.abs(found - expected).max() <= 1
     assert images.train.images.max() == 255 and not kinds(images) & {"constant", "dark"}
 
 
-def test_shifts_are_those_of_the_bits() -> None:
+def test_integer_scaling_equals_a_bit_shift() -> None:
     for bits in (8, 10, 12, 14, 16):
         scaling = scaling_of("integer", 0, 2**bits - 1)
         values = np.arange(0, 2**bits, max(1, 2**bits // 999))
         assert np.array_equal(scaling(values), values // 2 ** (bits - 8))
 
 
-def test_sixteen_bits_per_colour_keep_their_upper_half(root: Path) -> None:
-    """Pillow reads the upper 8 bits; it writes no such file, so the chunks are made by hand."""
+def test_16_bits_per_colour_keep_their_upper_8_bits(root: Path) -> None:
+    """Pillow reads the upper 8 bits but writes no such file, so that the test assembles it."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
@@ -96,7 +96,7 @@ def test_sixteen_bits_per_colour_keep_their_upper_half(root: Path) -> None:
     assert len(note(images, "deep-colour").names) == 2
 
 
-def test_pixels_that_are_no_numbers(root: Path) -> None:
+def test_images_with_nan_are_refused(root: Path) -> None:
     fill(root)
     save(root / "cat" / "nan.tiff", np.full((12, 12), np.nan, np.float32))
     with pytest.raises(DataError, match=r"`cat/nan\.tiff`") as caught:
@@ -104,11 +104,11 @@ def test_pixels_that_are_no_numbers(root: Path) -> None:
     assert "no numbers" in str(caught.value.hint)
 
 
-# --- forms of images -----------------------------------------------------------------------------
+# --- colour modes -------------------------------------------------------------------------------
 
 
-def test_forms_of_colour(root: Path) -> None:
-    """Each form of one red image gives red, but for the half-transparent, which lies on white."""
+def test_colour_modes_give_the_same_colour(root: Path) -> None:
+    """Each mode of a red image gives red; the half-transparent one lies on white."""
     fill(root, ("other",), 3)
     red = Image.new("RGB", (12, 12), (255, 0, 0))
     half = Image.new("RGBA", (12, 12), (255, 0, 0, 128))
@@ -132,7 +132,7 @@ def test_forms_of_colour(root: Path) -> None:
     assert "CMYK" in note(images, "modes").text
 
 
-def test_small_and_turned_images_are_counted(root: Path) -> None:
+def test_tiny_and_rotated_images_are_named(root: Path) -> None:
     fill(root)
     noise(root / "cat" / "dot.png", (1, 1, 3))
     exif = Image.Exif()
@@ -144,7 +144,7 @@ def test_small_and_turned_images_are_counted(root: Path) -> None:
     assert "1×1 to 16×16 pixels" in note(images, "sizes").text
 
 
-def test_broken_images_may_be_left_out(root: Path) -> None:
+def test_broken_images_can_be_skipped(root: Path) -> None:
     fill(root, count=5)
     cut = noise(root / "cat" / "cut.png", (40, 40, 3))
     cut.write_bytes(cut.read_bytes()[:900])
@@ -164,7 +164,7 @@ def test_broken_images_may_be_left_out(root: Path) -> None:
     assert "an empty file" in caught.value.hint
 
 
-def test_what_only_the_images_of_one_class_are_is_named(root: Path) -> None:
+def test_size_format_and_colour_that_reveal_the_class_are_named(root: Path) -> None:
     for index in range(6):
         noise(root / "real" / f"{index}.jpg", (24, 24, 3))
         noise(root / "xray" / f"{index}.png", (16, 16))
@@ -180,7 +180,7 @@ def test_what_only_the_images_of_one_class_are_is_named(root: Path) -> None:
     assert "class-colours" not in kinds(load(root, ":channels=1"))
 
 
-def test_one_class_of_more_than_8_bits_is_named(root: Path) -> None:
+def test_pixel_depth_that_reveals_the_class_is_named(root: Path) -> None:
     for index in range(6):
         noise(root / "a" / f"{index}.png", (16, 16))
         pixels = np.random.default_rng(index).integers(0, 4096, (16, 16)).astype(np.uint16)
@@ -188,7 +188,7 @@ def test_one_class_of_more_than_8_bits_is_named(root: Path) -> None:
     assert note(load(root), "class-bits").names == ("a 8", "b more than 8")
 
 
-def test_images_of_which_the_middle_square_is_less_than_half(root: Path) -> None:
+def test_images_cropped_by_more_than_half_are_named(root: Path) -> None:
     fill(root, count=5)
     noise(root / "cat" / "spectrogram.png", (16, 33, 3))
     noise(root / "cat" / "photograph.png", (16, 32, 3))
@@ -198,7 +198,7 @@ def test_images_of_which_the_middle_square_is_less_than_half(root: Path) -> None
 # --- copies, constants, gaps ---------------------------------------------------------------------
 
 
-def test_leaks_copies_and_constants(root: Path) -> None:
+def test_leaks_copies_and_constant_images_are_named(root: Path) -> None:
     fill(root / "train", count=10)
     fill(root / "test", count=4)
     copy = (root / "train" / "cat" / "0.png").read_bytes()
@@ -217,16 +217,16 @@ def test_leaks_copies_and_constants(root: Path) -> None:
     assert "train/dog/z.png = train/cat/0.png" in found["two-classes"].names
     assert found["constant"].names == ("train/cat/flat.png", "test/cat/flat.png")
     assert note(images, "copies").names == ("train/cat/z.png = train/cat/0.png",)
-    assert load(root).notes == images.notes, "the same out of the cache"
+    assert load(root).notes == images.notes, "the cache keeps the notes"
 
 
 def scene(seed: int) -> Image.Image:
-    """A smooth picture of 64×64 pixels, as photographs are, that is like no other."""
+    """Return a smooth picture of 64×64 pixels, different for each seed."""
     pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
     return Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
 
 
-def test_test_images_that_are_saved_again_or_mirrored_are_named(root: Path) -> None:
+def test_recompressed_or_mirrored_test_images_are_named(root: Path) -> None:
     for name in ("cat", "dog"):
         for split in ("train", "test"):
             (root / split / name).mkdir(parents=True)
@@ -249,26 +249,26 @@ def test_test_images_that_are_saved_again_or_mirrored_are_named(root: Path) -> N
     assert "2 of 23 test images (8.7 %) are nearly equal" in note(images, "near-leak").text
 
 
-def test_nearly_equal_images_are_those_of_a_search_of_all_pairs() -> None:
-    """Correlations by numpy's own function, of images and of mirror images."""
-    dice = np.random.default_rng(5)
+def test_near_copies_equal_a_search_of_all_pairs() -> None:
+    """Compares with numpy's correlations of images and mirrored images."""
+    rng = np.random.default_rng(5)
     train = np.stack([np.asarray(scene(i)).transpose(2, 0, 1) for i in range(30)])
-    test = train[dice.permutation(30)].astype(float)
-    test += dice.normal(0, 1, test.shape) * np.linspace(0, 60, 30)[:, None, None, None]
+    test = train[rng.permutation(30)].astype(float)
+    test += rng.normal(0, 1, test.shape) * np.linspace(0, 60, 30)[:, None, None, None]
     test[::2] = test[::2, :, :, ::-1]
     seen = test.clip(0, 255).astype(np.uint8)
     both = np.concatenate([seen, seen[:, :, :, ::-1]]).reshape(60, -1)
     pairs = np.corrcoef(both, train.reshape(30, -1))[:60, 60:].reshape(2, 30, 30).max(0)
-    wanted = {int(row): int(pairs[row].argmax()) for row in np.flatnonzero(pairs.max(1) >= NEAR)}
-    assert 3 < len(wanted) < 28 and dict(near_copies(train, seen)) == wanted
+    expected = {int(row): int(pairs[row].argmax()) for row in np.flatnonzero(pairs.max(1) >= NEAR)}
+    assert 3 < len(expected) < 28 and dict(near_copies(train, seen)) == expected
 
 
-def test_images_of_few_pixels_are_alike_by_chance() -> None:
+def test_images_of_few_pixels_are_not_compared() -> None:
     tiny = np.random.default_rng(0).integers(0, 256, (40, 1, 2, 2), np.uint8)
     assert not list(near_copies(tiny, tiny))
 
 
-def test_a_part_of_many_test_images_is_looked_at() -> None:
+def test_large_sets_are_compared_in_part() -> None:
     assert compared_rows(10_000, 2_000).tolist() == list(range(10_000))
     part = compared_rows(10_000, 60_000)
     assert len(part) == 333 and part[0] == 0 and part[-1] == 9969
@@ -276,9 +276,9 @@ def test_a_part_of_many_test_images_is_looked_at() -> None:
 
 
 def test_examine_agrees_with_a_search_of_all_pairs() -> None:
-    dice = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     splits = tuple(
-        Split(dice.integers(0, 2, (count, 1, 2, 2), np.uint8) * 200, dice.integers(0, 3, count))
+        Split(rng.integers(0, 2, (count, 1, 2, 2), np.uint8) * 200, rng.integers(0, 3, count))
         for count in (40, 25)
     )
     train, test = splits
@@ -296,7 +296,7 @@ def test_examine_agrees_with_a_search_of_all_pairs() -> None:
     assert {name.split(" = ")[0] for name in found["leak"].names} == leaks
 
 
-def test_nearly_empty_classes_and_darkness() -> None:
+def test_small_classes_and_dark_images_are_named() -> None:
     images = np.random.default_rng(0).integers(0, 16, (30, 1, 4, 4), np.uint8)
     train = Split(images, np.array([0] * 26 + [1] * 3 + [2]))
     test = Split(images[:3] // 2, np.arange(3))
@@ -306,7 +306,7 @@ def test_nearly_empty_classes_and_darkness() -> None:
     assert "above 15 of 255" in found["dark"].text
 
 
-def test_classes_in_several_spellings_or_without_a_name_are_named() -> None:
+def test_spellings_of_one_class_and_missing_names_are_named() -> None:
     names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2",
              "owl", "\ufffdowl")  # fmt: skip
     images = np.random.default_rng(0).integers(0, 256, (len(names), 1, 4, 4), np.uint8)
@@ -318,7 +318,7 @@ def test_classes_in_several_spellings_or_without_a_name_are_named() -> None:
     assert found["no-class"].names == ("NaN",)
 
 
-def test_notes_go_to_text_and_back() -> None:
+def test_notes_are_read_as_written() -> None:
     notes = (DataNote("leak", "2 images", ("a", "b"), "hint"), DataNote("x", "y", serious=False))
     assert from_text(to_text(notes)) == notes
     assert notes[0].line(1) == "2 images: `a` and 1 more"

@@ -15,7 +15,7 @@ FILES = [f"{i}.png" for i in range(12)]
 
 
 def coco(files: list[str], labels: list[int], categories: tuple[str, ...]) -> dict[str, Any]:
-    """Annotations of these categories, numbered from 1; of no image if the label is -1."""
+    """Return COCO annotations with categories from 1; a label of -1 means none."""
     return {
         "images": [{"id": 100 + i, "file_name": name} for i, name in enumerate(files)],
         "annotations": [
@@ -51,15 +51,15 @@ def test_annotations_are_read(root: Path, content: Any) -> None:
 
 
 def load_pixels(folder: Path) -> dict[bytes, int]:
-    """The number of each image by its pixels, as Pillow reads them."""
+    """Return the number of each image by its pixels, as Pillow reads them."""
     from PIL import Image
 
     arrays = {i: np.asarray(Image.open(folder / name)) for i, name in enumerate(FILES)}
     return {array.transpose(2, 0, 1).tobytes(): i for i, array in arrays.items()}
 
 
-def test_coco_in_each_split_and_images_without_annotations(root: Path) -> None:
-    """As Roboflow writes _annotations.coco.json; category 0 is of nothing."""
+def test_coco_files_of_each_split_are_read(root: Path) -> None:
+    """As in Roboflow's _annotations.coco.json, where category 0 has no images."""
     for split, count in (("train", 8), ("test", 6)):
         flat(root / split, count, prefix=split)
         files = [f"{split}{i}.png" for i in range(count)]
@@ -75,7 +75,7 @@ def test_coco_in_each_split_and_images_without_annotations(root: Path) -> None:
     ]
 
 
-def test_two_categories_of_an_image_are_refused(root: Path) -> None:
+def test_two_categories_of_one_image_are_refused(root: Path) -> None:
     flat(root / "images", 3)
     content = coco(["0.png", "1.png", "1.png"], [0, 0, 1], ("cat", "dog"))
     content["annotations"][2]["image_id"] = 101

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere are answered with what may be meant."""
+"""Missing paths are reported with suggestions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Run = Callable[..., Any]
         ("sets/birds", "there is no `birds` in `{root}/sets`"),
     ],
 )
-def test_what_may_be_meant_is_named(
+def test_missing_folder_gets_a_suggestion(
     run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, path: str, hint: str
 ) -> None:
     fill(root / "sets" / "photos")
@@ -40,7 +40,7 @@ def test_what_may_be_meant_is_named(
 
 
 @pytest.mark.parametrize("kind", ["npz", "parquet"])
-def test_files_of_arrays_are_looked_for_in_the_same_way(run: Run, root: Path, kind: str) -> None:
+def test_missing_file_gets_a_suggestion(run: Run, root: Path, kind: str) -> None:
     (root / f"train.{kind}").touch()
     result = run("datasets", f"{kind}:{root}/trian.{kind}")
     assert result.code == 3 and f"did you mean `train.{kind}`?" in result.err

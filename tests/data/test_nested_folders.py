@@ -1,4 +1,4 @@
-"""Folders that lie beside those of classes and are none: images of all classes, a set once more."""
+"""Folders beside class folders that are no classes: unlabelled images, copies of the set."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.support.images import fill, flat, kinds, load, refused
 
 
 @pytest.mark.parametrize("name", ["test", "Validation", "test_images"])
-def test_images_of_no_class_beside_class_folders_are_no_class(root: Path, name: str) -> None:
-    """As cats/, dogs/ and test/, whose images are of both."""
+def test_unlabelled_folder_beside_classes_is_refused(root: Path, name: str) -> None:
+    """As with cats/, dogs/ and test/, which has images of both."""
     fill(root, ("cats", "dogs"))
     flat(root / name)
     message, hint = refused(root)
@@ -22,8 +22,8 @@ def test_images_of_no_class_beside_class_folders_are_no_class(root: Path, name: 
 
 @pytest.mark.parametrize("split", ["", "train"])
 @pytest.mark.parametrize("copy", ["brain", "brain/archive"])
-def test_a_set_within_itself_is_no_class(root: Path, split: str, copy: str) -> None:
-    """As archives that hold their images twice: yes/, no/ and brain/yes/, brain/no/."""
+def test_copy_of_the_set_inside_it_is_refused(root: Path, split: str, copy: str) -> None:
+    """As in archives that contain their images twice: yes/, no/ and brain/yes/, brain/no/."""
     fill(root / split, ("no", "yes"))
     fill(root / split / copy, ("no", "yes"))
     if split:
@@ -35,8 +35,8 @@ def test_a_set_within_itself_is_no_class(root: Path, split: str, copy: str) -> N
     assert load(root / split / copy).classes == ("no", "yes")
 
 
-def test_a_folder_of_splits_beside_a_class_is_no_class(root: Path) -> None:
-    """As the originals beside the same images divided."""
+def test_folder_of_splits_beside_a_class_is_refused(root: Path) -> None:
+    """As with originals beside the same images divided into splits."""
     fill(root / "originals")
     for name in ("train", "val"):
         fill(root / "divided" / name)
@@ -45,8 +45,8 @@ def test_a_folder_of_splits_beside_a_class_is_no_class(root: Path) -> None:
     assert f"`folder:{root / 'divided'}`" in hint
 
 
-def test_classes_of_folders_beside_classes_of_images_are_a_warning(root: Path) -> None:
-    """As data/cat/, data/dog/ beside docs/ with screenshots; not as kinds of all classes."""
+def test_nested_classes_beside_flat_classes_are_a_warning(root: Path) -> None:
+    """As data/cat/, data/dog/ beside docs/; no warning if all classes have subfolders."""
     fill(root / "data")
     flat(root / "docs")
     (deeper,) = (note for note in load(root).warnings if note.kind == "deeper")
@@ -58,8 +58,8 @@ def test_classes_of_folders_beside_classes_of_images_are_a_warning(root: Path) -
 
 
 @pytest.mark.parametrize("copy", [False, True])
-def test_a_split_beside_the_folder_of_the_classes_is_no_class(root: Path, copy: bool) -> None:
-    """As kaggle_simpson_testset/, of images of all classes, beside simpsons_dataset/CLASS."""
+def test_unlabelled_split_beside_the_class_folder_is_refused(root: Path, copy: bool) -> None:
+    """As with kaggle_simpson_testset/, of all classes, beside simpsons_dataset/CLASS."""
     fill(root / "simpsons_dataset", ("bart", "homer", "lisa"))
     if copy:
         fill(root / "simpsons_dataset" / "simpsons_dataset", ("bart", "homer", "lisa"))
@@ -72,14 +72,14 @@ def test_a_split_beside_the_folder_of_the_classes_is_no_class(root: Path, copy: 
         assert load(root / "simpsons_dataset").classes == ("bart", "homer", "lisa")
 
 
-def test_names_with_a_word_of_splits_are_classes_beside_other_classes(root: Path) -> None:
+def test_split_words_in_names_of_several_classes_are_allowed(root: Path) -> None:
     fill(root, ("train_station", "test_tube", "harbour"))
     assert not {note.kind for note in load(root).warnings}
 
 
 @pytest.mark.parametrize("name", ["images_00{}", "HAM10000_images_part_{}", "batch{}"])
-def test_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
-    """As NIH's chest images, beside a table whose column of classes has no usual name."""
+def test_numbered_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
+    """As in NIH's chest images, beside a table whose class column has an unusual name."""
     for number in (1, 2):
         flat(root / name.format(number) / "images", prefix=f"{number}")
     (root / "Data.csv").write_text("Image Index,Finding Labels,Age\n10.png,Mass,1\n")
@@ -88,6 +88,6 @@ def test_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
     assert len(load(root, ":splits=none").classes) == 2
 
 
-def test_numbers_behind_other_words_are_classes(root: Path) -> None:
+def test_numbered_classes_are_classes(root: Path) -> None:
     fill(root, ("class1", "class2", "class3"))
     assert len(load(root).classes) == 3

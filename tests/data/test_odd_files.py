@@ -1,4 +1,4 @@
-"""Files that are out of the common: bands beside the colours, damage, what Pillow says of them."""
+"""Unusual files: extra bands, damage, warnings of Pillow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.images import fill, load, noise
 
 
 def tiff(path: Path, bands: int) -> None:
-    """A TIFF of 8×8 pixels with `bands` of 16 bits, as of satellites."""
+    """Write a TIFF of 8×8 pixels with `bands` bands of 16 bits, as of satellites."""
     pixels = np.random.default_rng(0).integers(0, 3000, (8, 8, bands)).astype("<u2").tobytes()
     count, after = 10, 8 + len(pixels)
     extra = after + 2 + 12 * count + 4
@@ -31,7 +31,7 @@ def tiff(path: Path, bands: int) -> None:
     path.write_bytes(b"II*\0" + struct.pack("<I", after) + pixels + folder)
 
 
-def test_a_tiff_of_many_bands_is_refused_by_its_reason(root: Path) -> None:
+def test_tiff_with_many_bands_is_refused_with_the_reason(root: Path) -> None:
     fill(root)
     tiff(root / "cat" / "sentinel.tif", 13)
     with pytest.raises(DataError, match=r"`cat/sentinel\.tif`") as caught:
@@ -39,7 +39,7 @@ def test_a_tiff_of_many_bands_is_refused_by_its_reason(root: Path) -> None:
     assert "a TIFF of a kind that Pillow does not read, as of many bands" in str(caught.value.hint)
 
 
-def test_bands_that_are_not_read_are_a_warning(root: Path) -> None:
+def test_unread_bands_are_a_warning(root: Path) -> None:
     """Infrared beside red, green and blue."""
     fill(root)
     pixels = np.zeros((16, 16, 4), np.uint8) + np.array([250, 0, 9, 77], np.uint8)
@@ -47,20 +47,20 @@ def test_bands_that_are_not_read_are_a_warning(root: Path) -> None:
     images = load(root, ":size=16")
     (note,) = (one for one in images.warnings if one.kind == "bands")
     assert note.names == ("dog/aerial.tif",)
-    every = np.concatenate([images.train.images, images.test.images])
-    assert (every == np.array([250, 0, 9])[:, None, None]).all((1, 2, 3)).sum() == 1
+    images_read = np.concatenate([images.train.images, images.test.images])
+    assert (images_read == np.array([250, 0, 9])[:, None, None]).all((1, 2, 3)).sum() == 1
 
 
 @pytest.mark.parametrize("ending", ["sgi", "rgb", "jpx", "j2c"])
-def test_images_of_old_endings_are_read(root: Path, ending: str) -> None:
+def test_images_with_old_endings_are_read(root: Path, ending: str) -> None:
     fill(root)
     noise(root / "cat" / f"more.{ending}")
     images = load(root)
     assert len(images.train) + len(images.test) == 13 and not images.warnings
 
 
-def test_what_programs_leave_beside_images_is_no_warning(root: Path) -> None:
-    """As train.cache of YOLO, a network, code."""
+def test_files_of_other_programs_cause_no_warning(root: Path) -> None:
+    """As YOLO's train.cache, a network, code."""
     fill(root)
     for name in ("train.cache", "best.onnx", "main.cpp", "label_map.pbtxt"):
         (root / name).write_text("text")
@@ -68,8 +68,8 @@ def test_what_programs_leave_beside_images_is_no_warning(root: Path) -> None:
     assert not images.warnings and "4 files that are not images" in str(images.notes)
 
 
-def test_what_pillow_says_of_odd_files_is_not_on_the_terminal(root: Path) -> None:
-    """It warns of damaged tags, and logs bands that it cannot decode."""
+def test_warnings_of_pillow_are_not_printed(root: Path) -> None:
+    """Pillow warns of damaged tags and logs bands that it cannot decode."""
     fill(root)
     odd = noise(root / "cat" / "odd.tif")
     data = bytearray(odd.read_bytes())

@@ -1,4 +1,4 @@
-"""Images in Parquet files: splits, columns, classes, faults; and those of a hub."""
+"""Images in Parquet files and from the Hugging Face hub: splits, columns, classes, faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def table(
     size: tuple[int, int] = (9, 9),
     columns: tuple[str, ...] = ("label",),
 ) -> Any:
-    """Grey images of one shade each, as the Hugging Face library writes them."""
+    """Return a table of grey images with one shade each, as the Hugging Face library writes it."""
     images = [{"bytes": png(first + i, size), "path": f"{i}.png"} for i in range(len(labels))]
     fields = {"image": images, **dict.fromkeys(columns, labels)}
     found = pa.table(fields)
@@ -76,7 +76,7 @@ def fail(path: Path, options: str = "", kind: type[ConvcompareError] = DataError
         ("data/train_0.parquet", "data/validation_0.parquet"),
     ],
 )
-def test_splits_by_their_names(tmp_path: Path, names: tuple[str, str]) -> None:
+def test_splits_are_recognised_by_file_names(tmp_path: Path, names: tuple[str, str]) -> None:
     write(tmp_path, names[0], [0, 1, 0, 1, 1, 0])
     write(tmp_path, names[1], [1, 0], 50)
     found = load(tmp_path)
@@ -89,7 +89,7 @@ def test_splits_by_their_names(tmp_path: Path, names: tuple[str, str]) -> None:
     assert found.test_split == words
 
 
-def test_a_column_that_may_name_splits_is_said_if_there_are_no_files_of_splits(
+def test_unread_split_column_is_named(
     tmp_path: Path,
 ) -> None:
     rows = table([0, 1] * 6).append_column("split", pa.array(["train", "test"] * 6))
@@ -101,7 +101,7 @@ def test_a_column_that_may_name_splits_is_said_if_there_are_no_files_of_splits(
     assert "unused" not in {note.kind for note in load(tmp_path / "a").notes}
 
 
-def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -> None:
+def test_shards_are_joined_in_order_and_must_be_complete(tmp_path: Path) -> None:
     for shard in range(3):
         write(tmp_path, f"train-0000{shard}-of-00003.parquet", [0, 1], 10 * shard)
     write(tmp_path, "test-00000-of-00001.parquet", [0, 1], 90)
@@ -126,7 +126,7 @@ def test_shards_are_one_split_in_their_order_and_none_may_lack(tmp_path: Path) -
         ("data/extra-0-of-1 data/train-0-of-1", "data/train-0-of-1", ""),
     ],
 )
-def test_which_files_are_read(names: str, train: str, test: str) -> None:
+def test_training_and_test_files_are_selected(names: str, train: str, test: str) -> None:
     def paths(text: str) -> tuple[PurePosixPath, ...]:
         return tuple(PurePosixPath(f"{name}.parquet") for name in text.split())
 
@@ -143,19 +143,19 @@ def test_which_files_are_read(names: str, train: str, test: str) -> None:
         ("a/train b/train", "has 2 configurations"),
     ],
 )
-def test_which_files_are_refused(names: str, words: str) -> None:
+def test_ambiguous_or_incomplete_files_are_refused(names: str, words: str) -> None:
     with pytest.raises(ConvcompareError, match=words):
         parquet_splits.split_files([PurePosixPath(f"{one}.parquet") for one in names.split()], "x")
 
 
-def test_a_file_without_splits_holds_out_a_share(tmp_path: Path) -> None:
+def test_file_without_splits_holds_out_a_share(tmp_path: Path) -> None:
     write(tmp_path, "birds.parquet", [0, 1] * 10)
     found = load(tmp_path / "birds.parquet", ":test=0.3")
     assert (len(found.train), len(found.test)) == (14, 6)
     assert found.test_split == "30 % held out of each class, split seed 0"
 
 
-def test_labels_as_texts_and_plain_bytes(tmp_path: Path) -> None:
+def test_text_labels_and_plain_bytes_are_read(tmp_path: Path) -> None:
     images = [png(i) for i in range(10)]
     found = pa.table({"id": range(10), "img": images, "class": ["b", "a"] * 5})
     pq.write_table(found, tmp_path / "all.parquet")
@@ -170,7 +170,9 @@ def test_labels_as_texts_and_plain_bytes(tmp_path: Path) -> None:
         (pa.array(["cat", "dog"] * 6).dictionary_encode(), ("cat", "dog")),
     ],
 )
-def test_labels_as_pandas_writes_them(tmp_path: Path, labels: Any, classes: tuple[str]) -> None:
+def test_labels_written_by_pandas_are_read(
+    tmp_path: Path, labels: Any, classes: tuple[str]
+) -> None:
     found = pa.table({"image": [png(i) for i in range(12)], "label": labels})
     pq.write_table(found, tmp_path / "all.parquet")
     images = load(tmp_path / "all.parquet")
@@ -187,19 +189,19 @@ def test_several_classes_per_image_are_refused(tmp_path: Path, labels: list[Any]
     assert load(tmp_path, ":label=labels").classes == ("0", "1")
 
 
-def test_a_label_that_is_blank_is_no_class(tmp_path: Path) -> None:
+def test_blank_label_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", ["cat", " ", "dog"] * 4, names=())
     assert "row 1 of `a.parquet` has a blank text for its class" in fail(tmp_path)
 
 
-def test_classes_of_one_image_are_named_before_images_are_held_out(tmp_path: Path) -> None:
+def test_classes_of_one_image_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", [0, 1, 1, 1, 2], names=("cat", "dog", "emu"))
     words = fail(tmp_path)
     assert "classes `cat`, `emu`" in words and "have one image each" in words
 
 
-def test_images_are_named_by_their_row_if_some_are_held_out(tmp_path: Path) -> None:
-    """The numbers within the splits, which a seed draws, would name other rows."""
+def test_notes_name_images_by_row_if_some_are_held_out(tmp_path: Path) -> None:
+    """Numbers within the random splits would name other rows."""
     images = [np.random.default_rng(i % 9).integers(0, 256, (9, 9), np.uint8) for i in range(18)]
     pngs = []
     for image in images:
@@ -215,7 +217,7 @@ def test_images_are_named_by_their_row_if_some_are_held_out(tmp_path: Path) -> N
         assert abs(one - other) == 9
 
 
-def test_images_are_examined_as_those_of_a_folder_are(tmp_path: Path) -> None:
+def test_images_are_examined_like_those_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", [0, 1] * 6, size=(30, 9))
     notes = {note.kind: note for note in load(tmp_path, ":size=32").notes}
     assert notes["tiny"].serious and notes["tiny"].text.startswith("12 images smaller than half")
@@ -224,22 +226,22 @@ def test_images_are_examined_as_those_of_a_folder_are(tmp_path: Path) -> None:
     assert notes["modes"].text == "kinds of pixels: 12 L"
 
 
-def test_columns_that_could_be_several_are_asked_for(tmp_path: Path) -> None:
+def test_ambiguous_label_column_must_be_chosen(tmp_path: Path) -> None:
     labels = ("coarse_label", "fine_label")
     for name in ("train.parquet", "test.parquet"):
         write(tmp_path, name, [0, 1, 0, 1], columns=labels)
-    said = fail(tmp_path, kind=UsageError)
-    assert "several columns of labels: `coarse_label`, `fine_label` | `label=COLUMN`" in said
+    message = fail(tmp_path, kind=UsageError)
+    assert "several columns of labels: `coarse_label`, `fine_label` | `label=COLUMN`" in message
     assert load(tmp_path, ":label=fine_label").name.endswith(":label=fine_label")
     assert "there is no column `fine`" in fail(tmp_path, ":label=fine", UsageError)
 
 
-def test_a_number_that_is_no_label_is_not_taken_for_one(tmp_path: Path) -> None:
+def test_id_column_is_no_label(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [0, 1], "image": [png(0), png(1)]}), tmp_path / "a.parquet")
     assert "no column of labels among id, image" in fail(tmp_path, kind=UsageError)
 
 
-def test_the_only_column_beside_that_of_images_is_that_of_classes(tmp_path: Path) -> None:
+def test_only_other_column_is_the_label(tmp_path: Path) -> None:
     images, species = [png(i) for i in range(60)], ["owl", "bee"] * 30
     pq.write_table(pa.table({"jpg": images, "species": species}), tmp_path / "a.parquet")
     found = load(tmp_path)
@@ -252,12 +254,12 @@ def test_the_only_column_beside_that_of_images_is_that_of_classes(tmp_path: Path
         assert "no column of labels among jpg, about" in fail(tmp_path, kind=UsageError)
 
 
-def test_paths_in_place_of_images_are_refused(tmp_path: Path) -> None:
+def test_paths_instead_of_images_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": ["0.png", "1.png"], "label": [0, 1]}), tmp_path / "a.parquet")
     assert "images have to be bytes in the file" in fail(tmp_path, kind=UsageError)
 
 
-def test_names_of_classes_that_no_image_is_of_are_left_out(tmp_path: Path) -> None:
+def test_class_names_without_images_are_left_out(tmp_path: Path) -> None:
     write(tmp_path, "a.parquet", [0, 2] * 5, names=("cat", "unknown", "dog"))
     found = load(tmp_path)
     assert found.classes == ("cat", "dog") and set(found.train.labels) == {0, 1}
@@ -276,10 +278,10 @@ def test_images_without_a_class_are_refused(tmp_path: Path, labels: list[int], w
 
 @pytest.mark.parametrize("kept_back", [-1, None, "column"])
 @pytest.mark.parametrize("validation", [False, True])
-def test_a_test_split_without_classes_is_not_used(
+def test_test_split_without_classes_is_not_used(
     tmp_path: Path, kept_back: Any, validation: bool
 ) -> None:
-    """As ImageNet has it, and competitions."""
+    """As in ImageNet and competitions."""
     write(tmp_path, "train.parquet", [0, 1] * 6)
     rows = table([0 if kept_back == "column" else kept_back] * 3, 50)
     if kept_back == "column":
@@ -297,7 +299,7 @@ def test_a_test_split_without_classes_is_not_used(
         assert found.test_split.startswith("20 % held out") and len(found.train) == 10
 
 
-def test_faults_of_files(tmp_path: Path) -> None:
+def test_faulty_files_are_refused(tmp_path: Path) -> None:
     assert "there is no file" in fail(tmp_path / "nowhere")
     assert "has no Parquet files" in fail(tmp_path)
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
@@ -309,7 +311,7 @@ def test_faults_of_files(tmp_path: Path) -> None:
         assert words in fail(tmp_path)
 
 
-def test_several_configurations_and_sizes(tmp_path: Path) -> None:
+def test_several_configurations_or_sizes_are_refused(tmp_path: Path) -> None:
     for config, side in (("small", 9), ("large", 12)):
         write(tmp_path, f"{config}/train.parquet", [0, 1, 0, 1], size=(side, side))
         write(tmp_path, f"{config}/test.parquet", [0, 1], size=(side, side - 1))
@@ -318,7 +320,7 @@ def test_several_configurations_and_sizes(tmp_path: Path) -> None:
     assert load(tmp_path / "small", ":size=8").image_size == 8
 
 
-def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pyarrow_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "train.parquet", [0, 1])
 
     def importing(module: str) -> Any:
@@ -332,7 +334,7 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class Hub(ThreadingHTTPServer):
-    """A hub with one data set, ``owner/birds``; it counts what it is asked for."""
+    """A hub with one data set, ``owner/birds``, that records the requested paths."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), HubHandler)
@@ -340,7 +342,7 @@ class Hub(ThreadingHTTPServer):
 
 
 class HubHandler(BaseHTTPRequestHandler):
-    """The two kinds of requests that the client makes."""
+    """Answers the two kinds of requests that the client sends."""
 
     server: Hub
 
@@ -392,24 +394,24 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     server.server_close()
 
 
-def test_a_set_of_the_hub_is_pinned_and_kept(hub: Hub, tmp_path: Path) -> None:
+def test_hub_data_set_is_pinned_and_cached(hub: Hub, tmp_path: Path) -> None:
     sources = Sources(tmp_path / "cache", quiet=True)
     found = load_dataset("hf:owner/birds", sources)
     assert found.name == f"hf:owner/birds@{COMMIT}"
     assert (len(found.train), len(found.test)) == (4, 2)
     assert found.test.images[:, 0, 0, 0].tolist() == [20, 21]
-    assert not any("validation" in path for path in hub.asked), "what is not used is not fetched"
-    asked = len(hub.asked)
+    assert not any("validation" in path for path in hub.asked), "unused files are not fetched"
+    requests = len(hub.asked)
     offline = Sources(tmp_path / "cache", offline=True)
     again = load_dataset(found.name, offline)
-    assert (again.name, again.sha256) == (found.name, found.sha256) and len(hub.asked) == asked
+    assert (again.name, again.sha256) == (found.name, found.sha256) and len(hub.asked) == requests
     sized = load_dataset(f"{found.name}:size=8", offline)
     assert sized.name == f"hf:owner/birds@{COMMIT}:size=8" and sized.image_size == 8
     with pytest.raises(DataError, match="is not on this machine, and downloads are off"):
         load_dataset("hf:owner/birds", offline)
 
 
-def test_what_the_hub_does_not_have(hub: Hub, tmp_path: Path) -> None:
+def test_missing_hub_data_set_is_reported(hub: Hub, tmp_path: Path) -> None:
     sources = Sources(tmp_path / "cache", quiet=True)
     for name in ("owner/none", "owner/birds@nowhere"):
         with pytest.raises(DataError, match="the hub did not give hf:owner/") as caught:

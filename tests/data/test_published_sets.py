@@ -1,4 +1,4 @@
-"""Published sets that are checked by checksums of their files, read from small files made alike."""
+"""Published sets with checksums, read from small files of the same format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sources(tmp_path: Path) -> Sources:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_files_that_are_not_the_published_ones_are_refused(name: str, sources: Sources) -> None:
+def test_files_with_another_checksum_are_refused(name: str, sources: Sources) -> None:
     assert sources.data_dir
     file = sources.data_dir / WRONG[name]
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def test_files_that_are_not_the_published_ones_are_refused(name: str, sources: S
 
 
 @pytest.mark.parametrize("name", ["kmnist", "svhn", "emnist:split=letters", "cifar100"])
-def test_without_files_and_network(name: str, sources: Sources) -> None:
+def test_missing_files_without_network_are_reported(name: str, sources: Sources) -> None:
     with pytest.raises(DataError, match="is not on this machine"):
         load_dataset(name, sources)
 
 
 def kmnist_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """Four small files in place of the published ones, with their checksums."""
+    """Write four small files and replace the published checksums by theirs."""
     folder.mkdir(parents=True)
     arrays = [DRAW.integers(0, 256, (20, 28, 28)), np.arange(20) % 10,
               DRAW.integers(0, 256, (10, 28, 28)), np.arange(10)]  # fmt: skip
@@ -75,7 +75,9 @@ def kmnist_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarr
     return arrays
 
 
-def test_kmnist(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kmnist_is_read_from_packed_files(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert sources.data_dir
     arrays = kmnist_files(sources.data_dir / "KMNIST" / "raw", monkeypatch)
     found = load_dataset("kmnist", sources)
@@ -96,7 +98,7 @@ def test_files_of_mnist_are_not_taken_for_kmnist(sources: Sources) -> None:
         load_dataset("kmnist", sources)
 
 
-def test_svhn(tmp_path: Path) -> None:
+def test_svhn_is_read_with_digit_10_as_0(tmp_path: Path) -> None:
     from scipy.io import savemat
 
     images = DRAW.integers(0, 256, (32, 32, 3, 12)).astype(np.uint8)
@@ -115,7 +117,7 @@ def test_svhn(tmp_path: Path) -> None:
 def test_emnist_is_upright(split: emnist.SplitName, tmp_path: Path) -> None:
     first, classes = int(split == "letters"), len(emnist.CLASSES[split])
     upright = np.zeros((classes, 28, 28), np.uint8)
-    upright[:, 3, :] = 200  # a bar across the top, published as one down the left side
+    upright[:, 3, :] = 200  # a bar at the top, published as one at the left side
     labels = np.arange(classes) + first
     with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as archive:
         for part in ("train", "test"):
@@ -163,8 +165,8 @@ def test_both_forms_of_cifar_100_agree(tmp_path: Path, monkeypatch: pytest.Monke
         assert one.labels.tolist() == other.labels.tolist() and len(set(other.labels)) > 5
 
 
-def test_a_damaged_copy_in_the_cache_is_noticed(tmp_path: Path) -> None:
-    """Without a pinned fingerprint, by the one that was written with it."""
+def test_damaged_cached_copy_is_detected(tmp_path: Path) -> None:
+    """By the fingerprint in the file if none is pinned."""
     from convcompare.data.dataset import fingerprint
     from convcompare.data.sources.array_file import write_splits
     from convcompare.data.sources.idx import idx_split
@@ -181,4 +183,4 @@ def test_a_damaged_copy_in_the_cache_is_noticed(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(DataError, match="the cached copy of Kuzushiji-MNIST is damaged"):
             load_dataset("kmnist", Sources(cache, offline=True))
-        write_splits(file, (part, part), source="here")  # no fingerprint at all
+        write_splits(file, (part, part), source="here")  # no fingerprint

@@ -1,4 +1,4 @@
-"""Lists beside the images: of classes, as Tiny ImageNet's, and of splits, as Food-101's."""
+"""Lists of classes, as in Tiny ImageNet, and of splits, as in Food-101."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcompare.data.sources.split_names import lists_a_split
 from tests.support.images import fill, flat, kinds, load, placed, refused
 
 
-def test_a_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
+def test_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
     """Tiny ImageNet: train/CLASS/images, val/images and val_annotations.txt with boxes."""
     for name in ("n01443537", "n01629819"):
         flat(root / "train" / name / "images", 5)
@@ -28,7 +28,7 @@ def test_a_list_names_the_classes_of_the_official_test_split(root: Path) -> None
 
 
 @pytest.mark.parametrize("mark", [" ", "\t", ","])
-def test_lists_of_files_and_classes_are_the_splits(root: Path, mark: str) -> None:
+def test_lists_of_files_with_classes_are_the_splits(root: Path, mark: str) -> None:
     flat(root / "images", 12)
     for name, numbers in (("train", range(8)), ("test", range(8, 12))):
         rows = [f"images/{i}.png{mark}{'ab'[i % 2]}\n" for i in numbers]
@@ -39,7 +39,7 @@ def test_lists_of_files_and_classes_are_the_splits(root: Path, mark: str) -> Non
 
 
 @pytest.mark.parametrize("ending", ["csv", "txt"])
-def test_tables_of_splits_count_where_the_classes_are_folders(root: Path, ending: str) -> None:
+def test_tables_per_split_apply_to_class_folders(root: Path, ending: str) -> None:
     fill(root, ("a", "b"), 6)
     for name, numbers in (("train", range(4)), ("test", range(4, 6))):
         rows = [f"{one}/{i}.png,{one}\n" for one in "ab" for i in numbers]
@@ -55,14 +55,14 @@ def test_tables_of_splits_count_where_the_classes_are_folders(root: Path, ending
     "line",
     ["0.png 1,2,30,40,7", "0.png\t12\t4\tcat", "0.png golden retriever", "classes of these images"],
 )
-def test_texts_that_are_no_lists_of_classes(root: Path, line: str) -> None:
-    """Boxes, and cells that cannot be told apart: the folders keep their word."""
+def test_other_texts_are_no_lists_of_classes(root: Path, line: str) -> None:
+    """Boxes, and ambiguous cells: the class folders are used."""
     fill(root, ("a", "b"), 6)
     (root / "notes.txt").write_text(f"{line}\n" * 12)
     assert load(root).classes == ("a", "b")
 
 
-def test_a_list_whose_rows_do_not_fit_the_first_is_refused(root: Path) -> None:
+def test_list_with_rows_of_different_length_is_refused(root: Path) -> None:
     flat(root, 2)
     (root / "list.txt").write_text("0.png cat\n1.png golden retriever\n")
     with pytest.raises(DataError, match=r"line 2 has 3 cells"):
@@ -73,7 +73,7 @@ def test_a_list_whose_rows_do_not_fit_the_first_is_refused(root: Path) -> None:
     "name",
     ["meta/train.txt", "train_test_split.txt", "labels/test1.txt", "splits.json", "a/test.mat"],
 )
-def test_lists_of_splits_that_are_not_read_are_a_warning(root: Path, name: str) -> None:
+def test_unread_split_lists_are_a_warning(root: Path, name: str) -> None:
     fill(root / "images")
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text("cat/0\ndog/1\n")
@@ -81,7 +81,7 @@ def test_lists_of_splits_that_are_not_read_are_a_warning(root: Path, name: str) 
     assert note.names == (name,) and "split" in note.hint
 
 
-def test_an_own_test_split_needs_no_list(root: Path) -> None:
+def test_split_folders_need_no_list(root: Path) -> None:
     fill(root / "train")
     fill(root / "test", count=3)
     (root / "train.txt").write_text("cat/0\n")
@@ -91,16 +91,16 @@ def test_an_own_test_split_needs_no_list(root: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["train_loss", "classes", "images", "requirements-test", "steam_train"]
 )
-def test_names_of_files_that_list_no_splits(name: str) -> None:
+def test_other_file_names_list_no_splits(name: str) -> None:
     assert not lists_a_split(name)
 
 
 BIRDS = [f"{name}/{i}.png" for name in ("001.Auk", "002.Gull") for i in range(6)]
-"""The paths of the images in `images/`; numbers repeat in both classes."""
+"""Paths of images in `images/`; numbers repeat in both classes."""
 
 
 def official(line: str = "{0}") -> dict[str, str]:
-    """The lines of lists by which image 0 and 1 of each class are test images."""
+    """Return the lines of lists in which images 0 and 1 of each class are test images."""
     tested = [name for name in BIRDS if name[-5] in "01"]
     rest = [name for name in BIRDS if name not in tested]
     return {
@@ -166,8 +166,8 @@ def test_lists_of_published_sets_are_the_splits(
     assert placed(root, splits="none")[1] == {}
 
 
-def test_lists_of_several_kinds_of_classes(root: Path) -> None:
-    """FGVC Aircraft: names of images without their ending, classes of several words."""
+def test_lists_of_several_kinds_of_classes_need_a_choice(root: Path) -> None:
+    """FGVC Aircraft: image names without ending, classes of several words."""
     flat(root / "data" / "images", 12, prefix="00")
     for kind, numbers in (("train", range(8)), ("test", range(8, 12))):
         for label, classes in (("family", ("Boeing 707", "A340")), ("maker", ("Boeing", "Airbus"))):
@@ -181,7 +181,7 @@ def test_lists_of_several_kinds_of_classes(root: Path) -> None:
     assert [len(paths) for paths in train.values()] == [4, 4]
 
 
-def test_what_lists_lack_and_what_lies_beside_them_is_said(root: Path) -> None:
+def test_missing_and_unlisted_images_are_named(root: Path) -> None:
     fill(root / "images", ("a", "b"), 6)
     for name, numbers in (("train", (0, 1, 8)), ("val", (2,)), ("test", (3, 4))):
         rows = [f"{one}/{i}\n" for one in "ab" for i in numbers]
@@ -190,10 +190,10 @@ def test_what_lists_lack_and_what_lies_beside_them_is_said(root: Path) -> None:
     images = load(root)
     assert images.test_split == "test images of `test.txt`"
     assert (len(images.train), len(images.test)) == (4, 4)
-    said = {note.kind: note for note in images.warnings}
-    assert said["unnamed"].names == ("images/a/5.png", "images/b/5.png")
-    assert said["missing-files"].names == ("a/8", "b/8")
-    assert "`val.txt` are not used" in said["unused"].text
+    warnings = {note.kind: note for note in images.warnings}
+    assert warnings["unnamed"].names == ("images/a/5.png", "images/b/5.png")
+    assert warnings["missing-files"].names == ("a/8", "b/8")
+    assert "`val.txt` are not used" in warnings["unused"].text
 
 
 def test_other_lists_of_the_same_images_are_named(root: Path) -> None:
@@ -211,17 +211,17 @@ def test_other_lists_of_the_same_images_are_named(root: Path) -> None:
     ("test", "message"),
     [("a/1\nb/0\n", "2 images in two splits"), ("a/4\na/5\n", "differ in classes")],
 )
-def test_lists_that_contradict_themselves_are_refused(root: Path, test: str, message: str) -> None:
+def test_contradictory_lists_are_refused(root: Path, test: str, message: str) -> None:
     fill(root, ("a", "b"), 6)
     (root / "train.txt").write_text("a/0\na/1\nb/0\nb/1\n")
     (root / "test.txt").write_text(test)
-    said, hint = refused(root)
-    assert message in said and hint.endswith("`splits=none` reads no lists")
+    error, hint = refused(root)
+    assert message in error and hint.endswith("`splits=none` reads no lists")
     assert load(root, ":splits=none").test_split.startswith("20 %")
 
 
-def test_a_name_in_a_folder_that_is_there_means_no_image_of_another(root: Path) -> None:
-    """`b/9.png` is missing, and is not `a/9.png`."""
+def test_missing_image_is_not_searched_in_another_folder(root: Path) -> None:
+    """`b/9.png` is missing and is not `a/9.png`."""
     fill(root, ("a", "b"), 6)
     flat(root / "a", 10)
     rows = [f"{one}/{i}.png,{one},{('train', 'test')[i % 2]}" for one in "ab" for i in range(10)]
@@ -231,8 +231,8 @@ def test_a_name_in_a_folder_that_is_there_means_no_image_of_another(root: Path) 
     assert all(path.startswith(name) for name, paths in train.items() for path in paths)
 
 
-def test_a_list_of_images_without_its_counterpart_is_a_warning(root: Path) -> None:
-    """Two lists of test images: which one counts is not known."""
+def test_ambiguous_test_lists_are_a_warning(root: Path) -> None:
+    """Two lists of test images, of which neither is preferred."""
     fill(root / "img", ("a", "b"), 6)
     for name in ("train_standard", "test_hard", "test_easy"):
         (root / f"{name}.txt").write_text("a/0.png\nb/1.png\n")

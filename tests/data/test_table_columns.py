@@ -1,4 +1,4 @@
-"""Tables whose columns have no usual names."""
+"""Tables with unusual column names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ def table(path: Path, heading: str, values: list[str]) -> None:
 
 @pytest.mark.parametrize("heading", ["file,Wetter", "Bild,Wetter"])
 @pytest.mark.parametrize("values", [["Regen", "Sonne"], ["3", "7"]])
-def test_the_only_column_beside_that_of_files_is_that_of_classes(
-    root: Path, heading: str, values: list[str]
-) -> None:
-    """Also if the files are in a column whose cells alone say so."""
+def test_only_other_column_is_the_class_column(root: Path, heading: str, values: list[str]) -> None:
+    """Also if the column of files is recognised only by its cells."""
     flat(root / "bilder", 12)
     table(root / "t.csv", heading, values * 6)
     images = load(root)
@@ -32,7 +30,7 @@ def test_the_only_column_beside_that_of_files_is_that_of_classes(
     ]
 
 
-def test_two_tables_of_the_same_columns_are_the_splits(root: Path) -> None:
+def test_two_tables_with_the_same_columns_are_the_splits(root: Path) -> None:
     for split, count in (("train", 8), ("test", 4)):
         flat(root / split, count, prefix=split)
         rows = [f"{split}{i},{'ab'[i % 2]}" for i in range(count)]
@@ -50,28 +48,28 @@ def test_two_tables_of_the_same_columns_are_the_splits(root: Path) -> None:
     ],
     ids=["ages", "fractions", "captions"],
 )
-def test_measurements_and_captions_are_no_classes(root: Path, values: list[str]) -> None:
+def test_ages_fractions_and_captions_are_no_classes(root: Path, values: list[str]) -> None:
     flat(root / "images", 120)
     table(root / "t.csv", "file,about", values)
     assert "no column of classes among `file`, `about`" in refused(root)[0]
 
 
-def test_a_column_of_splits_is_none_of_classes(root: Path) -> None:
-    """As CelebA's list_eval_partition.csv beside its attributes."""
+def test_split_column_is_no_class_column(root: Path) -> None:
+    """As in CelebA's list_eval_partition.csv beside its attributes."""
     flat(root / "images", 12)
     table(root / "t.csv", "file,partition", ["0", "1"] * 6)
     message, _ = refused(root)
     assert "no column of classes among `file`, `partition`" in message
 
 
-def test_the_row_numbers_that_pandas_writes_are_no_column(root: Path) -> None:
+def test_row_numbers_of_pandas_are_ignored(root: Path) -> None:
     flat(root / "images", 12)
     rows = [f"{i},{i}.png,{'ab'[i % 2]}" for i in range(12)]
     (root / "t.csv").write_text("\n".join([",fname,cls", *rows]))
     assert load(root).classes == ("a", "b")
 
 
-def test_classes_as_fractions_in_one_table_are_said_to_differ_by_zeros(root: Path) -> None:
+def test_classes_written_as_fractions_get_a_hint(root: Path) -> None:
     """As pandas writes a column in which some classes are missing."""
     for split, end in (("train", ".0"), ("test", "")):
         flat(root / split, 4, prefix=split)
@@ -97,7 +95,7 @@ def test_a_file_that_may_name_the_classes_and_is_not_read_is_named(root: Path) -
         "s3://bucket/images/{}.png",
     ],
 )
-def test_addresses_of_images_are_their_files(root: Path, form: str) -> None:
+def test_image_addresses_are_matched_with_files(root: Path, form: str) -> None:
     flat(root / "images", 12, prefix="a ")
     rows = [f"{form.format(f'a%20{i}')},{'ab'[i % 2]}" for i in range(12)]
     column = "image" if "%2E" in form else "address"
@@ -116,7 +114,7 @@ def test_addresses_of_images_are_their_files(root: Path, form: str) -> None:
     ],
     ids=["sep", "blank lines", "blank columns", "blank row"],
 )
-def test_what_spreadsheets_add_to_a_table_is_left_out(root: Path, text: str) -> None:
+def test_additions_of_spreadsheets_are_ignored(root: Path, text: str) -> None:
     flat(root / "images", 12)
     before, mark = text.split("{}")[0], text.split("{}")[1][0]
     rows = "".join(f"{i}.png{mark}{'ab'[i % 2]}{mark}\n" for i in range(12))
@@ -125,8 +123,8 @@ def test_what_spreadsheets_add_to_a_table_is_left_out(root: Path, text: str) -> 
     assert images.classes == ("a", "b") and not images.warnings
 
 
-def test_a_column_whose_values_are_splits_is_one_of_splits(root: Path) -> None:
-    """As Usage of FER2013: Training, PublicTest, PrivateTest."""
+def test_column_with_split_values_is_a_split_column(root: Path) -> None:
+    """As Usage in FER2013: Training, PublicTest, PrivateTest."""
     flat(root / "images", 12)
     usage = ["Training"] * 8 + ["PublicTest", "PrivateTest"] * 2
     table(
@@ -137,7 +135,7 @@ def test_a_column_whose_values_are_splits_is_one_of_splits(root: Path) -> None:
     assert images.test_split == "test rows of `t.csv`"
 
 
-def test_columns_of_true_and_false_are_classes(root: Path) -> None:
+def test_one_hot_columns_of_true_and_false_are_classes(root: Path) -> None:
     """As pandas.get_dummies writes them."""
     flat(root / "images", 12)
     table(root / "t.csv", "file,cat,dog", [f"{i % 2 == 0},{i % 2 == 1}" for i in range(12)])
@@ -145,14 +143,14 @@ def test_columns_of_true_and_false_are_classes(root: Path) -> None:
     assert images.classes == ("cat", "dog") and np.bincount(images.train.labels).tolist() == [5, 5]
 
 
-def test_two_tables_of_different_columns_are_not_chosen_between(root: Path) -> None:
+def test_tables_with_different_columns_are_refused(root: Path) -> None:
     flat(root / "images", 6)
     table(root / "a.csv", "file,weather", ["a", "b"] * 3)
     table(root / "b.csv", "file,camera", ["x", "y"] * 3)
     assert "`a.csv` was not read: no column of classes" in refused(root)[0]
 
 
-def test_class_folders_come_before_it(root: Path) -> None:
+def test_class_folders_take_precedence_over_an_unusual_column(root: Path) -> None:
     fill(root, ("cat", "dog"))
     rows = [f"{name}/{i}.png,{'xy'[i % 2]}" for name in ("cat", "dog") for i in range(6)]
     (root / "t.csv").write_text("\n".join(["file,camera", *rows]))
@@ -170,7 +168,7 @@ def test_class_folders_come_before_it(root: Path) -> None:
         ("Partition", "2.0 1.0 0.0", "0"),
     ],
 )
-def test_yes_and_no_and_numbers_mean_splits(
+def test_boolean_and_numeric_columns_mean_splits(
     root: Path, column: str, values: str, test: str
 ) -> None:
     """As fastai's `is_valid`; 0, 1 and 2 are train, validation and test, as in CelebA."""
@@ -187,9 +185,7 @@ def test_yes_and_no_and_numbers_mean_splits(
 @pytest.mark.parametrize(
     ("heading", "values"), [("is_valid,is_test", "0,1"), ("split", "0"), ("split", "3")]
 )
-def test_columns_that_may_mean_splits_in_several_ways_are_not_read(
-    root: Path, heading: str, values: str
-) -> None:
+def test_ambiguous_split_columns_are_not_read(root: Path, heading: str, values: str) -> None:
     flat(root, 12)
     rows = [f"{i},{'ab'[i % 2]},{values if i > 5 else values[::-1]}" for i in range(12)]
     (root / "t.csv").write_text("\n".join([f"file,label,{heading}", *rows]))
@@ -201,7 +197,7 @@ def test_columns_that_may_mean_splits_in_several_ways_are_not_read(
 
 
 @pytest.mark.parametrize("name", ["labels/labels.csv", "annotations/a.ndjson", "meta/a.json"])
-def test_a_table_in_a_folder_beside_the_images_is_read(root: Path, name: str) -> None:
+def test_table_in_a_folder_beside_the_images_is_read(root: Path, name: str) -> None:
     flat(root / "images", 8)
     rows = [{"image": f"../images/{i}.png", "label": "ab"[i % 2]} for i in range(8)]
     (root / name).parent.mkdir()
@@ -233,10 +229,10 @@ def test_tables_of_splits_in_a_folder_beside_the_images_are_read(root: Path) -> 
         ("species,note", "ab", "combined"),
     ],
 )
-def test_classes_that_may_not_be_those_that_are_meant_are_a_warning(
+def test_possible_other_classes_are_a_warning(
     root: Path, heading: str, other: Sequence[str], kind: str
 ) -> None:
-    """Another column that groups the images otherwise; several labels in a cell."""
+    """Another column that groups the images differently, or several labels in a cell."""
     flat(root, 12)
     classes = ("a", "b", "a b") if kind == "combined" else ("a", "b")
     table(root / "t.csv", f"file,{heading}",
@@ -244,11 +240,11 @@ def test_classes_that_may_not_be_those_that_are_meant_are_a_warning(
     images = load(root)
     assert {"label", "combined"} & kinds(images) == ({kind} if kind else set())
     if kind == "label":
-        assert "label" not in kinds(load(root, ":label=label")), "it was chosen"
+        assert "label" not in kinds(load(root, ":label=label")), "the column was chosen"
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"PK\3\4 xl/workbook.xml", "a spreadsheet or an archive"),
         (b"<!DOCTYPE html><html>a,b</html>", "a web page"),
@@ -257,13 +253,13 @@ def test_classes_that_may_not_be_those_that_are_meant_are_a_warning(
         (b"a,0.png,3\nb,1.png,4\n", "its first line is a row: `a`, `0.png`, `3`"),
     ],
 )
-def test_why_a_table_is_not_read_is_said(root: Path, content: bytes, said: str) -> None:
+def test_unread_table_has_its_reason(root: Path, content: bytes, expected: str) -> None:
     flat(root, 4)
     (root / "labels.csv").write_bytes(content)
-    assert f"`labels.csv` was not read: {said}" in refused(root)[0].replace("it is ", "")
+    assert f"`labels.csv` was not read: {expected}" in refused(root)[0].replace("it is ", "")
 
 
-def test_numbers_that_pandas_writes_as_fractions_name_images(root: Path) -> None:
+def test_image_numbers_written_as_fractions_are_matched(root: Path) -> None:
     flat(root, 6)
     rows = [f"{i}.0,{'ab'[i % 2]}" for i in range(6)]
     (root / "t.csv").write_text("\n".join(["image_id,label", *rows]))
@@ -271,18 +267,18 @@ def test_numbers_that_pandas_writes_as_fractions_name_images(root: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "said"),
+    ("column", "values", "expected"),
     [("patient_id", "pqr", True), ("Lesion", "pqr", True), ("patient_id", "", False),
      ("site", "pqr", False)],
 )  # fmt: skip
-def test_images_of_one_patient_are_divided_with_a_warning(
-    root: Path, column: str, values: str, said: bool
+def test_splitting_images_of_one_patient_is_a_warning(
+    root: Path, column: str, values: str, expected: bool
 ) -> None:
-    """Not if each has one image, nor if a column says the split."""
+    """No warning if each patient has one image or a column names the split."""
     flat(root, 12)
     rows = [f"{i}.png,{'ab'[i % 2]},{values[i // 4] if values else i}" for i in range(12)]
     (root / "t.csv").write_text("\n".join([f"file,label,{column}", *rows]))
-    assert ("divided" in kinds(load(root))) is said
+    assert ("divided" in kinds(load(root))) is expected
     rows = [f"{row},{'train' if i < 8 else 'test'}" for i, row in enumerate(rows)]
     (root / "t.csv").write_text("\n".join([f"file,label,{column},part", *rows]))
     assert "divided" not in kinds(load(root))

@@ -1,4 +1,4 @@
-"""Classification sets of torchvision, by the files that they are laid out in."""
+"""Classification sets of torchvision, read from files in their published layout."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fail(name: str, sources: Sources, kind: type[ConvcompareError] = DataError) 
 
 
 def country(sources: Sources, sizes: tuple[tuple[int, int], ...] = ((12, 12),)) -> Path:
-    """Country211: folders train, valid and test, with a folder per class."""
+    """Write Country211 (train, valid and test with class folders); return its path."""
     assert sources.data_dir
     root = sources.data_dir / "country211"
     for split in ("train", "valid", "test"):
@@ -51,7 +51,7 @@ def country(sources: Sources, sizes: tuple[tuple[int, int], ...] = ((12, 12),)) 
     return root
 
 
-def test_official_splits_and_classes(sources: Sources) -> None:
+def test_official_splits_and_classes_are_used(sources: Sources) -> None:
     country(sources)
     found = load("Country211", sources)
     assert (found.name, found.classes) == ("torchvision:Country211", ("AD", "ZW"))
@@ -63,29 +63,29 @@ def test_official_splits_and_classes(sources: Sources) -> None:
     assert found.mean == (0.5, 0.0, 0.5), "half of the images are red, half blue"
 
 
-def test_images_of_several_sizes_need_one(sources: Sources) -> None:
+def test_images_of_several_sizes_need_a_chosen_size(sources: Sources) -> None:
     country(sources, ((12, 12), (20, 20)))
-    said = fail("Country211", sources)
-    assert "images of several sizes (20×20 and 12×12)" in said
-    assert "`torchvision:Country211:size=64` scales" in said
+    message = fail("Country211", sources)
+    assert "images of several sizes (20×20 and 12×12)" in message
+    assert "`torchvision:Country211:size=64` scales" in message
     found = load("Country211:size=16", sources)
     assert found.name == "torchvision:Country211:size=16"
     assert found.train.images.shape == (6, 3, 16, 16)
 
 
-def test_images_that_are_not_square_are_cut_in_the_middle(sources: Sources) -> None:
+def test_images_that_are_not_square_need_a_chosen_size(sources: Sources) -> None:
     country(sources, ((30, 10),))
     assert "images that are not square (10×30)" in fail("Country211", sources)
     assert load("Country211:size=8", sources).image_size == 8
 
 
-def test_damaged_files_are_told_in_one_line(sources: Sources) -> None:
+def test_damaged_file_is_one_error(sources: Sources) -> None:
     root = country(sources)
     (root / "test" / "AD" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nno image")
     assert "image 1 of `torchvision:Country211` cannot be read" in fail("Country211", sources)
 
 
-def test_a_share_is_held_out_if_there_is_no_test_split(sources: Sources) -> None:
+def test_share_is_held_out_if_there_is_no_test_split(sources: Sources) -> None:
     assert sources.data_dir
     for label, colour in (("Forest", (0, 99, 0)), ("River", BLUE)):
         for i in range(10):
@@ -103,7 +103,7 @@ def test_a_share_is_held_out_if_there_is_no_test_split(sources: Sources) -> None
     assert (len(half.train), len(half.test)) == (10, 10)
 
 
-def test_validation_stands_in_for_a_test_split(sources: Sources) -> None:
+def test_validation_split_replaces_a_missing_test_split(sources: Sources) -> None:
     assert sources.data_dir
     root = sources.data_dir / "imagenette2"
     names = "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042 n03425413"
@@ -115,22 +115,22 @@ def test_validation_stands_in_for_a_test_split(sources: Sources) -> None:
     assert found.classes[0] == "tench" and len(found.classes) == 10
 
 
-def test_mnist_is_the_mnist_of_the_files(sources: Sources) -> None:
+def test_mnist_of_torchvision_has_the_images_of_its_files(sources: Sources) -> None:
     assert sources.data_dir
     raw = sources.data_dir / "MNIST" / "raw"
     raw.mkdir(parents=True)
     draw = np.random.default_rng(0)
-    wanted = {}
+    expected = {}
     for prefix, n in (("train", 40), ("t10k", 20)):
         images = draw.integers(0, 256, (n, 28, 28)).astype(np.uint8)
         labels = (np.arange(n) % 10).astype(np.uint8)
-        wanted[prefix] = images, labels
+        expected[prefix] = images, labels
         head = struct.pack(">IIII", 0x803, n, 28, 28)
         (raw / f"{prefix}-images-idx3-ubyte").write_bytes(head + images.tobytes())
         head = struct.pack(">II", 0x801, n)
         (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
     found = load("MNIST", sources)
-    for split, (images, labels) in zip((found.train, found.test), wanted.values(), strict=True):
+    for split, (images, labels) in zip((found.train, found.test), expected.values(), strict=True):
         np.testing.assert_array_equal(split.images[:, 0], images)
         np.testing.assert_array_equal(split.labels, labels)
     assert found.classes[7] == "7 - seven"
@@ -149,17 +149,17 @@ def test_mnist_is_the_mnist_of_the_files(sources: Sources) -> None:
         ("transforms", "torchvision has no data set `transforms`"),
     ],
 )
-def test_what_is_no_classification_set(sources: Sources, name: str, words: str) -> None:
+def test_other_kinds_of_sets_are_refused(sources: Sources, name: str, words: str) -> None:
     assert words in fail(name, sources, UsageError)
 
 
-def test_files_that_are_not_there(sources: Sources) -> None:
-    said = fail("Country211", sources)
-    assert said.startswith("torchvision cannot load Country211") and "--data-dir" in said
+def test_missing_files_are_reported(sources: Sources) -> None:
+    message = fail("Country211", sources)
+    assert message.startswith("torchvision cannot load Country211") and "--data-dir" in message
 
 
-@pytest.mark.torture  # it draws 1,000 images of 3×224×224
-def test_fake_data(sources: Sources) -> None:
+@pytest.mark.torture  # generates 1,000 images of 3×224×224
+def test_fake_data_is_deterministic(sources: Sources) -> None:
     found = load("FakeData:size=8", sources)
     assert found.train.images.shape[1:] == (3, 8, 8) and len(found.classes) == 10
     assert len(found.train) + len(found.test) == 1000
@@ -176,22 +176,22 @@ MODES = {
 
 @pytest.mark.parametrize("size", [None, 8])
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_of_images(mode: str, size: int | None) -> None:
+def test_every_mode_of_images_is_converted(mode: str, size: int | None) -> None:
     if mode in ("P", "LA"):
         image = Image.new("L", (9, 9), 200).convert(mode)
     elif mode in ("RGBA", "YCbCr"):
         image = Image.new("RGB", (9, 9), (200, 200, 200)).convert(mode)
     else:
         image = Image.new(mode, (9, 9), (200,) * len(mode) if mode in ("RGB", "CMYK") else 200)
-    wanted, kind = MODES[mode]
+    expected, kind = MODES[mode]
     stack = ImageStack("x", 1, size)
     stack.add(image)
     pixels = stack.pixels
-    assert pixels.dtype == kind and pixels.shape == (1, len(wanted), size or 9, size or 9)
-    assert pixels[0, :, 4, 4].tolist() == wanted
+    assert pixels.dtype == kind and pixels.shape == (1, len(expected), size or 9, size or 9)
+    assert pixels[0, :, 4, 4].tolist() == expected
 
 
-def test_what_is_transparent_is_white_and_what_is_turned_is_upright() -> None:
+def test_transparency_is_white_and_rotation_is_undone() -> None:
     stack = ImageStack("x", 2, None)
     stack.add(Image.new("RGBA", (4, 4), (255, 0, 0, 0)))
     turned = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
@@ -203,7 +203,7 @@ def test_what_is_transparent_is_white_and_what_is_turned_is_upright() -> None:
     )
 
 
-def test_grey_images_among_coloured_ones_are_repeated() -> None:
+def test_grey_images_among_coloured_ones_get_three_channels() -> None:
     for order in ((0, 1), (1, 0)):
         images = [Image.new("L", (4, 4), 7), Image.new("RGB", (4, 4), RED)]
         stack = ImageStack("x", 2, None)
@@ -213,16 +213,16 @@ def test_grey_images_among_coloured_ones_are_repeated() -> None:
         assert [seen[order.index(i)] for i in (0, 1)] == [[7, 7, 7], list(RED)]
 
 
-def test_images_of_8_and_of_16_bits_do_not_mix() -> None:
+def test_mixed_8_and_16_bits_are_refused() -> None:
     stack = ImageStack("x", 2, None)
     stack.add(Image.new("I;16", (4, 4), 300))
     with pytest.raises(DataError, match="some images of `x` have 8 bits and some more"):
         stack.add(Image.new("L", (4, 4), 7))
 
 
-def test_what_does_not_fit_into_memory_is_refused_before_it_is_read() -> None:
+def test_set_too_large_for_memory_is_refused() -> None:
     room = physical_memory() // 3
-    total = room // (3 * 64 * 64) + 1  # one image too many at 64×64, room for all at 48×48
+    total = room // (3 * 64 * 64) + 1  # one image too many at 64×64, but few enough at 48×48
     stack = ImageStack("torchvision:Huge", total, None)
     with pytest.raises(DataError) as caught:
         stack.add(Image.new("RGB", (64, 64)))

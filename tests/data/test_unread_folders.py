@@ -1,4 +1,4 @@
-"""Folders that cannot be read as they are: what is there, and what reads it."""
+"""Folders that cannot be read: their contents and what reads them."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
         ("labels.csv", "file,label", "FOLDER/CLASS/IMAGE"),
     ],
 )
-def test_a_folder_without_images_says_what_reads_it(
+def test_folder_without_images_gets_a_hint_that_reads_it(
     root: Path, name: str, content: str, hint: str
 ) -> None:
     file = root / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     hint = hint.format(file=file)
-    message, said = refused(root)
-    assert "it holds no image; 1 file that is not an image" in message and hint in said
+    message, shown = refused(root)
+    assert "it holds no image; 1 file that is not an image" in message and hint in shown
     if hint.startswith(("`", "numpy", "unpack")):
-        assert hint in refused(file)[1], "also if the file is given in place of its folder"
+        assert hint in refused(file)[1], "also if the file is given instead of its folder"
 
 
-def test_several_parquet_files_are_read_by_their_folder(root: Path) -> None:
+def test_hint_for_parquet_files_names_their_folder(root: Path) -> None:
     (root / "data").mkdir()
     for name in ("train", "test"):
         (root / "data" / f"{name}.parquet").touch()
@@ -67,7 +67,7 @@ def test_several_parquet_files_are_read_by_their_folder(root: Path) -> None:
         ("", "an empty file"),
     ],
 )
-def test_what_lies_in_place_of_a_file_is_said(root: Path, content: str, words: str) -> None:
+def test_placeholder_files_are_recognised(root: Path, content: str, words: str) -> None:
     fill(root)
     (root / "cat" / "7.jpg").write_text(content)
     assert words in refused(root)[1]
@@ -77,15 +77,15 @@ def test_what_lies_in_place_of_a_file_is_said(root: Path, content: str, words: s
             load_dataset(f"{kind}:{root}/a.{kind}", Sources(root))
 
 
-def test_arrays_in_class_folders(root: Path) -> None:
+def test_arrays_in_class_folders_get_a_hint(root: Path) -> None:
     for name in ("cat", "dog"):
         (root / name).mkdir()
         np.save(root / name / "0.npy", np.zeros((4, 4)))
     assert "2 .npy" in refused(root)[0] and "numpy.savez" in refused(root)[1]
 
 
-def test_one_folder_of_images_beside_others_without(root: Path) -> None:
-    """As sets for detection: images beside boxes; the folders without images are no classes."""
+def test_only_one_folder_with_images_is_refused(root: Path) -> None:
+    """As in sets for detection: images beside boxes; folders without images are no classes."""
     flat(root / "JPEGImages")
     for name in ("Annotations", "ImageSets"):
         (root / name).mkdir()
@@ -95,7 +95,7 @@ def test_one_folder_of_images_beside_others_without(root: Path) -> None:
     assert "none in `Annotations`, `ImageSets`" in message
 
 
-def test_images_beside_a_folder_without_any(root: Path) -> None:
+def test_images_without_class_folders_are_refused(root: Path) -> None:
     flat(root, 3)
     (root / "generator").mkdir()
     assert (
@@ -103,8 +103,8 @@ def test_images_beside_a_folder_without_any(root: Path) -> None:
     )
 
 
-def test_the_folder_that_holds_the_classes_is_named(root: Path) -> None:
-    """As a repository: a picture beside the folder in which classes lie."""
+def test_hint_names_the_folder_of_the_classes(root: Path) -> None:
+    """As in a repository: a picture beside the folder of the classes."""
     fill(root / "data" / "photos")
     noise(root / "banner.png")
     message, hint = refused(root)
@@ -113,7 +113,7 @@ def test_the_folder_that_holds_the_classes_is_named(root: Path) -> None:
     assert load(root / "data" / "photos").classes == ("cat", "dog")
 
 
-def test_a_table_of_several_boxes_per_image_is_no_table_of_classes(root: Path) -> None:
+def test_table_of_boxes_is_no_table_of_classes(root: Path) -> None:
     flat(root / "train", 2)
     rows = [f"{i}.png,640,480,{name},1,1,9,9" for i in range(2) for name in ("king", "queen")]
     heading = "filename,width,height,class,xmin,ymin,xmax,ymax"
@@ -124,8 +124,8 @@ def test_a_table_of_several_boxes_per_image_is_no_table_of_classes(root: Path) -
 
 
 @pytest.mark.parametrize("other", ["looney birds", "Looney  Birds", "Looney_Birds"])
-def test_how_the_classes_of_two_splits_differ_is_said(root: Path, other: str) -> None:
-    """A terminal shows two spaces as it shows one."""
+def test_hint_explains_similar_class_names(root: Path, other: str) -> None:
+    """Two spaces and one space look the same on a terminal."""
     for split, name in (("train", "Looney Birds"), ("test", other)):
         fill(root / split, ("owl", name))
     assert refused(root)[1].endswith("same classes: capital letters, spaces and zeros count")
@@ -141,7 +141,7 @@ def test_choices_of_label_studio_are_classes(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods"])
-def test_tables_of_other_programs_are_said_to_be_unread(root: Path, name: str) -> None:
+def test_tables_of_other_programs_are_named_as_unread(root: Path, name: str) -> None:
     flat(root / "images")
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(b"PK")
@@ -150,7 +150,7 @@ def test_tables_of_other_programs_are_said_to_be_unread(root: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", ["test.zip", "train_test_split.xlsx", "test/"])
-def test_a_test_split_that_is_not_read_is_a_warning(root: Path, name: str) -> None:
+def test_unread_test_split_is_a_warning(root: Path, name: str) -> None:
     """It is packed, in a spreadsheet, or an empty folder."""
     fill(root / "train")
     (root / name).mkdir() if name == "test/" else (root / name).write_bytes(b"PK")
@@ -159,10 +159,10 @@ def test_a_test_split_that_is_not_read_is_a_warning(root: Path, name: str) -> No
 
 
 @pytest.mark.parametrize("splits", [("",), ("train", "test")])
-def test_images_of_folders_below_the_classes_are_divided_with_a_warning(
+def test_splitting_images_of_one_subfolder_is_a_warning(
     root: Path, splits: tuple[str, ...]
 ) -> None:
-    """As of patients; not if the splits are given, or if a folder holds one image."""
+    """As of patients; no warning if the splits are given or each folder has one image."""
     for split in splits:
         for name in ("benign", "malignant"):
             for number in range(3):
