@@ -75,12 +75,6 @@ def test_output_of_convcompare_is_no_class(run: Callable[..., Result], tmp_path:
     assert note.names == ("convcompare-export", "convcompare-figures", "runs")
 
 
-def test_test_goes_before_val(root: Path, sources: Sources) -> None:
-    for name, count in (("train", 3), ("val", 2), ("test", 1)):
-        fill(root / name, "ab", count)
-    assert len(load(root, sources).test) == 2
-
-
 @pytest.mark.parametrize("below", ["", "train"])
 def test_split_is_stratified_and_seeded(root: Path, sources: Sources, below: str) -> None:
     fill(root / below, "abc", 10)

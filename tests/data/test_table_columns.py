@@ -80,12 +80,6 @@ def test_classes_written_as_fractions_get_a_hint(root: Path) -> None:
     assert hint.endswith("capital letters, spaces and zeros count")
 
 
-def test_a_file_that_may_name_the_classes_and_is_not_read_is_named(root: Path) -> None:
-    flat(root / "images", 12)
-    (root / "labels.xlsx").write_bytes(b"PK")
-    assert refused(root)[0].endswith("with images: `images`; not read: `labels.xlsx`")
-
-
 @pytest.mark.parametrize(
     "form",
     [
