@@ -109,7 +109,7 @@ def tiny() -> Dataset:
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Train a comparison once per session and return its store, which tests must only read.
 
-    A test file's fixture `store` is a copy of its fixture `whole`.
+    The fixture `store` is a copy of the fixture `trained_store` of a test file.
     """
 
     @functools.cache
@@ -122,9 +122,9 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
 
 
 @pytest.fixture
-def store(whole: Path, tmp_path: Path) -> Path:
-    """Copy the store `whole` of a test file to `runs` in the working folder."""
-    return Path(shutil.copytree(whole, tmp_path / "runs"))
+def store(trained_store: Path, tmp_path: Path) -> Path:
+    """Copy the store `trained_store` of a test file to `runs` in the working folder."""
+    return Path(shutil.copytree(trained_store, tmp_path / "runs"))
 
 
 @pytest.fixture(scope="session")

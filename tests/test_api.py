@@ -1,4 +1,4 @@
-"""The library says what the command line says: same trials, same store, same verdicts."""
+"""The library gives the same results as the command line: trials, store, verdicts."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> cc.Result:
 
 @pytest.fixture
 def compared(stored: cc.Result, run: Run, monkeypatch: pytest.MonkeyPatch) -> cc.Result:
-    """The same, in the store that is used where none is named."""
+    """That comparison, in the default store."""
     monkeypatch.setenv("CONVCOMPARE_STORE", str(stored.assessment.store.root))
     return stored
 
 
-def test_the_public_names_are_documented() -> None:
+def test_public_names_are_documented() -> None:
     page = (ROOT / "docs/reference/library.md").read_text(encoding="utf-8")
     headings = {
         line.split()[-1].removeprefix("convcompare.")
@@ -67,27 +67,27 @@ def test_the_public_names_are_documented() -> None:
         cc.comapre  # noqa: B018
 
 
-def test_the_options_are_those_of_the_command() -> None:
+def test_options_are_those_of_the_command() -> None:
     of_command = set(inspect.signature(command).parameters)
     for_shells = {"format", "out", "quiet", "sort", "verbose", "dry_run", "shard", "worker"}
     of_python = set(inspect.signature(cc.compare).parameters) - {"reporter"}
     assert of_python == of_command - for_shells
-    told = inspect.getdoc(cc.compare) or ""
+    documented = inspect.getdoc(cc.compare) or ""
     for name in of_python:
-        assert re.search(rf"^    {name}: \S", told, re.MULTILINE), name
-    assert "--" not in told, "Python's own spelling"
+        assert re.search(rf"^    {name}: \S", documented, re.MULTILINE), name
+    assert "--" not in documented, "options as Python spells them"
 
 
-def test_both_make_the_same_runs_and_judge_them_alike(compared: cc.Result, run: Run) -> None:
+def test_library_and_command_line_make_the_same_comparison(compared: cc.Result, run: Run) -> None:
     typed = run("compare", *TYPED, "--format", "json")
-    assert "epoch 1/1" not in typed.err, "what the library has run is there"
+    assert "epoch 1/1" not in typed.err, "the runs of the library are reused"
     record, called = typed.json(), compared.to_json()
     for one in (record, called):
         del one["conditions"]["loading_seconds"]
         (apart,) = (note for note in one["notes"] if note.startswith("not in the time: loading"))
-        one["notes"].remove(apart)  # which is another time
+        one["notes"].remove(apart)  # the loading times differ
     (reused,) = (one for one in record["notes"] if one.startswith("all runs are from earlier"))
-    record["notes"].remove(reused)  # those of the library
+    record["notes"].remove(reused)  # the runs of the library
     assert called == record
     assert [v for v in compared.verdicts if v.startswith(NETWORKS[1])]
     (contrast,) = record["contrasts"]
@@ -96,7 +96,7 @@ def test_both_make_the_same_runs_and_judge_them_alike(compared: cc.Result, run: 
     assert str(cc.read()) == run("runs", "latest", "--verbose").out.rstrip("\n")
 
 
-def test_the_numbers_of_the_other_way_round_are_the_same(run: Run) -> None:
+def test_separate_runs_of_both_have_the_same_numbers(run: Run) -> None:
     typed = run("compare", *TYPED, "--store", "a", "--format", "json").json()
     called = cc.compare(NETWORKS, **GIVEN, store="b").to_json()
     for one, other in zip(typed["models"], called["models"], strict=True):
@@ -105,7 +105,7 @@ def test_the_numbers_of_the_other_way_round_are_the_same(run: Run) -> None:
         assert [r["test_loss"] for r in one["runs"]] == [r["test_loss"] for r in other["runs"]]
 
 
-def test_data_frames_have_what_the_csv_has(compared: cc.Result, run: Run) -> None:
+def test_data_frames_equal_the_csv(compared: cc.Result, run: Run) -> None:
     csv = run("runs", "latest", "--format", "csv").out
     expected = pandas.read_csv(io.StringIO(csv))
     pandas.testing.assert_frame_equal(compared.to_dataframe(), expected)
@@ -120,7 +120,7 @@ def test_data_frames_have_what_the_csv_has(compared: cc.Result, run: Run) -> Non
     assert caught.value.hint == "did you mean `epochs`?"
 
 
-def test_a_notebook_shows_the_table_and_the_figures(compared: cc.Result, tmp_path: Path) -> None:
+def test_notebook_shows_the_table_and_the_figures(compared: cc.Result, tmp_path: Path) -> None:
     page = compared._repr_html_()
     assert "<table>" in page and "fcn:<wbr>hidden=8" in page and "<script" not in page
     for verdict in compared.verdicts:
@@ -131,7 +131,7 @@ def test_a_notebook_shows_the_table_and_the_figures(compared: cc.Result, tmp_pat
     assert path.read_bytes().startswith(b"<?xml") and path.with_suffix(".csv").exists()
 
 
-def test_the_record_says_the_command_that_makes_it_again(run: Run) -> None:
+def test_record_contains_the_command_that_repeats_it(run: Run) -> None:
     called = cc.compare(
         NETWORKS[0], dataset="mnist-mini", epochs=1, seeds=[3], settings={"momentum": 0.8},
         store=Path("here"),
@@ -198,18 +198,20 @@ def test_errors_have_a_message_and_a_hint(
     assert caught.value.message.startswith(message)
     assert caught.value.exit_code == 2
     assert caught.value.hint
-    assert str(caught.value) == f"{caught.value.message} ({caught.value.hint})", "all of it shows"
+    assert str(caught.value) == f"{caught.value.message} ({caught.value.hint})", (
+        "message and hint are shown"
+    )
     if hint:
         assert caught.value.hint.startswith(hint)
 
 
-def test_numbers_of_numpy_are_numbers(run: Run) -> None:
+def test_numpy_numbers_are_accepted(run: Run) -> None:
     with pytest.raises(cc.ConvcompareError, match="there is no model"):
         cc.compare(["simpel"], seeds=np.arange(2), lr=np.float32(0.1), epochs=np.int64(1))
 
 
-def test_a_call_leaves_the_process_as_it_was(run: Run) -> None:
-    """Environment, threads, handlers of signals, random numbers, matplotlib's settings."""
+def test_call_restores_the_state_of_the_process(run: Run) -> None:
+    """Environment, threads, signal handlers, random numbers and matplotlib's settings."""
 
     def state() -> list[object]:
         return [
@@ -228,30 +230,30 @@ def test_a_call_leaves_the_process_as_it_was(run: Run) -> None:
     assert state() == before
 
 
-def test_a_hint_has_a_command_as_it_is_typed(compared: cc.Result) -> None:
+def test_hint_has_a_command_to_type(compared: cc.Result) -> None:
     with pytest.raises(cc.ConvcompareError) as caught:
         cc.read("neither")
     assert caught.value.hint and "`convcompare runs --store " in caught.value.hint
 
 
-def test_nothing_has_run_yet(run: Run) -> None:
+def test_reading_an_empty_store_is_an_error(run: Run) -> None:
     with pytest.raises(cc.ConvcompareError, match="no comparison"):
         cc.read()
 
 
-def test_text_has_no_control_codes_and_says_what_has_not_ended(
+def test_text_has_no_control_codes_and_counts_unfinished_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where colours are forced for terminals, a text is still a text."""
+    """FORCE_COLOR is for terminals only."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     store = tmp_path / "runs"
     networks = ["fcn:hidden=4", "fcn:hidden=5"]
-    whole = cc.compare(networks, dataset="mnist-mini", epochs=1, batch_size=2000, store=store)
-    assert "\x1b" not in str(whole) and "so far" not in str(whole)
-    last = whole.assessment.comparison.groups[1].runs[0].id
+    complete = cc.compare(networks, dataset="mnist-mini", epochs=1, batch_size=2000, store=store)
+    assert "\x1b" not in str(complete) and "so far" not in str(complete)
+    last = complete.assessment.comparison.groups[1].runs[0].id
     (store / last / "run.json").unlink()
-    begun = str(cc.read("latest", store=store))
-    assert "so far: 1 of 2 runs, the others are not running" in begun
+    incomplete = str(cc.read("latest", store=store))
+    assert "so far: 1 of 2 runs, the others are not running" in incomplete
     with RunStore(store).lock(last):
         assert "1 of the others running" in str(cc.read("latest", store=store))
     shutil.rmtree(store / last)

@@ -1,13 +1,13 @@
-"""The pages are true: what they tell to write and to run is written and run.
+"""The documentation works: its files are written and its commands and code are run.
 
-A page is gone through from top to bottom, in an empty folder of its own. ``console`` blocks are
-commands, ``python NAME`` blocks are files, other ``python`` blocks are run. A comment on the line
-before a block says where it is run if not here:
+Each page is processed from top to bottom in an empty folder. ``console`` blocks are commands,
+``python NAME`` blocks are files, other ``python`` blocks are executed. A comment in the line before
+a block names a block that is not run here:
 
     <!-- long -->               needs real data or more than a minute: `make docs-long`
-    <!-- elsewhere: PATH -->    another test does it
+    <!-- elsewhere: PATH -->    another test runs it
 
-The commands of a long block are read by the parser here all the same.
+The commands of a long block are checked by the parser.
 """
 
 from __future__ import annotations
@@ -56,15 +56,17 @@ done
 for task in "${tasks[@]}"; do wait "$task" || exit 1; done
 echo Submitted batch job 1
 """
-"""A stand-in: there is no Slurm here."""
+"""Substitute for Slurm's `sbatch`."""
 MAKER = str(ROOT / "docs" / "zoo_page.py")
 LONG = os.environ.get("CONVCOMPARE_LONG_DOCS") == "1"
 COUNTS: Counter[str] = Counter()
-"""What was run so far, by kind."""
+"""Numbers of processed pages and blocks, by kind."""
 
 
 @dataclass(frozen=True)
 class Block:
+    """A fenced block of a page."""
+
     language: str
     name: str
     text: str
@@ -73,7 +75,7 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command of a console block, without the programs' names ``$``."""
+        """Return the words of each command of a console block, without the prompt ``$``."""
         lines = self.text.replace("\\\n", " ").splitlines() if self.language == "console" else []
         typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
         parts = [part for line in typed for part in line.split(" && ")]
@@ -95,12 +97,12 @@ LENGTHY = {
     *("disagreements", "equal-compute", "fine-tuning", "learning-rates", "library", "plots"),
     *("ray", "report", "several-devices", "slurm", "studies"),
 }
-"""Pages that `make test-long` runs; what they tell to type is read by the parser before."""
+"""Pages that only `make test-long` runs; their commands are always checked by the parser."""
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, without what the user's shell may have set."""
+    """An empty working folder, without variables of the user's shell."""
     monkeypatch.chdir(tmp_path)
     for variable in ("CONVCOMPARE_STORE", "CONVCOMPARE_DATA"):
         monkeypatch.delenv(variable, raising=False)
@@ -118,9 +120,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
     ids=lambda page: page.stem,
 )
-def test_a_page_works_as_it_is_written(
-    page: Path, place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_page_works_as_written(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     COUNTS["pages"] += 1
     found = list(blocks(page))
     run = OwnSource(place) if needs_processes(found) else Here(capsys)
@@ -129,7 +129,7 @@ def test_a_page_works_as_it_is_written(
 
 
 def follow(found: list[Block], run: Here | OwnSource, place: Path) -> None:
-    """Do what a page says, block by block."""
+    """Process the blocks of a page in order."""
     for block in found:
         if block.mark == "long" and not LONG:
             COUNTS["left for make docs-long"] += 1
@@ -155,12 +155,12 @@ def follow(found: list[Block], run: Here | OwnSource, place: Path) -> None:
 
 
 def gives_objects(found: list[Block]) -> bool:
-    """Whether a page's Python defines networks: they can be sent to their own process alone."""
+    """Return True if the Python of a page defines networks: they need their own process."""
     return any("nn.Module" in b.text for b in found if b.language == "python" and not b.name)
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
-def test_what_a_page_tells_to_type_is_understood(page: Path) -> None:
+def test_commands_of_a_page_are_accepted_by_the_parser(page: Path) -> None:
     for block in blocks(page):
         if block.language == "python":
             compile(block.text, block.name or page.stem, "exec")
@@ -169,14 +169,14 @@ def test_what_a_page_tells_to_type_is_understood(page: Path) -> None:
 
 
 def needs_processes(found: list[Block]) -> bool:
-    """Whether a page adds to the source, or starts what is no command of this tool."""
+    """Return True if a page adds to the source or starts other programs."""
     typed = [word for block in found for words in block.commands for word in words]
     adds = any(block.name.startswith("src/") for block in found)
     return adds or "sbatch" in typed or "ray" in typed
 
 
 class Here:
-    """Commands and Python in this process; the blocks of a page share their names."""
+    """Runs commands and Python in this process; the blocks of a page share their names."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.capsys = capsys
@@ -196,7 +196,7 @@ class Here:
 
 
 class OwnSource:
-    """The same in processes of their own, with a copy of the source that a page may add to."""
+    """Runs them in processes of their own, with a copy of the source that a page may extend."""
 
     def __init__(self, place: Path) -> None:
         ignored = shutil.ignore_patterns("__pycache__")
@@ -220,7 +220,7 @@ class OwnSource:
         self._run(sys.executable, "-c", text)
 
     def _run(self, *words: str) -> str:
-        """What a command says on stderr; it must do well and print something."""
+        """Run a command, assert that it succeeds and prints something, and return its stderr."""
         done = subprocess.run(
             words, cwd=self.place, env=self.environment, capture_output=True, text=True
         )
@@ -230,7 +230,7 @@ class OwnSource:
 
 
 def check_words(words: list[str]) -> None:
-    """What is told to be typed is a command of this tool that its parser takes."""
+    """Assert that the parser accepts a command of this tool."""
     if words[0] == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert words[1] in targets
@@ -249,18 +249,18 @@ def check_words(words: list[str]) -> None:
     load(name).make_context(name, rest[len(name.split()) :])
 
 
-def test_how_much_of_the_pages_was_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_enough_blocks_of_the_pages_were_run(capsys: pytest.CaptureFixture[str]) -> None:
     if not COUNTS:
         pytest.skip("no page was run in this process")
     with capsys.disabled():
         print(f"\npages: {', '.join(f'{n} {what}' for what, n in sorted(COUNTS.items()))}")
     if COUNTS["pages"] == len(RUNNABLE) and not LONG:
         assert COUNTS["blocks of commands run"] + COUNTS["blocks of Python run"] >= 25
-        assert COUNTS["left for make docs-long"] <= 6, "most of what is told can be tried at once"
+        assert COUNTS["left for make docs-long"] <= 6, "most blocks can be run in the tests"
 
 
-def test_the_page_of_the_zoo_has_all_networks_with_their_options() -> None:
-    """As the code has them; the counts of all are for `make test-long`."""
+def test_page_of_the_zoo_has_all_networks_with_their_options() -> None:
+    """`make test-long` also compares the counts."""
     page, section = (ROOT / "docs" / "zoo.md").read_text(), run_path(MAKER)["_section"]
     for entry in register.model:
         assert section(entry) in page, entry.name
@@ -269,13 +269,13 @@ def test_the_page_of_the_zoo_has_all_networks_with_their_options() -> None:
 @pytest.mark.parametrize(
     "maker", [pytest.param("zoo_page.py", marks=pytest.mark.torture), "reference_page.py"]
 )
-def test_pages_made_from_the_code_are_current(maker: str) -> None:
+def test_generated_pages_are_current(maker: str) -> None:
     command = [sys.executable, ROOT / "docs" / maker, "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+def test_site_is_built_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("mkdocs")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", tmp_path / "site"],
@@ -290,8 +290,8 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"],
     ids=lambda page: page.name,
 )
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """To a file that exists and, with an anchor, to one of its headings."""
+def test_links_between_pages_have_targets(page: Path) -> None:
+    """Each names an existing file and, with an anchor, one of its headings."""
     for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             linked = page.parent / target if target else page
@@ -300,13 +300,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them; the site is checked by MkDocs."""
+    """Return the anchors of a page's headings, as GitHub creates them; MkDocs checks the site."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_an_anchor_is_made_of_a_heading(tmp_path: Path) -> None:
+def test_anchors_are_made_from_headings(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# `cnn` & more\n\n```sh\n# no heading\n```\n\n## vgg-11\n")
     assert anchors(page) == {"cnn--more", "vgg-11"}

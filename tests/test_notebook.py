@@ -1,6 +1,6 @@
-"""The notebook of the documentation, executed; what a cell shows that fails or is interrupted.
+"""The notebook of the documentation, executed; cells that fail or are interrupted.
 
-`test_api.py` looks at what a notebook shows without the process of one.
+`test_api.py` tests the display of results without a notebook process.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PLAIN = "print(own); print(repr(c.plot()))"
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
-    """The cells of the notebook and those of this file, executed in a folder of their own."""
+    """The executed cells of the notebook and of this file."""
     import nbformat
 
     folder = tmp_path_factory.mktemp("notebook")
@@ -69,7 +69,7 @@ def shown(cell: Any, kind: str) -> list[str]:
     return [one["data"][kind] for one in cell.outputs if kind in one.get("data", {})]
 
 
-@pytest.mark.filterwarnings("ignore")  # those of Jupyter
+@pytest.mark.filterwarnings("ignore")  # warnings of Jupyter
 def test_cells_show_progress_tables_and_figures(cells: tuple[Path, list[Any]]) -> None:
     compared, drawn, own, frame = cells[1][:4]
     failed = [one for cell in cells[1][:5] for one in cell.outputs if one.output_type == "error"]
@@ -87,7 +87,7 @@ def test_cells_show_progress_tables_and_figures(cells: tuple[Path, list[Any]]) -
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) -> None:
+def test_error_and_interruption_are_shown_in_a_line(cells: tuple[Path, list[Any]]) -> None:
     wrong, interrupted = cells[1][5:7]
     (error,) = wrong.outputs
     assert error["traceback"] == [
@@ -107,7 +107,7 @@ def test_an_error_and_an_interruption_are_a_line(cells: tuple[Path, list[Any]]) 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_what_a_lambda_captures_and_what_its_class_does_identify_it(
+def test_identity_of_a_lambda_covers_captured_values_and_methods(
     cells: tuple[Path, list[Any]],
 ) -> None:
     (printed,) = cells[1][7].outputs

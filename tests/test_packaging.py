@@ -1,4 +1,4 @@
-"""What is handed out: wheel and sdist, built and installed into an environment of their own."""
+"""Wheel and sdist, built and installed into their own environment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LICENCES = ("LICENSE", "mnist_mini.LICENSE.txt")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with wheel and sdist, as they are published: the wheel is made from the sdist."""
+    """A folder with the sdist and the wheel, which is built from the sdist as for publication."""
     pytest.importorskip("build")
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
@@ -40,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_are_small_and_have_what_they_need(built: Path) -> None:
+def test_wheel_and_sdist_are_small_and_complete(built: Path) -> None:
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     for path in (wheel, sdist):
         assert path.stat().st_size < LARGEST, f"{path.name}: {path.stat().st_size:,} bytes"
@@ -56,9 +56,9 @@ def test_both_are_small_and_have_what_they_need(built: Path) -> None:
         assert name in inside
 
 
-@pytest.mark.torture  # that it has what it needs is seen in its names
-def test_the_wheel_works_in_an_environment_of_its_own(built: Path, tmp_path: Path) -> None:
-    """Installed without its dependencies, which are those of this environment, by a path file."""
+@pytest.mark.torture  # the test above checks by names that the wheel is complete
+def test_wheel_works_in_its_own_environment(built: Path, tmp_path: Path) -> None:
+    """Dependencies are those of this environment, added by a .pth file."""
     home = tmp_path / "home"
     venv.create(home, with_pip=False)
     python = home / "bin" / "python"

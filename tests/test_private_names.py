@@ -1,6 +1,6 @@
-"""Private names of other packages that the source uses: all are listed, and all are still there.
+"""Private names of other packages in the source: all are listed and still exist.
 
-A name that has gone fails here by its name, before it fails as a network is trained.
+A removed name fails here, by name, before it fails in a training.
 """
 
 from __future__ import annotations
@@ -41,10 +41,9 @@ LISTED: dict[str, tuple[object, str]] = {
     "_is_amx_tile_supported": (torch.cpu, "until torch 2.11 is the floor: `get_capabilities`"),
     "_is_avx512_bf16_supported": (torch.cpu, "the same"),
 }
-"""By its name: what has it, and what for. Of typer, click, rich, matplotlib and torchvision none is
-used."""
+"""By name: owner and purpose. No names of typer, click, rich, matplotlib or torchvision."""
 MARK = "__dynamo_disable"
-"""An attribute that torch's compiler looks for (models/compiler_import.py)."""
+"""An attribute that torch's compiler reads (models/compiler_import.py)."""
 
 
 def private(name: str) -> bool:
@@ -52,7 +51,7 @@ def private(name: str) -> bool:
 
 
 def own_names(trees: list[ast.Module]) -> set[str]:
-    """Names of members of the source's own classes and objects."""
+    """Return the names of members of the source's own classes and objects."""
     nodes = [node for one in trees for node in ast.walk(one)]
     members = [member for node in nodes if isinstance(node, ast.ClassDef) for member in node.body]
     found = {one.name for one in members if isinstance(one, ast.FunctionDef)}
@@ -66,7 +65,7 @@ def own_names(trees: list[ast.Module]) -> set[str]:
 
 
 def used(module: ast.Module) -> Iterator[str]:
-    """Private names of others: in imports, and as attributes."""
+    """Iterate over private names of others, in imports and as attributes."""
     for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield from filter(private, node.module.split("."))
@@ -89,12 +88,12 @@ def test_every_private_name_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_every_listed_name_is_there(name: str) -> None:
+def test_every_listed_name_exists(name: str) -> None:
     assert hasattr(LISTED[name][0], name)
 
 
-def test_torch_still_marks_what_its_compiler_must_leave_alone() -> None:
-    """The attribute is private to `torch._compile`, and no name of a module."""
+def test_torch_still_uses_the_mark_for_uncompiled_functions() -> None:
+    """The attribute is private to `torch._compile` and no member of a module."""
     assert MARK in Path(torch._compile.__file__).read_text(encoding="utf-8")
 
 
@@ -112,10 +111,12 @@ print(import_torchvision("torchvision.models").resnet18.__name__)
 
 
 @pytest.mark.torture
-def test_torchvision_still_needs_its_import_mended() -> None:
-    """Without its compiled operators. If this fails, `models/torchvision_import.py` has nothing to
-    do for this version, and is kept for older ones alone."""
-    said = subprocess.run(
+def test_torchvision_still_needs_the_import_workaround() -> None:
+    """If this fails, `models/torchvision_import.py` is needed only for older versions.
+
+    torchvision is imported without its compiled operators.
+    """
+    output = subprocess.run(
         [sys.executable, "-c", BROKEN], capture_output=True, check=True, text=True
     )
-    assert said.stdout.splitlines() == ["operator torchvision::nms does not exist", "resnet18"]
+    assert output.stdout.splitlines() == ["operator torchvision::nms does not exist", "resnet18"]

@@ -1,4 +1,4 @@
-"""How the source is built: the order of the packages, no cycles, one name for one thing."""
+"""Structure of the source: the order of the packages, no cycles, unique class names."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ORDER = (
     {"experiment"},
     {"api", "cli"},
 )
-"""Each level may import from those before it, and from no package beside it."""
+"""A level may import from those before it, and from no other package of its own level."""
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 MODULES = modules()
 INSIDE = [name for name in MODULES if name not in (NAME, f"{NAME}.__main__")]
 
 HEAVY = {"torch", "torchvision", "matplotlib", "pandas", "scipy"}
-"""What takes long to import."""
+"""Packages that are slow to import."""
 TORCH_SIDE = {"models", "analysis", "training", "experiment"}
-"""The packages that train and measure: only they import torch as they are imported."""
+"""Packages that train and measure: only they import torch at module level."""
 MOST_ENTRIES = 14
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """What each module imports of the package."""
+    """Imports within the package, by module."""
     return imports()
 
 
@@ -43,7 +43,7 @@ def test_every_module_has_a_package() -> None:
 
 
 def test_imports_point_down(graph: Graph) -> None:
-    """Those inside functions and for type checking too."""
+    """Includes imports inside functions and for type checking."""
     arrows = [(module, imported) for module in INSIDE for imported in graph[module] - {NAME}]
     assert len(arrows) > len(INSIDE)
     assert not [
@@ -59,7 +59,7 @@ def test_no_imports_form_a_cycle(graph: Graph) -> None:
 
 
 def imported_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """The packages at the top of absolute imports among these nodes."""
+    """Return the top-level packages of absolute imports among these nodes."""
     found = set()
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -69,8 +69,8 @@ def imported_names(nodes: Iterable[ast.AST]) -> set[str]:
     return {name.partition(".")[0] for name in found}
 
 
-def test_only_the_packages_that_train_import_torch() -> None:
-    """As they are imported; inside functions everybody may."""
+def test_only_packages_that_train_import_torch() -> None:
+    """At module level; inside functions every package may."""
     found = {}
     for module in INSIDE:
         allowed = {"torch"} if package(module) in TORCH_SIDE else set()
@@ -78,7 +78,7 @@ def test_only_the_packages_that_train_import_torch() -> None:
     assert not {module: heavy for module, heavy in found.items() if heavy}
 
 
-def test_core_needs_the_standard_library_alone() -> None:
+def test_core_imports_only_the_standard_library() -> None:
     others = {*HEAVY, "numpy", "rich", "typer"}
     core = [name for name in INSIDE if package(name) == "core"]
     found = {name: imported_names(ast.walk(tree(MODULES[name]))) & others for name in core}
@@ -95,8 +95,8 @@ def test_no_class_name_is_used_twice() -> None:
     assert not {name for name, count in found.items() if count > 1}
 
 
-def test_packages_are_empty_but_for_what_they_say() -> None:
-    """So that a table of stored runs imports what it reads, and nothing else."""
+def test_package_init_files_have_only_a_docstring() -> None:
+    """So that a table of stored runs imports only what it needs."""
     for name, path in MODULES.items():
         if path.name == "__init__.py" and name not in (
             NAME,
@@ -107,7 +107,7 @@ def test_packages_are_empty_but_for_what_they_say() -> None:
 
 
 def undocumented(node: ast.AST, prefix: str) -> Iterator[str]:
-    """The public functions and classes in a module or class that have no docstring."""
+    """Iterate over public functions and classes without a docstring."""
     for one in getattr(node, "body", []):
         if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name[0] != "_":
             if not ast.get_docstring(one):
@@ -116,7 +116,7 @@ def undocumented(node: ast.AST, prefix: str) -> Iterator[str]:
                 yield from undocumented(one, f"{prefix}{one.name}.")
 
 
-def test_whatever_is_public_says_what_it_is() -> None:
+def test_public_functions_and_classes_have_docstrings() -> None:
     assert not [
         name for module in INSIDE for name in undocumented(tree(MODULES[module]), f"{module}.")
     ]

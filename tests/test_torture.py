@@ -1,4 +1,4 @@
-"""The short and the medium form of the torture suite; ``make torture`` runs the long one."""
+"""The short and medium forms of the torture suite; ``make torture`` runs the long one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from tests.torture.kinds import KINDS, Kind
 
 LONG = pytest.mark.torture
 LATER = ("several-kills", "crashes", "errors", "processes", "commands")
-"""Kinds that the short form leaves out: `kills` and those of commits show the same on less, as do
-two workers on one store (`experiment/test_shards.py`) and random specs."""
+"""Kinds that the short form leaves out, since cheaper tests cover the same.
+
+They are `kills`, those of commits, two workers on one store (`experiment/test_shards.py`) and
+random specs.
+"""
 CASES = [
     *(
         pytest.param(kind, "short", 1, id=f"{kind.name}-short")
@@ -18,11 +21,11 @@ CASES = [
     ),
     *(pytest.param(kind, "medium", 4, id=f"{kind.name}-medium", marks=LONG) for kind in KINDS),
 ]
-"""What is tried in which form, with the seed of its random numbers."""
+"""Kinds with their form and seed."""
 
 
 @pytest.mark.parametrize(("kind", "form", "seed"), CASES)
-def test_what_is_promised_holds(kind: Kind, form: str, seed: int) -> None:
+def test_promises_hold(kind: Kind, form: str, seed: int) -> None:
     outcome = kind.run(getattr(kind, form), seed)
     assert not outcome.findings, "\n".join(outcome.findings)
     if not outcome.tried:

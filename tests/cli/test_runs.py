@@ -19,7 +19,7 @@ from convcompare.store.json_records import write_record
 from convcompare.store.lease import claim
 from convcompare.store.run_store import RunStore
 from tests.support.damage import DAMAGES, flip
-from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
+from tests.support.stores import DIVERGED, FINISHED, INTERRUPTED, V1, contents
 from tests.support.trials import ENVIRONMENT, PREDICTIONS, epoch, finished, trial
 
 Run = Callable[..., Any]
@@ -28,7 +28,7 @@ REST = ("-e", "2", "-b", "32", "--threads", "1", "--quiet")
 
 
 @pytest.fixture(scope="module")
-def whole(trained_once: Callable[..., Path]) -> Path:
+def trained_store(trained_once: Callable[..., Path]) -> Path:
     return trained_once(*COMPARE, *REST)
 
 
@@ -125,7 +125,7 @@ def test_a_run_that_diverged_diverges_again(run: Run, tmp_path: Path) -> None:
 
 def test_what_cannot_be_verified_is_refused(run: Run, tmp_path: Path) -> None:
     shutil.copytree(V1, tmp_path / "runs")
-    result = run("runs", "verify", HALF_DONE)
+    result = run("runs", "verify", INTERRUPTED)
     assert (result.code, "has not ended" in result.err) == (2, True)
     flip(tmp_path / "runs" / FINISHED / "weights.safetensors", tmp_path)
     result = run("runs", "verify", FINISHED)
@@ -174,19 +174,19 @@ def test_every_damaged_file_of_a_run_is_found_and_quarantined(
 
 def test_same_command_replaces_quarantined_runs(store: Path, run: Run) -> None:
     path = store / id_of(store, "fcn:hidden=8") / "weights.safetensors"
-    whole = path.read_bytes()
+    original = path.read_bytes()
     flip(path, path)
     assert run("runs", "check", "--repair").code == 0
     assert run(*COMPARE, *REST).code == 0
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == original
     assert run("runs", "check").code == 0
 
 
 @pytest.mark.parametrize("name", ["state.json", "0002.safetensors", "trial.json"])
 def test_interrupted_run_resumes_after_repair(run: Run, tmp_path: Path, name: str) -> None:
     shutil.copytree(V1, tmp_path / "runs")
-    (path,) = (tmp_path / "runs" / HALF_DONE).rglob(name)
-    trial = RunStore(tmp_path / "runs").trial(HALF_DONE)
+    (path,) = (tmp_path / "runs" / INTERRUPTED).rglob(name)
+    trial = RunStore(tmp_path / "runs").trial(INTERRUPTED)
     flip(path, path)
     assert run("runs", "check").code == 4
     assert run("runs", "check", "--repair").code == 0

@@ -96,7 +96,7 @@ def test_faulty_source_is_reported_and_the_next_is_used(
 
 def test_slow_source_is_abandoned_for_the_next(server: Server, sources: Sources) -> None:
     obtain(published(server.mirror("drip"), server.mirror("good")), sources, QUICK)
-    assert sum(path.startswith("/drip/") for path in server.asked) == 1
+    assert sum(path.startswith("/drip/") for path in server.requests) == 1
 
 
 def test_slow_only_source_is_tried_again_without_a_time_limit(
@@ -104,7 +104,7 @@ def test_slow_only_source_is_tried_again_without_a_time_limit(
 ) -> None:
     with pytest.raises(DataError, match="no source answered"):
         obtain(published(server.mirror("drip")), sources, QUICK)
-    assert [path.split("/")[1] for path in server.asked] == ["drip", "drip"]
+    assert [path.split("/")[1] for path in server.requests] == ["drip", "drip"]
 
 
 def test_missing_connection_is_reported(sources: Sources) -> None:
@@ -118,7 +118,7 @@ def test_offline_sends_no_request(server: Server, sources: Sources) -> None:
     offline = dataclasses.replace(sources, offline=True)
     with pytest.raises(DataError, match="downloads are off"):
         obtain(published(server.mirror("good")), offline, QUICK)
-    assert not server.asked and not sources.cache.exists()
+    assert not server.requests and not sources.cache.exists()
 
 
 def test_redirect_to_an_insecure_address_is_refused() -> None:
@@ -134,9 +134,9 @@ def test_redirect_to_an_insecure_address_is_refused() -> None:
 
 def test_cache_is_used_and_keeps_its_source(server: Server, sources: Sources) -> None:
     first = obtain(published(server.mirror("good")), sources, QUICK)
-    requests = len(server.asked)
+    requests = len(server.requests)
     second = obtain(published(server.mirror("good")), sources, QUICK)
-    assert len(server.asked) == requests
+    assert len(server.requests) == requests
     assert fingerprint(first[0]) == fingerprint(second[0]) and first[1] == second[1]
 
 
@@ -216,7 +216,7 @@ def test_two_processes_fetch_once(server: Server, sources: Sources) -> None:
     ]
     outputs = [process.communicate() for process in running]
     assert [out.strip() for out, _ in outputs] == [b"60"] * 3, outputs
-    assert len(server.asked) == len(FILES)
+    assert len(server.requests) == len(FILES)
 
 
 def test_local_files_need_no_network(server: Server, sources: Sources) -> None:
@@ -228,9 +228,9 @@ def test_local_files_need_no_network(server: Server, sources: Sources) -> None:
     own = dataclasses.replace(sources, data_dir=folder.parent)
     splits, source = obtain(published(server.mirror("good")), own, QUICK)
     assert fingerprint(splits) == fingerprint(SPLITS)
-    assert source == str(folder.parent) and not server.asked
+    assert source == str(folder.parent) and not server.requests
     system = published(server.mirror("good"), system=(folder,))
-    assert obtain(system, sources, QUICK)[1] == str(folder) and not server.asked
+    assert obtain(system, sources, QUICK)[1] == str(folder) and not server.requests
     assert system.whereabouts(sources) == (str(folder), True)
 
 

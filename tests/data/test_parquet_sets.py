@@ -338,7 +338,7 @@ class Hub(ThreadingHTTPServer):
 
     def __init__(self, files: dict[str, bytes]) -> None:
         super().__init__(("127.0.0.1", 0), HubHandler)
-        self.files, self.asked = files, list[str]()
+        self.files, self.requested = files, list[str]()
 
 
 class HubHandler(BaseHTTPRequestHandler):
@@ -347,7 +347,7 @@ class HubHandler(BaseHTTPRequestHandler):
     server: Hub
 
     def do_GET(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         api, resolve = "/api/datasets/owner/birds", f"/datasets/owner/birds/resolve/{COMMIT}/"
         name = self.path.removeprefix(resolve)
         if self.path.startswith(api) and not self.path.endswith("/nowhere"):
@@ -400,11 +400,13 @@ def test_hub_data_set_is_pinned_and_cached(hub: Hub, tmp_path: Path) -> None:
     assert found.name == f"hf:owner/birds@{COMMIT}"
     assert (len(found.train), len(found.test)) == (4, 2)
     assert found.test.images[:, 0, 0, 0].tolist() == [20, 21]
-    assert not any("validation" in path for path in hub.asked), "unused files are not fetched"
-    requests = len(hub.asked)
+    assert not any("validation" in path for path in hub.requested), "unused files are not fetched"
+    requests = len(hub.requested)
     offline = Sources(tmp_path / "cache", offline=True)
     again = load_dataset(found.name, offline)
-    assert (again.name, again.sha256) == (found.name, found.sha256) and len(hub.asked) == requests
+    assert (again.name, again.sha256) == (found.name, found.sha256) and len(
+        hub.requested
+    ) == requests
     sized = load_dataset(f"{found.name}:size=8", offline)
     assert sized.name == f"hf:owner/birds@{COMMIT}:size=8" and sized.image_size == 8
     with pytest.raises(DataError, match="is not on this machine, and downloads are off"):

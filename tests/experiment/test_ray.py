@@ -106,11 +106,11 @@ def test_killed_workers_and_a_lost_node_change_no_bit(
             if len(killed) < 3 and (trial := cluster.kill_worker(chance, spared)):
                 killed.append(trial)
             elif len(killed) > 1 and not removed:
-                cluster.tell("remove")
+                cluster.change("remove")
                 removed = True
         process.wait()
         reader.join()
-    cluster.tell("add")
+    cluster.change("add")
     text = "".join(said)
     assert (process.returncode, len(killed), removed) == (0, 3, True), text
     assert text.count("died: try 2") >= 3

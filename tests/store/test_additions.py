@@ -19,7 +19,7 @@ from convcompare.store.robustness_record import (
 )
 from convcompare.store.run_store import RunStore
 from tests.support.stores import contents
-from tests.support.trials import PREDICTIONS, finished, half_done, trial
+from tests.support.trials import PREDICTIONS, finished, interrupted_trial, trial
 
 ARRAYS = {"a": np.arange(5), "b": np.array(["x", "yy"])}
 
@@ -27,7 +27,7 @@ ARRAYS = {"a": np.arange(5), "b": np.array(["x", "yy"])}
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
     found = RunStore(tmp_path / "runs")
-    half_done(found)
+    interrupted_trial(found)
     found.finish(finished(trial()), b"weights", PREDICTIONS)
     return found
 
@@ -106,7 +106,7 @@ def test_addition_is_copied_to_another_store(store: RunStore, tmp_path: Path) ->
     store.save_addition(trial().id, ROBUSTNESS, ARRAYS)
     there = contents(store.root)
     other = RunStore(tmp_path / "other")
-    half_done(other)
+    interrupted_trial(other)
     other.adopt(store.recorded(trial().id), store.binary_files(store.recorded(trial().id)))
     other.adopt_additions(trial().id, store)
     assert other.additions(trial().id) == store.additions(trial().id)

@@ -16,7 +16,7 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(trained_once: Callable[..., Path]) -> Path:
+def trained_store(trained_once: Callable[..., Path]) -> Path:
     return trained_once(*COMPARE, *ONE_THREAD)
 
 

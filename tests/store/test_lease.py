@@ -20,7 +20,7 @@ from convcompare.store import atomic_files, lease
 from convcompare.store.disk import Disk, Fill
 from convcompare.store.json_records import stamp
 from convcompare.store.run_store import RunStore
-from tests.support.trials import epoch, finished, half_done, trial
+from tests.support.trials import epoch, finished, interrupted_trial, trial
 from tests.torture.harness import nursery
 
 HOLDER = """
@@ -176,7 +176,7 @@ def test_process_that_lost_its_lease_commits_nothing(
     slow, quick = RunStore(tmp_path), RunStore(tmp_path)
     mine = slow.claim(trial().id)
     assert mine
-    half_done(slow)
+    interrupted_trial(slow)
     monkeypatch.setattr(lease, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(lease.Lease, "beat", lambda self: None)
     with pytest.raises(StoreError, match="is being written by process"):
@@ -209,7 +209,7 @@ def test_lease_lost_between_write_and_rename_is_noticed(
 
     store = RunStore(tmp_path)
     assert store.claim(trial().id)
-    half_done(store)
+    interrupted_trial(store)
     monkeypatch.setattr(atomic_files, "disk", Slow())
     with pytest.raises(LeaseLost):
         store.save_epoch(trial(), [epoch(n) for n in (1, 2, 3, 4)], b"late")
@@ -221,7 +221,7 @@ def test_lease_lost_between_write_and_rename_is_noticed(
 
 def test_first_recorded_end_counts(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    half_done(store)
+    interrupted_trial(store)
     first = store.finish(finished(trial()), b"one", None)
     assert store.finish(finished(trial()), b"two", None) == first
     assert store.weights(first) == b"one"
@@ -229,7 +229,7 @@ def test_first_recorded_end_counts(tmp_path: Path) -> None:
 
 def test_leftovers_of_a_killed_end_are_removed(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    half_done(store)
+    interrupted_trial(store)
     store.finish(finished(trial()), b"one", None)
     folder = store.folder(trial().id)
     whole = sorted(path.name for path in folder.iterdir())
@@ -245,7 +245,7 @@ def test_temporary_file_that_could_not_be_removed_is_removed_later(
     tmp_path: Path, place: str
 ) -> None:
     store = RunStore(tmp_path)
-    half_done(store)
+    interrupted_trial(store)
     store.finish(finished(trial()), b"one", None)
     left = store.folder(trial().id) / place / f".tmp-{process.host()}-1-999999999-00"
     left.parent.mkdir(exist_ok=True)

@@ -29,7 +29,7 @@ WITHOUT = ("--without", "weights", "--without", "logits", "--first-seed", "featu
 
 
 @pytest.fixture(scope="module")
-def whole(trained_once: Callable[..., Path]) -> Path:
+def trained_store(trained_once: Callable[..., Path]) -> Path:
     return trained_once(*COMPARE, *SMALL)
 
 

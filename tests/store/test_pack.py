@@ -26,7 +26,7 @@ from convcompare.store.packing import pack
 from convcompare.store.reader import RunReader
 from convcompare.store.run_store import RunStore
 from tests.support.packs import HOSTILE, RUN, Hostile, members, overlapping, write_pack
-from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
+from tests.support.stores import DIVERGED, FINISHED, INTERRUPTED, V1, contents
 from tests.support.trials import ENVIRONMENT, trial
 
 Run = Callable[..., Any]
@@ -36,7 +36,9 @@ ONE_THREAD = ("--threads", "1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")
-def whole(trained_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained_store(
+    trained_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A store with two runs, every optional file, and a removed run."""
     store = tmp_path_factory.mktemp("whole") / "runs"
     shutil.copytree(trained_once(*COMPARE, *ONE_THREAD), store)
@@ -50,8 +52,8 @@ def whole(trained_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def packed(whole: Path, tmp_path: Path) -> Path:
-    opened = RunReader(whole)
+def packed(trained_store: Path, tmp_path: Path) -> Path:
+    opened = RunReader(trained_store)
     pack(opened, [one for one in opened.ids() if opened.finished(one)], tmp_path / "all.ccpack")
     return tmp_path / "all.ccpack"
 
@@ -79,7 +81,7 @@ def test_unpacking_restores_the_bytes(store: Path, run: Run) -> None:
         assert Path(name).read_bytes() == Path("runs.ccpack").read_bytes()
 
 
-def test_pack_is_a_standard_archive(packed: Path, whole: Path) -> None:
+def test_pack_is_a_standard_archive(packed: Path, trained_store: Path) -> None:
     with zipfile.ZipFile(packed) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -87,7 +89,7 @@ def test_pack_is_a_standard_archive(packed: Path, whole: Path) -> None:
         manifest = json.loads(archive.read("pack.json"))
         assert (manifest["runs"], manifest["comparisons"]) == (2, 1)
         for name in names[:-1]:
-            assert archive.read(name) == (whole / name).read_bytes()
+            assert archive.read(name) == (trained_store / name).read_bytes()
 
 
 READERS = (
@@ -164,10 +166,10 @@ WRITERS = (
 
 @pytest.mark.parametrize("command", WRITERS, ids=lambda c: " ".join(c[:2]))
 def test_writing_to_a_pack_is_refused_with_a_hint(
-    packed: Path, whole: Path, run: Run, command: tuple[str, ...]
+    packed: Path, trained_store: Path, run: Run, command: tuple[str, ...]
 ) -> None:
     before, one = packed.read_bytes(), RunReader(packed).ids()[0]
-    words = [word.format(run=one, folder=whole) for word in command]
+    words = [word.format(run=one, folder=trained_store) for word in command]
     result = run(*words, "--store", str(packed))
     assert (result.code, result.out) == (4, "")
     error, hint = result.err.splitlines()[-2:]
@@ -219,10 +221,10 @@ def test_selected_runs_are_packed_with_their_comparisons(store: Path, run: Run) 
     assert not Path("none").exists()
 
 
-def test_pack_is_merged_like_a_folder(packed: Path, whole: Path, run: Run) -> None:
+def test_pack_is_merged_like_a_folder(packed: Path, trained_store: Path, run: Run) -> None:
     result = run("runs", "merge", str(packed), "--store", "new")
     assert (result.code, result.out.partition(";")[0]) == (0, "copied 2 runs and 1 comparison")
-    new, old = RunReader(Path("new")), RunReader(whole)
+    new, old = RunReader(Path("new")), RunReader(trained_store)
     for run_id in new.ids():
         assert new.run(run_id) == old.run(run_id)
         assert new.weights(new.run(run_id)) == old.weights(old.run(run_id))
@@ -271,8 +273,8 @@ def test_store_of_the_first_version_is_packed(tmp_path: Path) -> None:
     found = RunStore(tmp_path / "old.ccpack")
     assert set(found.ids()) == {FINISHED, DIVERGED}
     assert found.run(FINISHED) == opened.run(FINISHED)
-    assert not found.finished(HALF_DONE) and found.history(HALF_DONE) == ()
-    assert found.checkpoint(HALF_DONE)[0] is None
+    assert not found.finished(INTERRUPTED) and found.history(INTERRUPTED) == ()
+    assert found.checkpoint(INTERRUPTED)[0] is None
     assert examine(found).findings == ()
 
 

@@ -16,7 +16,15 @@ from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.json_records import write_record
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
-from tests.support.trials import ENVIRONMENT, LOGITS, PREDICTIONS, epoch, finished, half_done, trial
+from tests.support.trials import (
+    ENVIRONMENT,
+    LOGITS,
+    PREDICTIONS,
+    epoch,
+    finished,
+    interrupted_trial,
+    trial,
+)
 
 
 @pytest.fixture
@@ -62,7 +70,7 @@ def test_first_numerics_version_keeps_ids_and_bytes() -> None:
 
 
 def test_finished_run_round_trips(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     assert store.run(run.id) == run
     assert store.outcome(run.id) == run
@@ -73,7 +81,7 @@ def test_finished_run_round_trips(store: RunStore) -> None:
 
 
 def test_interrupted_run_resumes_after_its_last_epoch(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     checkpoint, damage = store.checkpoint(trial().id)
     assert checkpoint is not None
     assert checkpoint.data == b"state 3"
@@ -85,7 +93,7 @@ def test_interrupted_run_resumes_after_its_last_epoch(store: RunStore) -> None:
 def test_damaged_checkpoint_falls_back_to_the_previous_one(
     store: RunStore, damage: bytes | None
 ) -> None:
-    half_done(store)
+    interrupted_trial(store)
     newest = store.folder(trial().id) / "checkpoint" / "0003.safetensors"
     if damage is None:
         newest.unlink()
@@ -99,7 +107,7 @@ def test_damaged_checkpoint_falls_back_to_the_previous_one(
 
 
 def test_damaged_checkpoint_record_falls_back_and_two_restart_the_run(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     states = store.folder(trial().id) / "checkpoint"
     newest = states / "0003.json"
     newest.write_bytes(newest.read_bytes().replace(b'"epoch": 3', b'"epoch": 4', 1))
@@ -114,7 +122,7 @@ def test_damaged_checkpoint_record_falls_back_and_two_restart_the_run(store: Run
 
 
 def test_checkpoint_of_another_run_is_not_resumed(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     other = trial(1)
     store.begin(other, ENVIRONMENT)
     store.save_epoch(other, [epoch(1), epoch(2), epoch(3)], b"other state 3")
@@ -131,7 +139,7 @@ def test_checkpoint_of_another_run_is_not_resumed(store: RunStore) -> None:
 def test_record_that_is_no_run_is_refused_despite_its_checksum(
     store: RunStore, place: str, value: object
 ) -> None:
-    half_done(store)
+    interrupted_trial(store)
     run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     record = {**run.to_json(), place: value}
     if place == "sha256" and value == {"a": 1}:
@@ -162,7 +170,7 @@ def test_every_flipped_byte_of_a_record_is_detected(store: RunStore) -> None:
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "test_logits.npz"])
 def test_swapped_or_truncated_files_are_detected(store: RunStore, name: str) -> None:
-    half_done(store)
+    interrupted_trial(store)
     run = store.finish(finished(trial()), b"weights", PREDICTIONS)
     path = store.folder(run.id) / name
     path.write_bytes(path.read_bytes()[:-1])
@@ -189,7 +197,7 @@ def test_newer_store_requires_an_upgrade(store: RunStore) -> None:
 
 
 def test_leftovers_of_a_killed_write_are_collected(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     left = store.folder(trial().id) / "checkpoint" / f".tmp-{process.host()}-1-999999999-00"
     left.write_bytes(b"half")
     store.begin(trial(), ENVIRONMENT)
@@ -197,7 +205,7 @@ def test_leftovers_of_a_killed_write_are_collected(store: RunStore) -> None:
 
 
 def test_forgotten_run_starts_over(store: RunStore) -> None:
-    half_done(store)
+    interrupted_trial(store)
     store.finish(finished(trial()), b"weights", PREDICTIONS)
     store.forget(trial().id)
     assert not store.finished(trial().id)

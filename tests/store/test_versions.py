@@ -13,14 +13,14 @@ import pytest
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
 from convcompare.store.run_store import RunStore
-from tests.support.stores import DIVERGED, FINISHED, HALF_DONE, V1, contents
+from tests.support.stores import DIVERGED, FINISHED, INTERRUPTED, V1, contents
 
 Run = Callable[..., Any]
 READERS = (
     ("runs",),
     ("runs", "latest"),
     ("runs", FINISHED),
-    ("runs", HALF_DONE),
+    ("runs", INTERRUPTED),
     ("classes", FINISHED),
     ("plot", "learning-curves", FINISHED, "--format", "json"),
     ("report", "--out", "told"),
@@ -35,24 +35,24 @@ def old(tmp_path: Path) -> Path:
 
 def test_the_first_format_opens(old: Path) -> None:
     store = RunStore(old)
-    assert set(store.ids()) == {FINISHED, HALF_DONE, DIVERGED}
+    assert set(store.ids()) == {FINISHED, INTERRUPTED, DIVERGED}
     run = store.run(FINISHED)
     store.verify(run, weights=True)
     assert store.predictions(run).logits.shape == (2000, 10)
     assert store.run(DIVERGED).status == "diverged"
-    checkpoint, damage = store.checkpoint(HALF_DONE)
+    checkpoint, damage = store.checkpoint(INTERRUPTED)
     assert checkpoint is not None
     assert (len(checkpoint.history), damage) == (2, "")
-    assert len(store.history(HALF_DONE)) == 2
-    assert store.incomplete_analysis(HALF_DONE, "gradients")
+    assert len(store.history(INTERRUPTED)) == 2
+    assert store.incomplete_analysis(INTERRUPTED, "gradients")
 
 
 def test_interrupted_run_of_the_first_format_resumes(old: Path, run: Run) -> None:
-    trial = RunStore(old).trial(HALF_DONE)
+    trial = RunStore(old).trial(INTERRUPTED)
     command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1")
     result = run(*command, "--precision", trial.config.precision)
     assert (result.code, "resumes after epoch 2" in result.err) == (0, True)
-    assert not (old / HALF_DONE / "checkpoint").exists()
+    assert not (old / INTERRUPTED / "checkpoint").exists()
 
 
 @pytest.mark.parametrize("command", READERS, ids=lambda c: " ".join(c[:2]))

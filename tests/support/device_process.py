@@ -55,7 +55,7 @@ class Plain(nn.Module):
         return self.head(nn.functional.max_pool2d(x, 2).flatten(1))
 
 
-class Whimsical(nn.Module):
+class Irregular(nn.Module):
     """BatchNorm, dropout, a boolean buffer, and weights that are used in some steps only."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ def main(folder: Path) -> None:
     for name, settings in SETTINGS.items():
         job, histories[name] = trained(Plain, devices, **settings)
         found |= {f"{name}.{key}": tensor for key, tensor in job.state().items()}
-    job, histories["whimsical"] = trained(Whimsical, devices, batch_size=50)
+    job, histories["whimsical"] = trained(Irregular, devices, batch_size=50)
     found |= {f"whimsical.{key}": tensor for key, tensor in job.state().items()}
     histories["diverged"] = diverged(devices)
     rank = os.environ["RANK"]

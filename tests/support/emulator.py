@@ -18,7 +18,7 @@ class Row:
 
 @dataclass
 class Emulator:
-    """With `reflow`, long lines are wrapped again when the width changes, else they are cut."""
+    """A screen; with `reflow`, long lines are wrapped again when the width changes, else cut."""
 
     width: int
     height: int
@@ -48,15 +48,17 @@ class Emulator:
             for row in self.rows:
                 row.text = row.text[:width]
         else:
-            self._break_anew(width)
+            self._wrap_again(width)
         self.width = width
 
-    def _break_anew(self, width: int) -> None:
+    def _wrap_again(self, width: int) -> None:
         rows: list[Row] = []
         at = 0
         for index, row in enumerate(self.rows):
             if index == self.row:
-                assert not row.joined and not self.column, "the cursor begins a paragraph"
+                assert not row.joined and not self.column, (
+                    "the cursor is at the start of a paragraph"
+                )
                 at = len(rows)
             if row.joined:
                 rows[-1].text += row.text

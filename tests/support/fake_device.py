@@ -54,11 +54,12 @@ def compute(operator: Any, args: Any, kwargs: Any) -> Any:
     if found is None or operator._schema.is_mutable:
         changed = kwargs.get("out", args[0])
         return changed if isinstance(found, torch.Tensor) else found
-    wanted = kwargs.get("device")
-    if wanted is not None and torch.device(wanted).type != KIND:
+    requested = kwargs.get("device")
+    if requested is not None and torch.device(requested).type != KIND:
         return found
     inference = torch.is_inference_mode_enabled() and not (
-        operator.is_view and not given[0].is_inference()  # a view is what its base is
+        operator.is_view
+        and not given[0].is_inference()  # a view is in inference mode if its base is
     )
     with torch.inference_mode(inference):
         return tree.tree_map(lambda x: FakeTensor(x) if isinstance(x, torch.Tensor) else x, found)

@@ -19,10 +19,10 @@ import numpy as np
 from convcompare.data.dataset import Split
 from convcompare.data.sources.download import Mirror
 
-_DICE = np.random.default_rng(5)
+_RNG = np.random.default_rng(5)
 SPLITS = (
-    Split(_DICE.integers(0, 256, (60, 1, 28, 28), np.uint8), _DICE.integers(0, 10, 60)),
-    Split(_DICE.integers(0, 256, (20, 1, 28, 28), np.uint8), _DICE.integers(0, 10, 20)),
+    Split(_RNG.integers(0, 256, (60, 1, 28, 28), np.uint8), _RNG.integers(0, 10, 60)),
+    Split(_RNG.integers(0, 256, (20, 1, 28, 28), np.uint8), _RNG.integers(0, 10, 20)),
 )
 
 
@@ -38,7 +38,7 @@ FILES = {
 }
 SIZE = sum(len(content) for content in FILES.values())
 ALL = "all"
-"""As VICTIM: every file."""
+"""Value of VICTIM for every file."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         _, fault, victim, name = self.path.split("/")
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         if victim not in (ALL, name):
             self.good(FILES[name])
         elif fault.startswith("status_"):
@@ -145,14 +145,14 @@ def _bomb() -> bytes:
 
 
 class Server(ThreadingHTTPServer):
-    """Runs within `served`; `asked` has the paths of all requests."""
+    """A server that runs within `served`; `requests` has the paths of all requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.over = threading.Event()
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def handle_error(self, *args: Any) -> None:
         """Ignore a closed connection: the client is expected to hang up."""

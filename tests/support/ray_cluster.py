@@ -1,4 +1,4 @@
-"""A Ray cluster for tests, the processes that belong to it, and what two stores have in common."""
+"""A Ray cluster for tests, its processes, and the comparison of two stores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .stores import files
 
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
 HANGING = 120.0
-"""Seconds after which a process that should have ended hangs."""
+"""Seconds after which a process that should have ended counts as hanging."""
 TOKEN = "0123456789abcdef" * 4
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
@@ -34,7 +34,7 @@ ENVIRONMENT = {
 
 
 class Nodes:
-    """A head without a CPU and two nodes of one CPU each, on this machine."""
+    """A head without a CPU and two nodes with one CPU each, on this machine."""
 
     def __init__(self) -> None:
         script = Path(__file__).with_name("ray_nodes.py")
@@ -49,15 +49,19 @@ class Nodes:
         )
         self.address = self._answer()
 
-    def tell(self, order: str) -> None:
-        """``remove`` or ``add`` a node, and wait until it is done."""
+    def change(self, action: str) -> None:
+        """Remove or add a node, and wait until it is done.
+
+        Args:
+            action: ``remove`` or ``add``.
+        """
         assert self.process.stdin
-        self.process.stdin.write(f"{order}\n")
+        self.process.stdin.write(f"{action}\n")
         self.process.stdin.flush()
-        assert self._answer() == order
+        assert self._answer() == action
 
     def close(self) -> list[int]:
-        """Shut it down; the processes that are left of it, of which there should be none."""
+        """Shut the cluster down; return the processes that outlive it."""
         all_ = descendants(self.process.pid)
         assert self.process.stdin and self.process.stdout
         self.process.stdin.close()
@@ -65,16 +69,16 @@ class Nodes:
         self.process.stdout.close()
         return await_end(all_)
 
-    def kill_worker(self, chance: random.Random, spared: Collection[str] = ()) -> str | None:
-        """SIGKILL one of the processes that train; the id of its trial, which is not of `spared`.
+    def kill_worker(self, rng: random.Random, spared: Collection[str] = ()) -> str | None:
+        """SIGKILL a process that trains and return the id of its trial, which is not in `spared`.
 
-        None where there is no such process.
+        Returns None if there is no such process.
         """
         mine = set(descendants(self.process.pid))
         found = {pid: trial for pid, trial in training() if pid in mine and trial not in spared}
         if not found:
             return None
-        pid = chance.choice(sorted(found))
+        pid = rng.choice(sorted(found))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         return found[pid]
@@ -95,7 +99,7 @@ def nodes() -> Iterator[Nodes]:
 
 
 def title(pid: int) -> str:
-    """What a process calls itself; empty where it has ended."""
+    """Return the command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
     except OSError:
@@ -103,13 +107,13 @@ def title(pid: int) -> str:
 
 
 def training() -> Iterator[tuple[int, str]]:
-    """The processes on this machine that run a trial for a cluster, and the id of the trial."""
+    """Iterate over processes of this machine that run a trial for a cluster, with its id."""
     for record in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/*/trial.json"):
         yield int(record.parts[-3].removeprefix(FOLDER).partition("-")[0]), record.parts[-2]
 
 
 def await_end(pids: list[int], seconds: float = HANGING) -> list[int]:
-    """Those of some processes that have not ended within so long."""
+    """Return the processes that have not ended after this time."""
     deadline = time.monotonic() + seconds
     while (left := [pid for pid in pids if title(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -117,7 +121,7 @@ def await_end(pids: list[int], seconds: float = HANGING) -> list[int]:
 
 
 def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
-    """What was measured in every epoch of each run, times left out."""
+    """Return the measurements of every epoch by run, without times."""
     names = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr")
     records = {name: json.loads(data) for name, data in files(store, "run.json").items()}
     return {
@@ -127,6 +131,7 @@ def figures(store: Path) -> dict[str, list[tuple[float, ...]]]:
 
 
 def assert_same_results(one: Path, other: Path, runs: int) -> None:
+    """Assert that the runs of two stores have equal files and figures."""
     for name in ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz"):
         found = files(one, name)
         assert len(found) == runs

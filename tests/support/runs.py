@@ -58,7 +58,7 @@ def comparison(*runs: Run) -> Comparison:
 
 
 def no_hits(run: Run) -> np.ndarray:
-    raise AssertionError("predictions are read only where there is one seed")
+    raise AssertionError("predictions are read only for a single seed")
 
 
 def shifted(accuracies: tuple[float, ...], by: float, noise: float = 1.0) -> tuple[float, ...]:

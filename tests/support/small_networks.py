@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Doing(nn.Module):
-    """A network that applies `work` to its parts and parameters."""
+    """A network that applies a function `work` to its parts and parameters."""
 
     def __init__(self, work: Callable[..., Tensor], *parts: nn.Module, **parameters: Tensor):
         super().__init__()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 V1 = Path(__file__).parents[1] / "stores" / "v1"
-FINISHED, HALF_DONE, DIVERGED = "50ade97872ea", "87cea62a4ecb", "ebbd92f4264e"
+FINISHED, INTERRUPTED, DIVERGED = "50ade97872ea", "87cea62a4ecb", "ebbd92f4264e"
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes | None]]:
+    """Return modification time and bytes of every file and folder, by path."""
     return {
         str(path.relative_to(folder)): (
             path.stat().st_mtime_ns,

@@ -62,7 +62,7 @@ def judging(root: Path) -> Judged:
                 runs.append(store.finish(one, weights, Predictions(logits, LABELS)))
         dataset = register.study[study].function().dataset
         made_on = dataclasses.replace(CONDITIONS, dataset=dataset)
-        whole = dataclasses.replace(comparison(*runs), study=study, conditions=made_on)
-        return Assessment(whole, store)
+        made_comparison = dataclasses.replace(comparison(*runs), study=study, conditions=made_on)
+        return Assessment(made_comparison, store)
 
     return judge

@@ -29,7 +29,8 @@ def finished(which: Trial) -> Run:
     return Run(which, "finished", (epoch(1), epoch(2)), Cost(10, 9), ENVIRONMENT, "2026-01-01")
 
 
-def half_done(store: RunStore, epochs: int = 3) -> Trial:
+def interrupted_trial(store: RunStore, epochs: int = 3) -> Trial:
+    """Start a trial in the store, save its first epochs and return it."""
     store.begin(trial(), ENVIRONMENT)
     history: list[Epoch] = []
     for number in range(1, epochs + 1):

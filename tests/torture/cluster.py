@@ -136,10 +136,10 @@ class Torture:
             self.killed.append(trial)
             counts.workers_killed += 1
         elif kind == "node":
-            self.cluster.tell("remove")
+            self.cluster.change("remove")
             counts.nodes_removed += 1
             time.sleep(self.chance.uniform(0, 4))
-            self.cluster.tell("add")
+            self.cluster.change("add")
         else:
             left = descendants(process.pid)
             process.kill()

@@ -119,7 +119,7 @@ def test_training_equals_that_of_one_device_up_to_rounding(two: Two, name: str) 
 
 
 def test_batchnorm_and_buffers_are_those_of_the_first_device(two: Two) -> None:
-    job, _ = device_process.trained(device_process.Whimsical, ALONE, batch_size=50)
+    job, _ = device_process.trained(device_process.Irregular, ALONE, batch_size=50)
     found = two[1][0]
     assert found["whimsical.model.mask"].all()
     assert not torch.allclose(found["whimsical.model.seen"], job.model.seen, rtol=0.1)
