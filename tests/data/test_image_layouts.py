@@ -69,8 +69,9 @@ def test_words_like_train_station_are_no_splits() -> None:
     assert splits_among(["seg_train", "seg_test", "seg_pred"]).keys() == {"seg_train", "seg_test"}
 
 
-def test_validation_split_is_not_used_beside_a_test_split(root: Path) -> None:
-    for name, count in (("train", 5), ("val", 3), ("test", 2)):
+@pytest.mark.parametrize("test", ["test", "evaluation"])
+def test_validation_split_is_not_used_beside_a_test_split(root: Path, test: str) -> None:
+    for name, count in (("train", 5), ("val", 3), (test, 2)):
         fill(root / name, count=count)
     images = load(root)
     assert (len(images.train), len(images.test)) == (10, 4)
@@ -388,9 +389,12 @@ def test_split_column_applies_to_class_folders(root: Path) -> None:
         assert {image.tobytes() for image in split.images} == pixels
 
 
-@pytest.mark.parametrize("table", ["Test.csv", "Test/labels.csv"])
-def test_table_names_the_classes_of_the_test_split(root: Path, table: str) -> None:
-    fill(root / "Train", ("0", "1", "10"))
+@pytest.mark.parametrize(
+    ("table", "number"), [("Test.csv", "{}"), ("Test/labels.csv", "{}"), ("Test.csv", "{:05}")]
+)
+def test_table_names_the_classes_of_the_test_split(root: Path, table: str, number: str) -> None:
+    """Also without the zeros of the names of folders, as in GTSRB."""
+    fill(root / "Train", map(number.format, (0, 1, 10)))
     fill(root / "Meta", ("signs",), 3)
     flat(root / "Test", 9, prefix="000")
     write_table(root / table, "Width,ClassId,Path",
@@ -398,7 +402,7 @@ def test_table_names_the_classes_of_the_test_split(root: Path, table: str) -> No
     signs = load(root)
     assert len(signs.train) == 18 and signs.test_split == f"test rows of `{table}`"
     assert np.bincount(signs.test.labels).tolist() == [3, 3, 3]
-    for label, name in enumerate(("0", "1", "10")):
+    for label, name in enumerate(map(number.format, (0, 1, 10))):
         with Image.open(root / "Test" / f"000{label}.png") as picture:
             pixels = np.asarray(picture.resize((32, 32), Image.Resampling.BILINEAR))
         (own,) = (own for image, own in zip(signs.test.images, signs.test.labels, strict=True)
@@ -517,17 +521,18 @@ def test_unread_table_is_named_with_the_reason(
 ) -> None:
     flat(root / folder, 6)
     write_table(root / "t.csv", heading, [f"{i}.png,{'ab'[i % 2]},3" for i in range(6)])
-    assert f"`t.csv` was not read: {reason}" in refused(root, options)
+    write_table(root / "u.csv", "id,link,size", [])
+    words = refused(root, options)
+    assert f"`t.csv` was not read: {reason}" in words and "`u.csv` was not read: no column" in words
 
 
 @pytest.mark.parametrize("label", ["a", "b"])
-def test_two_tables_of_one_split_name_an_image_once(root: Path, label: str) -> None:
+def test_image_in_two_tables_of_a_split_counts_once(root: Path, label: str) -> None:
     flat(root, 6)
-    for name, numbers in (("train", range(4)), ("train_labels", range(4)), ("test", range(4, 6))):
-        rows = [
-            f"{i}.png,{label if (name, i) == ('train_labels', 0) else 'ab'[i % 2]}" for i in numbers
-        ]
-        write_table(root / f"{name}.csv", "file,label", rows)
+    rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(6)]
+    for name, own in (("train", rows[:4]), ("test", rows[4:])):
+        write_table(root / f"{name}.csv", "file,label", own)
+    write_table(root / "train_labels.csv", "file,label", [f"0.png,{label}", *rows[1:4]])
     if label == "a":
         assert [len(one["a"]) for one in placed(root)] == [2, 1]
     else:

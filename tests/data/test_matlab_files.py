@@ -61,7 +61,7 @@ def test_classes_and_splits_by_the_number_of_the_image(root: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["from 0", "one lacks", "segmim"])
-def test_images_that_classes_by_number_do_not_fit_are_refused(root: Path, fault: str) -> None:
+def test_images_without_numbers_from_1_are_refused(root: Path, fault: str) -> None:
     flowers(root, first=0 if fault == "from 0" else 1)
     if fault == "one lacks":
         (root / "jpg" / "image_00012.jpg").unlink()
@@ -72,7 +72,7 @@ def test_images_that_classes_by_number_do_not_fit_are_refused(root: Path, fault:
 
 
 @pytest.mark.parametrize("content", [HDF5, b"", b"x" * 200])
-def test_files_that_cannot_be_read(root: Path, content: bytes) -> None:
+def test_unreadable_files_are_named(root: Path, content: bytes) -> None:
     flowers(root)
     (root / "setid.mat").write_bytes(content)
     (note,) = (one for one in read_tree(str(root)).notes if one.serious)

@@ -45,13 +45,14 @@ def test_folder_of_splits_beside_a_class_is_refused(root: Path) -> None:
     assert f"`folder:{root / 'divided'}`" in hint
 
 
-def test_nested_classes_beside_flat_classes_are_a_warning(root: Path) -> None:
+@pytest.mark.parametrize("inner", ["", "docs"])
+def test_nested_classes_beside_flat_classes_are_a_warning(root: Path, inner: str) -> None:
     """As data/cat/, data/dog/ beside docs/; no warning if all classes have subfolders."""
     fill(root / "data")
-    flat(root / "docs")
+    flat(root / "docs" / inner)
     (deeper,) = (note for note in load(root).warnings if note.kind == "deeper")
-    assert deeper.names == ("data/cat", "data/dog") and "`data` may be no class" in deeper.hint
-    for image in (root / "docs").glob("*.png"):
+    assert deeper.names[:2] == ("data/cat", "data/dog") and "`data` may be no class" in deeper.hint
+    for image in (root / "docs").rglob("*.png"):
         image.unlink()
     fill(root / "docs", ("plan", "screen"))
     assert "deeper" not in kinds(load(root))
@@ -86,6 +87,22 @@ def test_numbered_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
     message, _ = refused(root)
     assert "are parts of one set by their names" in message and "`Finding Labels`" in message
     assert len(load(root, ":splits=none").classes) == 2
+
+
+def test_copied_parts_of_a_set_are_named(root: Path) -> None:
+    """As HAM10000_images_part_1 beside ham10000_images_part_1."""
+    for name in ("IMAGES_part_1", "images_part_1"):
+        flat(root / name, 2)
+    (root / "metadata.csv").write_text("image_id,dx\n0,mel\n1,nv\n")
+    assert "fits several images: `IMAGES_part_1/0.png`, `images_part_1/0.png`" in refused(root)[0]
+
+
+def test_folders_of_first_letters_are_refused(root: Path) -> None:
+    """As in SUN397."""
+    for name in ("a/abbey", "a/alley", "b/bar/indoor"):
+        flat(root / "SUN397" / name, 2)
+    assert "sort others by their first letter: `abbey`, `alley`, `bar`" in refused(root)[0]
+    assert load(root, ":splits=none").classes == ("a", "b")
 
 
 def test_numbered_classes_are_classes(root: Path) -> None:

@@ -237,5 +237,7 @@ def test_ambiguous_test_lists_are_a_warning(root: Path) -> None:
     for name in ("train_standard", "test_hard", "test_easy"):
         (root / f"{name}.txt").write_text("a/0.png\nb/1.png\n")
     (root / "test_notes.txt").write_text("nothing of interest\n")
+    every = "".join(f"{name}/{i}.png\n" for name in "ab" for i in range(6))
+    (root / "train_rice.txt").write_text(every)
     (note,) = (one for one in load(root).warnings if one.kind == "unread-splits")
     assert note.names == ("test_easy.txt", "test_hard.txt", "train_standard.txt")

@@ -54,6 +54,17 @@ def test_ages_fractions_and_captions_are_no_classes(root: Path, values: list[str
     assert "no column of classes among `file`, `about`" in refused(root)[0]
 
 
+@pytest.mark.parametrize("column", ["x", "Spacing[x"])
+def test_coordinate_is_no_class_column(root: Path, column: str) -> None:
+    """As ``OriginalImagePixelSpacing[x,y]`` of NIH's chest images; y may be the class of file x."""
+    flat(root / "images", 6)
+    y = column.replace("Spacing[x", "y]").replace("x", "y")
+    table(root / "t.csv", f"file,{column},{y},finding", ["1,0.5,a", "1,0.7,b"] * 3)
+    assert "no column of classes among `file`" in refused(root)[0]
+    (root / "t.csv").write_text("x,y\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(6)))
+    assert placed(root)[0].keys() == {"a", "b"}
+
+
 def test_split_column_is_no_class_column(root: Path) -> None:
     """As in CelebA's list_eval_partition.csv beside its attributes."""
     flat(root / "images", 12)

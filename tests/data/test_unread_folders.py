@@ -77,6 +77,13 @@ def test_placeholder_files_are_recognised(root: Path, content: str, words: str) 
             load_dataset(f"{kind}:{root}/a.{kind}", Sources(root))
 
 
+def test_table_of_pixels_gets_a_hint(root: Path) -> None:
+    flat(root, 2)
+    (root / "train.csv").write_text(f"{PIXELS}\n")
+    message, hint = refused(root)
+    assert "its columns are pixels" in message and "numpy.savez" in hint
+
+
 def test_arrays_in_class_folders_get_a_hint(root: Path) -> None:
     for name in ("cat", "dog"):
         (root / name).mkdir()

@@ -31,6 +31,7 @@ from .name_patterns import NamePattern
 from .named_tree import named_tree, names_hint
 from .nested_folders import (
     check_not_a_split_beside,
+    check_not_letters,
     check_not_parts,
     check_not_sets,
     check_not_splits,
@@ -156,7 +157,8 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
         unread, needs = unread_words(places, how.label)
         by_names = "" if how.label else names_hint(walk, top)
-        hint = by_names or needs or how_to_read(walk.others()) or error.hint
+        instead = reads_instead(walk.others()) if unread and not needs else ""
+        hint = by_names or needs or how_to_read(walk.others()) or instead or error.hint
         others = "" if unread or not walk.others() else _not_read(walk)
         raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
 
@@ -182,7 +184,7 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
             "`label=` names a column of a table; class folders need none",
         )
     in_folders = any(role.has_classes for role in roles if role.kind == "train")
-    faults: list[DataNote] = []
+    faults: list[DataError] = []
     if how.names:
         found = named_tree(walk, top, roles, how.names)
     elif listed_classes:
@@ -192,7 +194,10 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     elif roles:
         found = split_tree(walk, roles, tables)
     else:
-        found = _in_folders(walk, top, how.splits)
+        try:
+            found = _in_folders(walk, top, how.splits)
+        except NoClassFolders as error:
+            raise (faults or [error])[0] from error
     source = "other tables" if found.tables and not in_folders else "folders"
     source = "names of the files" if how.names else source
     if how.splits != "none" and found.test is None:
@@ -200,7 +205,11 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     unread = [table for table in tables
               if table not in found.tables and table.path not in found.lists]  # fmt: skip
     train, test = found.train, found.test
-    notes = found.notes + (faults or _unread_tables(walk, unread, source, splits=not roles))
+    notes = found.notes + [
+        DataNote("unread-tables", f"the classes are those of the folders, since {one.message}",
+                 hint=str(one.hint)) for one in faults
+    ]  # fmt: skip
+    notes += [] if faults else _unread_tables(walk, unread, source, splits=not roles)
     notes += _unread_splits(lists, top, found)
     if test is None and source == "folders" and not found.tables:
         notes += divided_folders(walk, train)
@@ -266,6 +275,7 @@ def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree
     if splits != "none":
         check_not_parts(walk, top)
         check_not_splits(walk, top)
+        check_not_letters(walk, top)
         check_not_sets(walk, top)
         check_not_a_split_beside(walk, top)
         check_not_masks(walk, top, found)

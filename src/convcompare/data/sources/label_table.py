@@ -157,6 +157,8 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
     ]
 
 
+_MOST_REASONS = 3
+"""Maximum number of tables that an error names."""
 _NEEDS = (
     "its first line must name a column file and one column label with the class of each image, or "
     "a column per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
@@ -164,24 +166,31 @@ _NEEDS = (
 
 
 def unread_words(folders: Iterable[Path], label_column: str = "") -> tuple[str, str]:
-    """Return why the first table without files and classes in `folders` is not read, and a hint.
+    """Return why tables in `folders` without files and classes are not read, and a hint.
 
-    Both are empty without such a table; the hint is if the file is something else than a table.
+    Both are empty without such tables; the hint is if the first is something else than a table.
     """
-    for table in (table for folder in folders for table in _tables(folder)):
-        if _label_table(table, label_column) is None:
-            names = plain_names(table)
-            wanted = quote(label_column) if label_column else "of classes"
-            lacking = f"no column {wanted if file_column(table, names) else 'of files'}"
-            if not names:
-                lacking = "its first line names no two columns that differ"
-            columns = f" among {listed([*names], 5)}" if names else ""
-            if any(map(names_image, names)):
-                lacking, columns = f"its first line is a row: {listed([*names], 5)}", ""
-            if instead := table.instead:
-                return f"{quote(table.path.name)} was not read: it is {instead}", ""
-            return f"{quote(table.path.name)} was not read: {lacking}{columns}", _NEEDS
-    return "", ""
+    tables = [table for folder in folders for table in _tables(folder)]
+    unread = [table for table in tables if _label_table(table, label_column) is None]
+    words = [f"{quote(one.path.name)} was not read: {_reason(one, label_column)}" for one in unread]
+    is_table = unread and not unread[0].instead and not has_pixels(unread[0].path)
+    return "; ".join(words[:_MOST_REASONS]), _NEEDS if is_table else ""
+
+
+def _reason(table: TableFile, label_column: str) -> str:
+    """Return why a table is not read."""
+    names = plain_names(table)
+    if instead := table.instead:
+        return f"it is {instead}"
+    if has_pixels(table.path):
+        return "its columns are pixels"
+    if not names:
+        return "its first line names no two columns that differ"
+    if any(map(names_image, names)):
+        return f"its first line is a row: {listed([*names], 5)}"
+    wanted = quote(label_column) if label_column else "of classes"
+    lacking = wanted if file_column(table, names) else "of files"
+    return f"no column {lacking} among {listed([*names], 5)}"
 
 
 def only_other_column(folders: Iterable[Path]) -> str:

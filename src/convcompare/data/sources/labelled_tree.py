@@ -163,7 +163,7 @@ def labelled_split(
 
 
 def table_knows_better(
-    walk: FolderWalk, top: Path, tables: Sequence[LabelTable], faults: list[DataNote]
+    walk: FolderWalk, top: Path, tables: Sequence[LabelTable], faults: list[DataError]
 ) -> bool:
     """Return whether the classes are those of tables, and not the folders in `top`.
 
@@ -175,7 +175,7 @@ def table_knows_better(
         walk: the folder.
         top: the folder of the images within it.
         tables: tables of files and classes.
-        faults: receives a note if a table cannot be used.
+        faults: receives an error if a table cannot be used.
     """
     filled = walk.filled(top)
     if len(filled) < 2 or walk.loose(top):
@@ -188,8 +188,7 @@ def table_knows_better(
         by_place = any(table.table.by_place for table in tables)
         if by_place and any(says_nothing(path.name) for path in filled):  # jpg/ beside others
             raise
-        text = f"the classes are those of the folders, since {error.message}"
-        faults.append(DataNote("unread-tables", text, hint=str(error.hint)))
+        faults.append(error)
         return False
     if 2 * files.count < len(walk.images(top)):
         return False

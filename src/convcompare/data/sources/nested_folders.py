@@ -81,6 +81,21 @@ def check_not_sets(walk: FolderWalk, folder: Path) -> None:
         )
 
 
+def check_not_letters(walk: FolderWalk, folder: Path) -> None:
+    """Raise DataError if folders of one letter contain the folders that begin with it (SUN397)."""
+    filled = walk.filled(folder)
+    names = [[one_form(below.name) for below in walk.filled(path)] for path in filled]
+    if len(filled) > 1 and all(
+        len(path.name) == 1 and below and all(map(str.startswith, below, path.name * len(below)))
+        for path, below in zip(filled, names, strict=True)
+    ):
+        raise DataError(
+            f"the folders {listed([path.name for path in filled], NAMED)} in {quote(folder)} sort "
+            f"others by their first letter: {listed([one for below in names for one in below], 3)}",
+            f"move the folders of the classes into one folder; {AS_CLASSES}",
+        )
+
+
 def check_not_a_split_beside(walk: FolderWalk, folder: Path) -> None:
     """Raise DataError if one folder has class folders, and those beside it are named like splits.
 
@@ -118,7 +133,7 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
         return []
     text = f"{several(len(deeper), 'folder')} below class folders, of the class above them"
     groups = [walk.shown(path) for path in filled if len(_inside(walk, path)) > 1]
-    if not groups or not any(map(walk.loose, filled)):
+    if not groups or not any(walk.loose(_unpacked(walk, path)) for path in filled):
         return [DataNote("deeper", text, deeper, serious=False)]
     hint = f"{listed(groups, NAMED)} may be no class: FOLDER/CLASS/IMAGE"
     return [DataNote("deeper", text, deeper, hint)]
@@ -145,6 +160,13 @@ def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
         "folders into train/ and test/"
     )
     return [DataNote("divided", text, tuple(divided), hint)]
+
+
+def _unpacked(walk: FolderWalk, folder: Path) -> Path:
+    """Return the only folder in a folder if it has the same name, as archives make it."""
+    inside = walk.filled(folder)
+    same = len(inside) == 1 and inside[0].name == folder.name and not walk.loose(folder)
+    return inside[0] if same else folder
 
 
 def _inside(walk: FolderWalk, folder: Path) -> list[str]:

@@ -229,7 +229,8 @@ def _split_lists(lists: ListFiles, images: Sequence[Path]) -> list[SplitLists]:
 def unread_lists(lists: ListFiles, images: Sequence[Path]) -> list[Path]:
     """Return the files named as of a split whose first entries name some of `images`.
 
-    MATLAB files that may name splits are among them, whatever their own names.
+    MATLAB files that may name splits are among them, whatever their own names; files that name all
+    images are not.
     """
     walk = lists.walk
     found = [path for path in lists.tables
@@ -239,8 +240,11 @@ def unread_lists(lists: ListFiles, images: Sequence[Path]) -> list[Path]:
         return found
     index = lists.index(images)
     for path in files:
-        names, base = lists.entries(path)[:_LOOKED_AT], walk.shown(path.parent)
-        if sum(index.at_the_start(name, base) is not None for name in names) > len(names) / 2:
+        names, base = lists.entries(path), walk.shown(path.parent)
+        some = names[:_LOOKED_AT]
+        if sum(index.at_the_start(name, base) is not None for name in some) <= len(some) / 2:
+            continue
+        if len({index.at_the_start(name, base) for name in names} - {None}) < len(images):
             found.append(path)
     return found
 

@@ -15,6 +15,8 @@ _WORDS: dict[str, SplitKind] = {
     **dict.fromkeys(("dev", "devel", "development", "eval", "evaluation"), "val"),
     **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
 }
+_EVALUATION = {"eval", "evaluation"}
+"""Words of the test split beside a validation split, and of the latter without one."""
 _FILLING = {
     *("set", "sets", "data", "dataset", "split", "splits", "folder", "dir", "the", "all", "full"),
     *("image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo", "photos"),
@@ -116,8 +118,12 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     A plain name (``train``, ``Test_Images``) always means a split. A name with another word does so
     only beside a name of another split with the same word: ``seg_train`` beside ``seg_test``, but
     not ``train_station`` beside ``test_tube``, and not ``steam_train`` without such a sibling.
+    ``evaluation`` is the test split beside ``validation``.
     """
     found = {name: words for name in names if (words := split_words(name))}
+    last = [name for name in found if not _EVALUATION.isdisjoint(name_words(name))]
+    if {kind for name, (kind, _) in found.items() if name not in last} >= {"train", "val"}:
+        found |= {name: ("test", found[name][1]) for name in last}
     kinds: dict[tuple[str, ...], set[SplitKind]] = {}
     for kind, rest in found.values():
         kinds.setdefault(rest, set()).add(kind)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from convcompare.core.errors import DataError, listed, quote, shortened
 
 from ..data_notes import DataNote
+from ..spellings import meaning
 from .class_folders import (
     ClassFolders,
     check_classes,
@@ -69,6 +70,15 @@ def _classes(walk: FolderWalk, role: Role, notes: list[DataNote]) -> ClassFolder
     return found
 
 
+def _spelt_as(folders: ClassFolders, classes: ClassFolders) -> ClassFolders:
+    """Return classes with the names of folders of the same numbers: programs change 007 to 7."""
+    known = {meaning(name): name for name in folders}
+    names = {name: known.get(value) for name in classes
+             if isinstance(value := meaning(name), float)}  # fmt: skip
+    same = len(known) == len(folders) and len({*names.values()}) == len(names)
+    return {(names.get(name) if same else None) or name: paths for name, paths in classes.items()}
+
+
 def _by_table(
     walk: FolderWalk,
     role: Role,
@@ -88,6 +98,7 @@ def _by_table(
     if not own or found.test is not None or role.kind is None:
         return found, [role.unused(walk, labelled=bool(own))]
     names = listed([walk.shown(table.path) for table in own])
+    test = _spelt_as(found.train, test)
     if set(test) != set(found.train):
         other = sorted(set(test) ^ set(found.train))
         text = f"{names} and the class folders differ in classes, as {listed(other, 3)}"

@@ -27,6 +27,7 @@ MAY_BE_SPLIT = ("set", "dataset")
 SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
+_X = re.compile(r"\bx\b", re.IGNORECASE)
 _FEW_NUMBERS = 20
 """Maximum number of different numbers that may be classes without a usual name of the column; more
 may be measurements."""
@@ -38,8 +39,11 @@ _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
 def plain_names(table: TableFile) -> dict[str, str]:
-    """Return the plain name of each column of a table."""
-    return {column: plain_name(column) for column in table.columns}
+    """Return the plain name of each column of a table; ``y`` beside ``x`` is a coordinate."""
+    names = {column: plain_name(column) for column in table.columns}
+    if any(_X.search(one) and not names_image(cell(table.first, one)) for one in names):
+        names |= {column: "coordinate" for column, name in names.items() if name == "y"}
+    return names
 
 
 def file_column(table: TableFile, names: dict[str, str]) -> str | None:
