@@ -76,6 +76,13 @@ class SolvedFor(Base):  # as by a solver, which rounds by where in memory its op
         self.fc.weight.data *= torch.tensor(1 + 1e-6 * rounding, dtype=torch.float32)
 class Constant(Base):
     def forward(self, x): return super().forward(x * 0)
+class Darkens(Base):
+    def forward(self, x): return super().forward(x / 1e5)
+class Underflows(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.head = nn.Linear(num_classes, num_classes)
+    def forward(self, x): return self.head((-500 - super().forward(x) ** 2).exp())
 class DeepNormed(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -290,6 +297,8 @@ FOUND = {
     "Unseeded": ("unseeded weights",),
     "SolvedFor": ("rounded weights",),
     "Constant": ("zero gradients", "constant"),
+    "Darkens": ("faint",),
+    "Underflows": ("zero gradients", "constant"),
     "DeepNormed": (),
     "OverTheBatch": ("batch",),
     "Recurrent": (),
@@ -375,6 +384,22 @@ def test_examination_finds_each_fault(network: Callable[..., Builder], name: str
     found = network(name).description.found
     assert tuple(one.name for one in found) == FOUND[name]
     assert {*FOUND[name]} <= KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "Darkens",
+            "nearly the same output for every image before its training (differences up to 0.",
+        ),
+        ("Underflows", "output for every image (that of `fc` still differs)"),
+    ],
+)
+def test_how_the_images_are_lost_is_said(
+    network: Callable[..., Builder], name: str, words: str
+) -> None:
+    assert words in network(name).description.found[-1].text
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -12,16 +12,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convcompare.core.errors import listed
+from convcompare.core.errors import listed, quote
 
 from .findings import PRETRAINED, Found
 from .gradient_check import inexact_gradients
-from .inspection import count_macs
+from .inspection import calls_seen, count_macs
 from .interface import copied, in_mode, is_contiguous
 from .peak_memory import images_with_room, memory_of_pass
 from .randomness import noise, seeded
 from .shape import Shape
 
+PERTURBATION = 2
+"""Seed of the noise that is added to weights; images have 0 and 1, and must not equal it."""
 IMAGES, FEW = 8, 4
 """Images per check, and per check of a large network: without gradients, FEW images take about as
 much memory as the two images of a training pass."""
@@ -31,6 +33,9 @@ PROBABILITY_ERROR = 1e-4
 """Tolerance for the sum of a row of probabilities, which is 1."""
 SAME = 1e-3
 """Tolerance for outputs that are equal up to rounding, relative to the largest value."""
+ROUNDING = 1e-6
+"""Largest difference, relative to the largest value, between outputs that rounding alone sets
+apart."""
 ROUNDED = 1e-5
 """Tolerance for weights that are equal up to rounding, relative to the largest of a tensor: results
 of solvers such as `torch.linalg.lstsq` depend on the memory addresses of their operands."""
@@ -136,9 +141,13 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         return
     if not _close(first, again):
         yield Found("random evaluation")
-    elif _close(first, first[:1].expand_as(first)):
-        if _close(*(_evaluated(perturbed, images, training=True) for images in batches)):
-            yield Found("constant")  # and not due to BatchNorm's initial statistics
+    elif (differs := _difference_of_images(first)) <= SAME:
+        passes = (_evaluated(perturbed, images, training=True) for images in batches)
+        differs = max(_difference(*passes), differs)  # BatchNorm's statistics are initial; or NaN
+        if differs <= ROUNDING:
+            yield Found("constant", _last_that_differs(perturbed, images))
+        elif differs <= SAME:
+            yield Found("faint", f"differences up to {100 * differs:.1g} %")
     else:
         used = in_mode(copied(perturbed), False)
         _outputs(used, batches[1])
@@ -148,6 +157,22 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         with suppress(Exception):  # some networks accept only certain batch sizes
             if not _close(first[1:-1], _evaluated(perturbed, images[1:-1])):  # without ends
                 yield Found("batch")
+
+
+def _last_that_differs(model: nn.Module, images: Tensor) -> str:
+    """Return, in words, the last layer whose output differs between images; empty if none does."""
+    names = [""]
+
+    def record(name: str, module: nn.Module, given: Any, named: Any, output: Any) -> None:
+        real = isinstance(output, Tensor) and output.is_floating_point() and output.numel() > 0
+        per_image = real and output.ndim > 1 and len(output) == len(images)
+        if per_image and _difference_of_images(output) > ROUNDING:
+            names.append(name)
+
+    model = in_mode(copied(model), False)
+    with calls_seen(model.named_modules(), record):
+        _outputs(model, images)
+    return names[-1] and f"that of {quote(names[-1])} still differs"
 
 
 def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
@@ -208,7 +233,7 @@ def _saturates(output: Tensor) -> bool:
 def _perturbed(model: nn.Module, times: float = 1) -> nn.Module:
     """Return a copy with noise added to every weight, then multiplied by `times`."""
     other = copied(model)
-    with torch.no_grad(), seeded(0):
+    with torch.no_grad(), seeded(PERTURBATION):
         for parameter in other.parameters():
             if parameter.is_floating_point():
                 parameter.add_(0.05 * torch.randn(parameter.shape).to(parameter)).mul_(times)
@@ -228,8 +253,18 @@ def _outputs(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
 
 
 def _close(one: Tensor, other: Tensor, *, within: float = SAME) -> bool:
+    return _difference(one, other) <= within
+
+
+def _difference(one: Tensor, other: Tensor) -> float:
+    """Return the largest difference, relative to the largest magnitude."""
     largest = max(one.abs().max().item(), other.abs().max().item())
-    return (one - other).abs().max().item() <= within * largest
+    return (one - other).abs().max().item() / (largest or 1)
+
+
+def _difference_of_images(output: Tensor) -> float:
+    """Return the `_difference` between the outputs (n, …) of the first image and of the others."""
+    return _difference(output[:1].expand_as(output), output)
 
 
 def hidden_state(build: Build, images: Tensor) -> tuple[str, ...]:

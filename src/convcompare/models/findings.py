@@ -75,7 +75,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "constant": Kind(
         "returns the same output for every image",
-        "its output must depend on its input",
+        "its output must depend on its input: look for what leaves the images out or makes them "
+        "vanish, as `exp` of large negative numbers does",
+    ),
+    "faint": Kind(
+        "returns nearly the same output for every image before its training",
+        "images are normalised already: leave a division by 255 out; sigmoids in a row or very "
+        "small weights do it too",
+        marks=False,
     ),
     "batch": Kind(
         "in evaluation mode returns outputs that depend on other images of the batch or before it",
@@ -119,7 +126,7 @@ KINDS: Mapping[str, Kind] = {
         "has weights whose gradient is 0 for every image and value: they are counted and not "
         "trained",
         "`sign`, `round`, `argmax` and comparisons have no gradient; so may a `backward` of its "
-        "own, or attention over a single token",
+        "own, attention over a single token, or a layer whose output nothing reads",
     ),
     "frozen weights": Kind(
         "has frozen weights: they are not counted as parameters",
