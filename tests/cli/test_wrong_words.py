@@ -30,6 +30,7 @@ Run = Callable[..., Any]
         ("train fcn simple", "`convcompare compare MODEL…` trains several networks"),
         ("train fcn --seeds 3", "`convcompare compare MODEL --seeds N`"),
         ("compare --models fcn", "networks are arguments"),
+        ("compare fcn --seed 1,2", "`--seed` is the first seed, a number; `--seeds 1,2,3` names"),
         ("compare fcn --weight-decay 0.1", "`--set weight_decay=VALUE` sets it"),
         ("train fcn --augment", "`--set augment=VALUE` sets it"),
         ("compare fcn --set epochs=3 --epochs 2", "it is set to another value too"),

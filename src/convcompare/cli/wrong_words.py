@@ -54,9 +54,11 @@ OPTIONS: Mapping[tuple[str, str], str] = {
     ("compare", "--models"): "networks are arguments: `convcompare compare fcn simple`",
     ("compare", "--model"): "networks are arguments: `convcompare compare fcn simple`",
     ("train", "--model"): "the network is an argument: `convcompare train simple`",
+    ("compare", "--seed"): "`--seed` is the first seed, a number; `--seeds 1,2,3` names several",
+    ("study", "--seed"): "`--seed` is the first seed, a number; `--seeds 1,2,3` names several",
     ("train", "--seeds"): "`convcompare compare MODEL --seeds N` trains a network several times",
 }
-"""Hints for options that a command lacks."""
+"""Hints for options that a command lacks or takes with other values."""
 
 
 TRAINING = ("compare", "train", "study")
