@@ -59,6 +59,21 @@ def drawn(found: Comparison, kind: str = "verdicts") -> list[Drawing]:
     return drawings
 
 
+def test_nearly_equal_counts_are_drawn_close_together() -> None:
+    """268,650 and 268,810 parameters do not lie at opposite ends of the axis."""
+    found = trained("fcn", 0, 0.9), trained("simple", 0, 0.9)
+    counts = (268_650, 268_810)
+    runs = (
+        dataclasses.replace(run, cost=dataclasses.replace(run.cost, parameters=count))
+        for run, count in zip(found, counts, strict=True)
+    )
+    (drawing,) = drawn(dataclasses.replace(comparison(*runs), verdict_on=("parameters",)))
+    axes = drawing.figure.axes[-1]
+    low, high = axes.get_xlim()
+    assert low < -math.log(1.1) and high > math.log(1.1)
+    assert sum(low <= tick <= high for tick in axes.get_xticks()) >= 3
+
+
 FIGURES = ("accuracy", "test-loss", "time", "parameters")
 
 
@@ -193,6 +208,7 @@ def test_power_shows_the_completed_seeds(seeds: int) -> None:
     low, high = axes.get_ylim()
     assert all(low < line.get_ydata()[0] < high for line in dots)
     assert len(dots) == (2 if seeds == 2 else 1), "the dot, and for two seeds the line from there"
+    assert sum(low <= tick <= high for tick in axes.yaxis.get_majorticklocs()) >= 2
 
 
 def test_power_is_refused_if_all_is_decided_or_seeds_are_too_few() -> None:

@@ -17,7 +17,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.formatting import several
 from convcompare.core.registry import register
 
-from ..figure import GREY, Drawing, panels
+from ..figure import GREY, Drawing, log_axis, panels
 from ..style import short
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _size(outlook: Outlook) -> Callable[[float], str]:
 
 def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Outlook]) -> None:
     """Scale the axes to the lines from three seeds on and all dots; a band may extend beyond."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import NullFormatter
 
     sizes_shown = [one.detectable(n) for one in found for n in (one.verdict.n, *SEEDS[1:])]
     targets = [target for one in found if (target := _target(one))]
@@ -188,10 +188,7 @@ def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence
         one.set(xscale="log", yscale="log", xlim=(1.9, MOST), ylim=(low / 1.4, high * 1.6))
         one.set_xticks(TICKS, [str(tick) for tick in TICKS])
         one.xaxis.set_minor_formatter(NullFormatter())
-        one.yaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: f"×{1 + v:.3g}" if is_ratio else f"{v:g}")
-        )
-        one.yaxis.set_minor_formatter(NullFormatter())
+        log_axis(one.yaxis, lambda size: f"×{1 + size:.3g}" if is_ratio else f"{size:g}")
         one.set_xlabel("seeds" if i + across >= len(axes) else "")
         if i % across == 0:
             one.set_ylabel("detectable ratio" if is_ratio else f"detectable{unit}")

@@ -43,6 +43,8 @@ TICKS: Sequence[tuple[float, Sequence[float]]] = (
     (300, (1, 2, 5)),
 )
 """Digits of ticks on an axis of ratios, by the ratio of its ends."""
+NEARLY_EQUAL = math.log(1.1)
+"""The least reach of an axis of ratios on both sides of 1, so that nearly equal values look so."""
 
 
 def _terminal(source: Source, width: int) -> str:
@@ -108,8 +110,9 @@ def _rows(axes: Axes, panel: ForestPanel, source: Source) -> None:
     shown = panel.verdicts
     places = [(panel.value(verdict), panel.ends(verdict)) for verdict in shown]
     low, high = forest_range(places)
-    if panel.margin is not None and high - low < 2 * panel.margin:
-        low, high = min(low, -1.3 * panel.margin), max(high, 1.3 * panel.margin)
+    reach = NEARLY_EQUAL if panel.margin is None and panel.is_ratio else panel.margin
+    if reach is not None and high - low < 2 * reach:
+        low, high = min(low, -1.3 * reach), max(high, 1.3 * reach)
     axes.set_xlim(low, high)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     if panel.margin is not None:
