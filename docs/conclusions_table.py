@@ -17,13 +17,14 @@ from pathlib import Path
 from convcompare.cli.study_tables import plan_of_conclusions
 from convcompare.comparison.claims.counted import by_counts
 from convcompare.comparison.claims.examined import lacking_runs
-from convcompare.comparison.claims.findings import OUTCOME_WORDS, Finding, findings
+from convcompare.comparison.claims.findings import Finding, findings
 from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.study import Study
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.experiment.shapes import shape_for
 from convcompare.models.build import resolve
+from convcompare.output.report.conclusions import MARKS
 from convcompare.output.report.sections import Section, select
 from convcompare.output.tables.formats import render
 from convcompare.store.run_store import RunStore
@@ -44,7 +45,7 @@ def table() -> str:
     words = Counter(word for by in recorded.values() for said in by.values() for word, _ in said)
     every = [{w for said in by.values() for w, _ in said} for by in recorded.values()]
     decided = sum(bool(found & {*DECIDED}) for found in every)
-    listed = ", ".join(f"{words[word]} {word}" for word in OUTCOME_WORDS.values() if words[word])
+    listed = ", ".join(f"{words[word]} {word}" for word in MARKS if words[word])
     lines = [
         f"The {len(CONCLUSIONS)} conclusions are {sum(words.values())} claims of the studies that "
         f"were run: {listed}. For {decided} conclusions at least one claim is decided. Claims that "
@@ -84,7 +85,7 @@ def _recorded() -> Said:
     found: Said = defaultdict(lambda: defaultdict(list))
     for section in _sections():
         for one in findings(section.assessment):
-            told = OUTCOME_WORDS[one.outcome], _figures(one)
+            told = one.outcome, _figures(one)
             found[one.claim.number][str(section.name)].append(told)
     return found
 
@@ -111,10 +112,8 @@ def _counted() -> Said:
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}
         for claim in left:
             said, figures = by_counts(claim, counts)
-            told = (f"{OUTCOME_WORDS[said]} by counts", figures)
-            found[claim.number][entry.name].append(
-                told if OUTCOME_WORDS[said] in DECIDED else ("not run", "")
-            )
+            told = (f"{said} by counts", figures)
+            found[claim.number][entry.name].append(told if said in DECIDED else ("not run", ""))
     return found
 
 

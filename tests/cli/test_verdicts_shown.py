@@ -143,7 +143,7 @@ def test_only_networks_of_open_contrasts_get_more_seeds(run: Run) -> None:
     assert (nine["n"], nine["stopped_before"]) == (5, None)
     assert run("runs", "latest", "--format", "json").json()["contrasts"] == [large, nine]
     again = run("compare", SMALL, LARGE, NINE, *FAST, *options).json()
-    assert again["contrasts"] == [large, nine] and again["looked"] == []
+    assert again["contrasts"] == [large, nine] and again["looks"] == []
 
 
 def test_what_a_look_has_trained_is_no_earlier_call_at_the_next(run: Run) -> None:
@@ -186,10 +186,10 @@ def test_seeds_added_after_a_look_are_reported(run: Run) -> None:
     assert f"{words} could be seen" in " ".join(added.split())
     assert "up to 10 % of such comparisons, not 5 %" in " ".join(added.split())
     more = run("compare", LARGE, SMALL, *FAST, "--seeds", "4", "--format", "json").json()
-    assert more["looked"] == [2, 3]
+    assert more["looks"] == [2, 3]
     assert f"{words} and of 3 could" in " ".join(run("runs", "latest").out.split())
     again = run("compare", LARGE, SMALL, *FAST, "--seeds", "4", "--fresh", "--format", "json")
-    assert again.json()["looked"] == [2, 3], "training them again gives the same results"
+    assert again.json()["looks"] == [2, 3], "training them again gives the same results"
 
 
 @trained_before
@@ -197,16 +197,16 @@ def test_what_is_not_a_look(run: Run) -> None:
     """One seed has no interval, and the levels of `--until-clear` account for its looks."""
     run("compare", SMALL, LARGE, *FAST)
     three = run("compare", SMALL, LARGE, *FAST, "--seeds", "3", "--format", "json").json()
-    assert three["looked"] == []
+    assert three["looks"] == []
     options = ("--until-clear", "--max-seeds", "5", "--margin", "0.01")
     clear = run("compare", SMALL, NINE, *FAST, *options, "--format", "json").json()
     assert len(clear["models"][0]["runs"]) == 5, "9 and 8 are never that close"
-    assert clear["looked"] == []
+    assert clear["looks"] == []
     asked = ("compare", SMALL, NINE, *FAST, "--lr", "0.002")
     assert run(*asked, "--seeds", "3").code == 0
     after = run(*asked, *options, "--format", "json").json()
     assert len(after["models"][0]["runs"]) == 5
-    assert after["looked"] == [3], "a fixed number of seeds is not a look of the plan"
+    assert after["looks"] == [3], "a fixed number of seeds is not a look of the plan"
 
 
 @pytest.mark.parametrize(

@@ -49,41 +49,41 @@ def count(a: float, b: float) -> Verdict:
     ("statement", "verdict", "said"),
     [
         (Statement(">"), interval(0.01, 0.02, "higher"), "confirmed"),
-        (Statement(">"), interval(-0.02, -0.01, "lower"), "refuted"),
-        (Statement(">"), interval(-0.01, 0.02), "undecided"),
+        (Statement(">"), interval(-0.02, -0.01, "lower"), "contradicted"),
+        (Statement(">"), interval(-0.01, 0.02), "inconclusive"),
         (Statement(">", by=0.1), interval(0.11, 0.2, "higher"), "confirmed"),
-        (Statement(">", by=0.1), interval(0.05, 0.2, "higher"), "undecided"),
-        (Statement(">", by=0.1), interval(0.05, 0.09, "higher"), "refuted"),
+        (Statement(">", by=0.1), interval(0.05, 0.2, "higher"), "inconclusive"),
+        (Statement(">", by=0.1), interval(0.05, 0.09, "higher"), "contradicted"),
         (Statement("<", by=0.1), interval(0.05, 0.09, "higher"), "confirmed"),
         (Statement("="), interval(-0.004, 0.004), "confirmed"),
         (Statement("="), interval(0.001, 0.004, "higher"), "confirmed"),
-        (Statement("="), interval(0.001, 0.02, "higher"), "undecided"),
-        (Statement("="), interval(0.006, 0.02, "higher"), "refuted"),
+        (Statement("="), interval(0.001, 0.02, "higher"), "inconclusive"),
+        (Statement("="), interval(0.006, 0.02, "higher"), "contradicted"),
         (Statement("=", margin=0.05), interval(0.006, 0.02, "higher"), "confirmed"),
         (Statement("=", by=0.015, margin=0.005), interval(0.011, 0.019, "higher"), "confirmed"),
-        (Statement("=", by=0.015, margin=0.005), interval(-0.004, 0.004), "refuted"),
+        (Statement("=", by=0.015, margin=0.005), interval(-0.004, 0.004), "contradicted"),
         (Statement("<="), interval(-0.03, 0.004), "confirmed"),
-        (Statement("<="), interval(-0.03, 0.006), "undecided"),
-        (Statement("<="), interval(0.001, 0.006, "higher"), "refuted"),
+        (Statement("<="), interval(-0.03, 0.006), "inconclusive"),
+        (Statement("<="), interval(0.001, 0.006, "higher"), "contradicted"),
         (Statement("<="), interval(0.001, 0.004, "higher"), "confirmed"),
         (Statement(">="), interval(-0.004, 0.03), "confirmed"),
-        (Statement(">="), interval(-0.02, -0.001, "lower"), "refuted"),
-        (Statement(">"), interval(0.01, 0.02, "higher", n=1), "undecided"),
+        (Statement(">="), interval(-0.02, -0.001, "lower"), "contradicted"),
+        (Statement(">"), interval(0.01, 0.02, "higher", n=1), "inconclusive"),
         (Statement("=", "time"), ratio(0.95, 1.05), "confirmed"),
-        (Statement("=", "time"), ratio(0.85, 0.9, "lower"), "refuted"),
+        (Statement("=", "time"), ratio(0.85, 0.9, "lower"), "contradicted"),
         (Statement("=", "time", by=1.15), ratio(1.1, 1.2, "higher"), "confirmed"),
-        (Statement("=", "time", by=2, margin=1.2), ratio(1.5, 1.6, "higher"), "refuted"),
+        (Statement("=", "time", by=2, margin=1.2), ratio(1.5, 1.6, "higher"), "contradicted"),
         (Statement("<", "time", by=1.2), ratio(1.05, 1.1, "higher"), "confirmed"),
-        (Statement(">", "time"), ratio(0.95, 1.05, "equivalent"), "undecided"),
+        (Statement(">", "time"), ratio(0.95, 1.05, "equivalent"), "inconclusive"),
         (Statement("<", "macs"), count(3, 4), "confirmed"),
-        (Statement("<", "macs"), count(4, 4), "refuted"),
+        (Statement("<", "macs"), count(4, 4), "contradicted"),
         (Statement("=", "macs"), count(4, 4), "confirmed"),
-        (Statement("=", "macs"), count(4, 5), "refuted"),
+        (Statement("=", "macs"), count(4, 5), "contradicted"),
         (Statement("<=", "macs"), count(4, 4), "confirmed"),
         (Statement("=", "macs", margin=1.1), count(22, 20), "confirmed"),
-        (Statement("=", "macs", margin=1.1), count(18, 20), "refuted"),
+        (Statement("=", "macs", margin=1.1), count(18, 20), "contradicted"),
         (Statement("=", "macs", by=2, margin=1.1), count(195, 100), "confirmed"),
-        (Statement("=", "macs", margin=1.1), count(math.inf, 20), "refuted"),
+        (Statement("=", "macs", margin=1.1), count(math.inf, 20), "contradicted"),
         (Statement(">", "macs", by=1.5), count(math.inf, 20), "confirmed"),
     ],
 )
@@ -103,9 +103,9 @@ def test_outcome_and_that_of_the_reversed_claim(
 
 def test_picked_seeds_collapses_and_missing_records_decide_nothing() -> None:
     better = interval(0.01, 0.02, "higher")
-    assert outcome(Statement(">"), better, picked=True) == "undecided"
+    assert outcome(Statement(">"), better, picked=True) == "inconclusive"
     assert outcome(Statement("<", "macs"), count(3, 4), picked=True) == "confirmed"
-    for reason, said in (("no run", "undecided"), ("not recorded", "not recorded")):
+    for reason, said in (("no run", "inconclusive"), ("not recorded", "not recorded")):
         refused = dataclasses.replace(better, relation="refused", refusal=Refusal(reason))  # type: ignore[arg-type]
         assert outcome(Statement(">"), refused) == said
 
@@ -140,7 +140,7 @@ def test_figure_against_a_number_uses_the_one_sample_t_test() -> None:
     assert outcome(Statement(">", "gap"), lacking) == "not recorded"
     two = OneSample(overfitted(GAPS[:2]), 0.05)
     (few,) = family_of([Question(gap, two)], NOWHERE, TESTS)
-    assert outcome(Statement(">", "gap"), few) == "undecided"
+    assert outcome(Statement(">", "gap"), few) == "inconclusive"
 
 
 def test_ratio_against_a_number_is_tested_by_logarithms() -> None:

@@ -160,7 +160,7 @@ def test_one_pair_that_would_contradict_is_enough(judged: Judged) -> None:
         Regularized_Residual_CNN=shifted(FCN[:4], 0.0003, 0.9),
     )
     plan = plan_of(study, 11)
-    assert plan.would == "refuted" and plan.seeds
+    assert plan.would == "contradicted" and plan.seeds
     assert plan.command is not None
     assert "--skip FCN" in plan.command and f"--seeds {plan.seeds}" in plan.command
     custom = judged(
@@ -171,7 +171,7 @@ def test_one_pair_that_would_contradict_is_enough(judged: Judged) -> None:
         custom_pooling=shifted(SIMPLE[:4], 0.0004, 0.5),
     )
     best = plan_of(custom, 37, "best of the four")
-    assert best.would == "refuted"
+    assert best.would == "contradicted"
     assert [one.verdict.baseline for one, _ in best.needs] == ["custom activation"]
 
 

@@ -66,9 +66,9 @@ def test_confirmed_contradicted_and_inconclusive(found: Found) -> None:
     assert first.claim.sentence == "convolutions beat a fully connected network"
     assert first.outcome == "confirmed"
     assert first.evidence == "Simple CNN better than FCN by 1.24 ± 0.16 points"
-    assert second.outcome == "undecided" and " inconclusive at 5 seeds" in second.evidence
+    assert second.outcome == "inconclusive" and " inconclusive at 5 seeds" in second.evidence
     upside, *_ = found("mnist", FCN=SIMPLE[:5], Simple_CNN=FCN[:5], Residual_CNN=FCN[:5])
-    assert upside.outcome == "refuted"
+    assert upside.outcome == "contradicted"
     assert upside.sentence.startswith(
         "1 “convolutions beat a fully connected network”: contradicted, "
     )
@@ -82,23 +82,23 @@ def test_equality_requires_an_interval_within_the_margin(found: Found) -> None:
     )
     assert same.claim.sentence == "residual blocks bring nothing on MNIST"
     assert same.outcome == "confirmed", same
-    assert no_better.outcome == "refuted", "it has no more parameters"
+    assert no_better.outcome == "contradicted", "it has no more parameters"
     assert no_better.evidence == "109,386 parameters against 109,386"
     loose, _ = found(
         "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.0001, 19)}
     )
-    assert loose.outcome == "undecided"
+    assert loose.outcome == "inconclusive"
     other, worse = found(
         "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.009, 0.2)}
     )
-    assert other.outcome == "refuted"
+    assert other.outcome == "contradicted"
     assert "+0.901 ± 0.025 points (claimed: more by at most 0.5 points)" in worse.evidence
     found_but_small = found(
         "mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.002, 0.2)}
     )
     assert found_but_small[0].outcome == "confirmed", "a difference that nobody would speak of"
     near = found("mnist-004", Simple_CNN=SIMPLE[:5], **{blocks: shifted(SIMPLE[:5], 0.006, 2.0)})
-    assert near[0].outcome == "undecided", "the interval has sizes on either side of the margin"
+    assert near[0].outcome == "inconclusive", "the interval has sizes on either side of the margin"
 
 
 def test_conclusion_reports_added_seeds(judged: Judged) -> None:
@@ -139,11 +139,11 @@ def test_published_accuracy_outside_the_prediction_interval_is_reported(judged: 
 def test_fewer_epochs_than_published_give_outcomes_so_far(found: Found) -> None:
     """Regularisation costs accuracy at first: three epochs contradict nothing about fifteen."""
     early, counted = found("mnist", epochs=3, FCN=SIMPLE[:5], Simple_CNN=FCN[:5])
-    assert counted.outcome == "refuted", "by the parameters, which do not wait for epochs"
-    assert (early.outcome, early.outcome_words) == ("so far no", "contradicted so far")
+    assert counted.outcome == "contradicted", "by the parameters, which do not wait for epochs"
+    assert early.outcome == "contradicted so far"
     assert early.evidence.endswith("(after 3 of 15 epochs)")
     early, _ = found("mnist", epochs=3, FCN=FCN[:5], Simple_CNN=SIMPLE[:5])
-    assert early.outcome == "so far yes"
+    assert early.outcome == "supported so far"
 
 
 LARGER = "first-layer gradient after training"
@@ -153,9 +153,17 @@ LARGER = "first-layer gradient after training"
     ("deep", "outcome", "evidence"),
     [
         ((1e-4, 2e-4, 1e-4), "confirmed", f"79 times smaller {LARGER} than 2 layers, "),
-        ((0.1, 0.2, 0.1), "refuted", f"13 times larger {LARGER} than 2 layers, "),
-        ((1e-3, 9e-2, 1e-3), "undecided", f"{LARGER} against 2 layers inconclusive (0.4 times, "),
-        ((1e-4,), "undecided", f"{LARGER} against 2 layers: 0.01 times between these two trained"),
+        ((0.1, 0.2, 0.1), "contradicted", f"13 times larger {LARGER} than 2 layers, "),
+        (
+            (1e-3, 9e-2, 1e-3),
+            "inconclusive",
+            f"{LARGER} against 2 layers inconclusive (0.4 times, ",
+        ),
+        (
+            (1e-4,),
+            "inconclusive",
+            f"{LARGER} against 2 layers: 0.01 times between these two trained",
+        ),
     ],
 )
 def test_gradient_claim_uses_an_interval_over_seeds(
@@ -174,7 +182,7 @@ def test_gradient_claim_uses_an_interval_over_seeds(
         )
         assert (verdict.estimate.low, verdict.estimate.high) == pytest.approx(np.exp([low, high]))
         assert verdict.level in [pytest.approx(0.05 / m) for m in range(1, verdict.family + 1)]
-    assert start.outcome == "undecided", "it is the same in both"
+    assert start.outcome == "inconclusive", "it is the same in both"
     _, early, _ = findings(judged("depth-004", 2, gradients, **accuracies))
     assert early.outcome == EARLY.get(outcome, outcome)
     _, without, _ = findings(judged("depth-004", 30, **accuracies))
@@ -233,7 +241,7 @@ def test_requested_figures_join_the_family_of_a_study(judged: Judged) -> None:
     more = Assessment(asked, one.store)
     assert [v.quantity.name for v in more.verdicts] == ["test_loss", "train_seconds"]
     assert {v.family for v in more.family if v.p is not None} == {3}, "and the claimed accuracy"
-    assert [one.outcome for one in findings(more)] == ["confirmed", "refuted"]
+    assert [one.outcome for one in findings(more)] == ["confirmed", "contradicted"]
 
 
 BEST = {"custom_layers": 0.0, "custom_activation": 0.0, "custom_pooling": 0.0, "attention": 0.02}
@@ -243,10 +251,10 @@ BEST = {"custom_layers": 0.0, "custom_activation": 0.0, "custom_pooling": 0.0, "
     ("change", "outcome", "pairs"),
     [
         ({}, "confirmed", 3),
-        ({"custom_layers": 0.03}, "refuted", 1),
-        ({"custom_layers": 0.03, "custom_pooling": 0.04}, "refuted", 2),
-        ({"custom_activation": 0.02}, "undecided", 1),
-        ({"custom_activation": 0.02, "custom_pooling": 0.03}, "refuted", 1),
+        ({"custom_layers": 0.03}, "contradicted", 1),
+        ({"custom_layers": 0.03, "custom_pooling": 0.04}, "contradicted", 2),
+        ({"custom_activation": 0.02}, "inconclusive", 1),
+        ({"custom_activation": 0.02, "custom_pooling": 0.03}, "contradicted", 1),
     ],
 )
 def test_best_of_all_must_be_better_than_each(
@@ -271,7 +279,7 @@ def test_json_of_a_study_has_its_conclusions(judged: Judged) -> None:
     found = with_conclusions(one)["conclusions"]
     assert [(each["number"], each["outcome"]) for each in found] == [
         (1, "confirmed"),
-        (2, "refuted"),
+        (2, "contradicted"),
     ]
     assert found[0]["verdicts"][0]["difference"] == pytest.approx(
         np.mean(SIMPLE[:5]) - np.mean(FCN[:5])
@@ -286,8 +294,8 @@ def test_network_at_chance_level_decides_only_counts(judged: Judged) -> None:
     """Runs at chance level are excluded from verdicts; parameter counts remain valid."""
     collapsed = (0.1, 0.1, 0.1)
     first, counted = findings(judged("mnist", FCN=FCN[:3], Simple_CNN=collapsed))
-    assert first.outcome == "undecided" and "no run of Simple CNN counts" in first.evidence
-    assert (counted.claim.number, counted.outcome) == (2, "refuted")
+    assert first.outcome == "inconclusive" and "no run of Simple CNN counts" in first.evidence
+    assert (counted.claim.number, counted.outcome) == (2, "contradicted")
 
 
 def test_alternatives_hold_for_any_named_network(found: Found) -> None:
@@ -299,7 +307,7 @@ def test_alternatives_hold_for_any_named_network(found: Found) -> None:
         assert (between.claim.number, between.outcome) == (36, "confirmed"), between
     pools = {"standard": level["low"], "average_pooling": level["mid"]}
     *_, above = found("custom-layers-004", Lp_pooling=level["high"], **pools)
-    assert above.outcome == "refuted" and len(above.judged) == 2, "of both it is better"
+    assert above.outcome == "contradicted" and len(above.judged) == 2, "of both it is better"
 
 
 def test_missing_records_are_named_with_the_command(judged: Judged) -> None:
@@ -430,5 +438,5 @@ def test_claim_on_accuracy_under_shifts(judged: Judged) -> None:
     upside = judged("mnist", FCN=FCN[:4], Simple_CNN=SIMPLE[:4], Residual_CNN=SIMPLE[:4])
     answered(upside, {"FCN": cnn, "Simple CNN": fcn, "Residual CNN": cnn[::-1]})
     (shifts,) = (one for one in findings(upside) if one.claim.number == 14)
-    assert shifts.outcome == "refuted"
+    assert shifts.outcome == "contradicted"
     assert "Simple CNN lower accuracy under shift than FCN by 34" in shifts.evidence

@@ -319,7 +319,7 @@ class Comparison:
             "study": self.study,
             "conditions": to_record(self.conditions),
             "models": [self._model_json(group) for group in self.groups],
-            "looked": list(self.looked),
+            "looks": list(self.looked),
             "picked": asdict(self.picked) if self.picked else None,
             "contrasts": [],
             "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],

@@ -22,10 +22,9 @@ def counted(study: Study, counts: Counts) -> list[str]:
     sentences = []
     for claim in study.claims:
         result, evidence = by_counts(claim, counts)
-        if result in ("confirmed", "refuted"):
-            relation = "confirmed" if result == "confirmed" else "contradicted"
+        if result in ("confirmed", "contradicted"):
             sentences.append(
-                f"{claim.number} “{claim.sentence}”: {relation} by the counts, {evidence}"
+                f"{claim.number} “{claim.sentence}”: {result} by the counts, {evidence}"
             )
     return sentences
 
@@ -33,14 +32,14 @@ def counted(study: Study, counts: Counts) -> list[str]:
 def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
     """Return the outcome of a claim by the counts alone, and the evidence.
 
-    The claim is refuted if one of its pairs is, and confirmed if all of them are. Otherwise it
-    depends on runs and is undecided.
+    The claim is contradicted if one of its pairs is, and confirmed if all of them are. Otherwise it
+    depends on runs and is inconclusive.
     """
     if not counts.keys() >= claim.networks:
-        return "undecided", ""
+        return "inconclusive", ""
     pairs = [_of_pair(pair, counts) for part in claim.parts for pair in alternatives(part)]
     found = {result for result, _ in pairs}
-    whole: FinalOutcome = "refuted" if "refuted" in found else "undecided"
+    whole: FinalOutcome = "contradicted" if "contradicted" in found else "inconclusive"
     whole = "confirmed" if found == {"confirmed"} else whole
     return whole, "; ".join(evidence for result, evidence in pairs if result == whole)
 
@@ -48,8 +47,10 @@ def by_counts(claim: Claim, counts: Counts) -> tuple[FinalOutcome, str]:
 def _of_pair(pair: Sequence[Assertion], counts: Counts) -> tuple[FinalOutcome, str]:
     known = [(one, verdict) for one in pair if (verdict := _count(one, counts))]
     held = [both for both in known if outcome(both[0].statement, both[1]) == "confirmed"]
-    refuted = len(known) == len(pair) and not held
-    whole: FinalOutcome = "confirmed" if held else "refuted" if refuted else "undecided"
+    contradicted = len(known) == len(pair) and not held
+    whole: FinalOutcome = (
+        "confirmed" if held else "contradicted" if contradicted else "inconclusive"
+    )
     return whole, "; ".join(words.evidence(*both) for both in held[:1] or known)
 
 

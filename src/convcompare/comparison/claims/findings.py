@@ -1,4 +1,4 @@
-"""Outcomes of the claims of a report by its runs: confirmed, refuted or inconclusive."""
+"""Outcomes of the claims of a report by its runs: confirmed, contradicted or inconclusive."""
 
 from __future__ import annotations
 
@@ -19,19 +19,14 @@ from . import words
 from .examined import Assertion, alternatives, examined, key_of, lacking_runs
 from .outcomes import FinalOutcome, outcome
 
-Outcome = FinalOutcome | Literal["so far yes", "so far no"]
+Outcome = FinalOutcome | Literal["supported so far", "contradicted so far"]
 """Outcome of a claim. "so far": the figure still changes with the epochs, and the runs have fewer
 than the report."""
-OUTCOME_WORDS: dict[Outcome, str] = {
-    "confirmed": "confirmed",
-    "refuted": "contradicted",
-    "undecided": "inconclusive",
-    "not recorded": "not recorded",
-    "so far yes": "supported so far",
-    "so far no": "contradicted so far",
+EARLY: dict[Outcome, Outcome] = {
+    "confirmed": "supported so far",
+    "contradicted": "contradicted so far",
 }
-EARLY: dict[Outcome, Outcome] = {"confirmed": "so far yes", "refuted": "so far no"}
-PRECEDENCE: Sequence[FinalOutcome] = ("refuted", "undecided", "not recorded")
+PRECEDENCE: Sequence[FinalOutcome] = ("contradicted", "inconclusive", "not recorded")
 """The outcome of a claim is the first of these that one of its pairs has; otherwise confirmed."""
 
 
@@ -75,11 +70,6 @@ class Finding:
     open: tuple[tuple[Judged, ...], ...] = ()
 
     @property
-    def outcome_words(self) -> str:
-        """Outcome in words."""
-        return OUTCOME_WORDS[self.outcome]
-
-    @property
     def evidence(self) -> str:
         """Figures that decide the claim, in words."""
         recorded = [one for one in self.judged if one.final_outcome != "not recorded"]
@@ -96,7 +86,7 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The conclusion, its outcome and the evidence in one sentence."""
-        return f"{self.claim.number} “{self.claim.sentence}”: {self.outcome_words}, {self.evidence}"
+        return f"{self.claim.number} “{self.claim.sentence}”: {self.outcome}, {self.evidence}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry under ``conclusions`` in the JSON object of a study.
@@ -107,7 +97,6 @@ class Finding:
             "number": self.claim.number,
             "conclusion": self.claim.sentence,
             "outcome": self.outcome,
-            "told": self.outcome_words,
             "evidence": self.evidence,
             "epochs": list(self.epochs) if self.epochs else None,
             "verdicts": [contrast_json(one.verdict) for one in self.judged],
@@ -163,13 +152,13 @@ class _Examination:
         pairs = [one for part in self.claim.parts for one in self._pairs(part)]
         there = {result for result, _ in pairs}
         result: FinalOutcome = next((one for one in PRECEDENCE if one in there), "confirmed")
-        shown = ("undecided", "not recorded") if result == "undecided" else (result,)
+        shown = ("inconclusive", "not recorded") if result == "inconclusive" else (result,)
         deciding = [one for of, judged in pairs if of in shown for one in judged]
         comparison = self.assessment.comparison
         counted = all(one.verdict.quantity.scale == "exact" for one in deciding)
         early = any(one.early for one in deciding)
         final: Outcome = result
-        if result == "refuted":  # final if one refuted pair does not depend on more epochs
+        if result == "contradicted":  # final if one refuted pair does not depend on more epochs
             sure = any(of == result and not any(j.early for j in judged) for of, judged in pairs)
             final = result if sure else EARLY[result]
         elif early:
@@ -194,11 +183,13 @@ class _Examination:
             if "confirmed" in outcomes:
                 holds = [one for one in judged if one.final_outcome == "confirmed"]
                 yield "confirmed", [next((one for one in holds if not one.early), holds[0])]
-            elif all(one == "refuted" for one in outcomes):
-                yield "refuted", judged
+            elif all(one == "contradicted" for one in outcomes):
+                yield "contradicted", judged
             else:
-                still = [one for one in judged if one.final_outcome != "refuted"]
-                result: FinalOutcome = "undecided" if "undecided" in outcomes else "not recorded"
+                still = [one for one in judged if one.final_outcome != "contradicted"]
+                result: FinalOutcome = (
+                    "inconclusive" if "inconclusive" in outcomes else "not recorded"
+                )
                 yield result, still
 
     def _verdict(self, assertion: Assertion) -> Verdict:
@@ -230,4 +221,4 @@ def _open(result: FinalOutcome, judged: Sequence[Judged]) -> bool:
     """Return whether more seeds, epochs or recorded figures may change the outcome of a pair."""
     if result == "confirmed":
         return all(one.early for one in judged)
-    return result != "refuted" or any(one.early for one in judged)
+    return result != "contradicted" or any(one.early for one in judged)

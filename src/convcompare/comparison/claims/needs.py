@@ -126,16 +126,16 @@ def aims(judged: Judged) -> list[Aim]:
     if statement.sign == "=":
         if abs(away) < margin:
             return [Aim("confirmed", abs(away), joint, margin)]
-        return [Aim("refuted", abs(away) - margin, joint)]
+        return [Aim("contradicted", abs(away) - margin, joint)]
     upward = away if above else -away
     holds = [Aim("confirmed", upward + margin, joint)] if upward > -margin else []
     level = (verdict.level if statement.by is None else None) or joint
-    fails = [Aim("refuted", -upward, level)] if upward < 0 else []
+    fails = [Aim("contradicted", -upward, level)] if upward < 0 else []
     return [*holds, *fails]
 
 
 def _outcome(holds: bool) -> FinalOutcome:
-    return "confirmed" if holds else "refuted"
+    return "confirmed" if holds else "contradicted"
 
 
 def _by_power(ways: Sequence[Aim], verdict: Verdict, networks: int) -> Need:

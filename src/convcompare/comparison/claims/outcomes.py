@@ -1,4 +1,4 @@
-"""Outcome of a statement by the verdict on its two networks: confirmed, refuted or undecided."""
+"""Outcome of a statement by the verdict on its two networks: confirmed, contradicted or open."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..quantity import ACCURACY, Quantity
 from ..study import Statement
 from ..verdict import Verdict
 
-FinalOutcome = Literal["confirmed", "refuted", "undecided", "not recorded"]
+FinalOutcome = Literal["confirmed", "contradicted", "inconclusive", "not recorded"]
 """Outcome of a statement, a pair or a claim, whatever the number of epochs."""
 SAME = 0.005
 """Default equivalence margin in accuracy, a fraction: the reports would not see a difference."""
@@ -24,18 +24,19 @@ def outcome(statement: Statement, verdict: Verdict, picked: bool = False) -> Fin
     """Return the outcome of a statement by a verdict whose model is its first network.
 
     The direction is that of the verdict. Sizes are read from the simultaneous interval: a statement
-    is confirmed if the whole interval agrees with it, and refuted if no part of it does. "No less
-    than" is also refuted by a verdict of less. If seeds were `picked`, only counts are decided.
+    is confirmed if the whole interval agrees with it, and contradicted if no part of it does. "No
+    less than" is also contradicted by a verdict of less. If seeds were `picked`, only counts are
+    decided.
     """
     if verdict.refusal is not None:
-        return "not recorded" if verdict.refusal.reason == "not recorded" else "undecided"
+        return "not recorded" if verdict.refusal.reason == "not recorded" else "inconclusive"
     if verdict.quantity.scale != "exact" and (picked or verdict.n < FEWEST):
-        return "undecided"
+        return "inconclusive"
     if is_direction(statement):
         return _by_direction(statement, verdict)
     ends = _ends(verdict)
     if ends is None:
-        return "undecided"
+        return "inconclusive"
     target = 0.0 if statement.by is None else place(statement.by, verdict.quantity)
     return _by_size(statement, verdict, ends[0] - target, ends[1] - target)
 
@@ -68,10 +69,12 @@ def margin_of(statement: Statement, quantity: Quantity) -> float:
 
 def _by_direction(statement: Statement, verdict: Verdict) -> FinalOutcome:
     if verdict.relation == "equal":
-        return "refuted"
+        return "contradicted"
     if not verdict.differs:
-        return "undecided"
-    return "confirmed" if (verdict.relation == "higher") == (statement.sign == ">") else "refuted"
+        return "inconclusive"
+    return (
+        "confirmed" if (verdict.relation == "higher") == (statement.sign == ">") else "contradicted"
+    )
 
 
 def _ends(verdict: Verdict) -> tuple[float, float] | None:
@@ -95,14 +98,14 @@ def _by_size(statement: Statement, verdict: Verdict, low: float, high: float) ->
     if statement.sign in ("<", "<="):  # the same as ">" and ">=" of the negated interval
         low, high = -high, -low
     if statement.sign in (">", "<"):
-        return "confirmed" if low > 0 else "refuted" if high < 0 or exact else "undecided"
+        return "confirmed" if low > 0 else "contradicted" if high < 0 or exact else "inconclusive"
     margin = margin_of(statement, verdict.quantity) + (ROUNDING if exact else 0)
     if statement.sign == "=":
         if -margin < low and high < margin:
             return "confirmed"
-        return "refuted" if low >= margin or high <= -margin else "undecided"
+        return "contradicted" if low >= margin or high <= -margin else "inconclusive"
     if low > -margin:
         return "confirmed"
     other = "lower" if statement.sign == ">=" else "higher"
     found = verdict.relation == other if statement.by is None else high < 0
-    return "refuted" if found else "undecided"
+    return "contradicted" if found else "inconclusive"

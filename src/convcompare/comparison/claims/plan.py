@@ -19,7 +19,7 @@ from .needs import Need, need
 from .outcomes import FinalOutcome
 from .plan_command import command
 
-EVENTUAL = ("confirmed", "refuted")
+EVENTUAL = ("confirmed", "contradicted")
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class _Planner:
 
     def plan(self) -> ClaimPlan:
         pairs = [self._of_pair(pair) for pair in self.finding.open]
-        refuting = [one for one in pairs if _would(one) == "refuted"]
+        refuting = [one for one in pairs if _would(one) == "contradicted"]
         chosen = min(refuting, key=self._price) if refuting else [one for p in pairs for one in p]
-        return self._made(chosen, "refuted" if refuting else _would(chosen))
+        return self._made(chosen, "contradicted" if refuting else _would(chosen))
 
     def _of_pair(self, pair: Sequence[Judged]) -> list[tuple[Judged, Need]]:
         """Return the statements of a pair to decide: the cheapest that would hold, or all."""

@@ -12,7 +12,6 @@ from typing import Literal
 from urllib.parse import quote
 
 from convcompare.comparison.claims.findings import (
-    OUTCOME_WORDS,
     Finding,
     Judged,
     Outcome,
@@ -42,11 +41,11 @@ CONCLUSIONS = (
 )
 MARKS: dict[Outcome, tuple[str, Literal["yes", "no", "open", "none"]]] = {
     "confirmed": ("✓", "yes"),
-    "refuted": ("✗", "no"),
-    "undecided": ("○", "open"),
+    "contradicted": ("✗", "no"),
+    "inconclusive": ("○", "open"),
     "not recorded": ("–", "none"),
-    "so far yes": ("(✓)", "open"),
-    "so far no": ("(✗)", "open"),
+    "supported so far": ("(✓)", "open"),
+    "contradicted so far": ("(✗)", "open"),
 }
 """Sign of each outcome, and its class on a page."""
 
@@ -92,13 +91,13 @@ def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Bl
 def mark(outcome: Outcome) -> Mark:
     """Return an outcome as a sign and a word."""
     sign, kind = MARKS[outcome]
-    return Mark(sign, OUTCOME_WORDS[outcome], kind)
+    return Mark(sign, outcome, kind)
 
 
 def counts(found: Sequence[Finding]) -> str:
     """Return a sentence with the number of conclusions per outcome."""
     number = Counter(one.outcome for one in found)
-    parts = [f"{number[one]} {OUTCOME_WORDS[one]}" for one in MARKS if number[one]]
+    parts = [f"{number[one]} {one}" for one in MARKS if number[one]]
     many = "1 conclusion is" if len(found) == 1 else f"{len(found)} conclusions are"
     return f"{many} examined: {', '.join(parts)}."
 

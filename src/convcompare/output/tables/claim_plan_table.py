@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convcompare.comparison.claims.findings import OUTCOME_WORDS
 from convcompare.comparison.claims.plan import ClaimPlan, cheapest_first, total_seconds
 from convcompare.comparison.claims.plan_words import (
     ALONE,
@@ -24,14 +23,13 @@ COLUMNS = (
     Column("study", "study", "left"),
     Column("number", "№"),
     Column("conclusion", "conclusion", "left", priority=4, names=True),
-    Column("outcome", "now", "left", show=OUTCOME_WORDS.__getitem__, priority=5),
+    Column("outcome", "now", "left", priority=5),
     Column("decided_by", "what decides it", "left", priority=2),
     Column("seeds", "seeds", priority=1),
     Column("epochs", "epochs", priority=3),
     Column("runs", "runs", priority=6),
     Column("seconds", "machine time", show=formatting.about_seconds),
-    Column("expected", "likely", "left", show=OUTCOME_WORDS.__getitem__, priority=7,
-           missing="not known"),
+    Column("expected", "likely", "left", priority=7, missing="not known"),
     Column("lacking", "lacking", "left", exported=True),
     Column("command", "command", "left", exported=True),
 )  # fmt: skip
