@@ -68,6 +68,9 @@ def test_second_call_reuses_runs_and_reports_it(run: Run) -> None:
     assert again.json()["models"] == first.json()["models"]
     assert "epoch 1/1" in first.err
     assert "epoch 1/1" not in again.err
+    plan = run("compare", *MINI, "fcn", "fcn:hidden=32", "--dry-run")
+    assert "all of these runs are in the store: none is trained" in plan.out
+    assert plan.out.count("  0 s") == 2, "no time is left"
     table = run("compare", *MINI, "fcn", "fcn:hidden=16", "--verbose")
     assert "1 of 2 runs are from earlier calls" in table.out
     latest = run("runs", "latest", "--format", "json").json()

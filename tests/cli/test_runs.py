@@ -51,6 +51,7 @@ def test_listed_accuracy_is_that_of_the_selected_epoch(tmp_path: Path, run: Run)
     )
     (row,) = run("runs", "--format", "json").json()["runs"]
     assert row["test_accuracy"] == 0.8
+    assert (row["epochs"], row["epochs_planned"]) == (3, config.epochs)
 
 
 def test_a_run_is_shown_by_its_epochs(store: Path, run: Run) -> None:
@@ -164,7 +165,7 @@ def test_every_damaged_file_of_a_run_is_found_and_quarantined(
     result = run("runs", "check", "--repair", "--format", "json")
     assert result.code == 0, result.err
     assert run("runs", "check").code == 0
-    place = Path(result.json()["damaged"][0]["put_aside"][0])
+    place = Path(result.json()["damaged"][0]["quarantined"][0])
     if name == "environment.json":
         assert (place.name, hurt.exists()) == (name, True), "the run is whole without it"
     else:
@@ -319,7 +320,7 @@ def test_earlier_forms_of_the_command_work(store: Path, run: Run) -> None:
     assert run("runs", run_id, "--store", "runs", "--format", "json").json()["id"] == run_id
     assert run("runs", "--store", "runs", "latest", "--format", "json").code == 0
     result = run("runs", run_id, "check")
-    assert (result.code, "unexpected extra argument" in result.err) == (2, True)
+    assert (result.code, "too many arguments: `check`" in result.err) == (2, True)
 
 
 # options of the list, of a comparison and of neither

@@ -18,7 +18,7 @@ from convcompare.comparison.quantity import ACCURACY
 from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
-from convcompare.output.tables.formats import csv_text, render
+from convcompare.output.tables.formats import check_format, csv_text, render
 from convcompare.output.tables.table import MOST_NOTES, Caution, Column, Table, print_table
 from convcompare.store.run_store import RunStore
 from tests.support.runs import FCN, comparison, run, series, trained
@@ -79,6 +79,15 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
             assert figure in text
 
 
+def test_sentences_are_wrapped_beside_the_first_line_of_their_row() -> None:
+    columns = (Column("name", "name", "left"), Column("about", "about", "left", prose=True))
+    table = Table(columns, ({"name": "a", "about": "word " * 12}, {"name": "b", "about": "short"}))
+    first, more, second = drawn(table, 40)[2:5]
+    assert first.startswith("a     word") and second.startswith("b     short")
+    assert f"{first[1:]} {more}".split() == 12 * ["word"] and len(more) <= 40
+    assert len(drawn(table, None)) == 5, "a pipe has one line per row"
+
+
 def test_best_value_is_bold_and_a_diverged_run_is_not_ranked() -> None:
     good = render(comparison_table(comparison(*BOTH), STORE), "markdown")
     assert "**0.9941 ± 0.0025**" in good
@@ -117,6 +126,11 @@ def test_csv_and_json_have_full_precision() -> None:
     assert [r["seed"] for r in record["models"][1]["runs"]] == [0, 1, 2]
 
 
+def test_a_format_may_be_named_by_its_ending() -> None:
+    names = ("md", "tex", "txt", "csv", "latex")
+    assert [*map(check_format, names)] == ["markdown", "latex", "table", "csv", "latex"]
+
+
 def test_latex_is_escaped() -> None:
     table = Table((Column("a", "100 % of #_&", "left"),), ({"a": r"x_1 \input{y} ±"},))
     text = render(table, "latex")
@@ -139,6 +153,10 @@ def test_names_are_escaped_in_markdown_and_csv() -> None:
 )
 def test_durations_have_a_suitable_unit(seconds: float, shown: str) -> None:
     assert formatting.seconds(seconds) == shown
+
+
+def test_a_moment_is_shown_to_the_minute() -> None:
+    assert formatting.minute("2026-11-30T17:36:49+00:00") == "2026-11-30 17:36"
 
 
 def test_wrapping_keeps_numbers_with_their_units() -> None:

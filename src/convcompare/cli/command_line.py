@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,9 @@ from . import completing, streams
 from .lazy_commands import Commands
 from .streams import PipeClosed
 from .wrong_words import command_of, habit, refuse_empty, remedy
+
+TOO_MANY = re.compile(r"^got unexpected extra arguments?(?:\(s\))? \((.+)\)$")
+"""The parser's message for arguments beyond those that a command has."""
 
 app = typer.Typer(
     name="convcompare",
@@ -151,6 +155,7 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
         faults: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
         given = f": {quote(faults[0]['input'])}" if faults else ""
         return ConvcompareError(before + given, f"it should be {wanted.partition(', unable')[0]}")
+    text = TOO_MANY.sub(r"too many arguments: `\1`", text)
     near = getattr(error, "possibilities", None)
     if near:
         return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("model", "model", "left", names=True),
-    Column("parameters", "parameters", show=formatting.count, priority=1),
+    Column("parameters", "parameters", show=formatting.count, priority=2),
     Column("macs", "MACs", show=formatting.large, priority=3, missing="not counted"),
     Column("epochs", "epochs", show=formatting.epochs, priority=4),
-    Column("seeds", "seeds", priority=2),
-    Column("finished", "already run", priority=5),
+    Column("seeds", "seeds", priority=1),
+    Column("finished", "already run", priority=1),
     Column("estimated_seconds", "estimated", show=formatting.about_seconds),
 )
 
@@ -81,6 +81,8 @@ def _duration_note(
     `missing` has the seconds per trial of each network, and its seeds that have not run.
     """
     jobs = plan.runtime.jobs
+    if not any(left for _, left in missing):
+        return "all of these runs are in the store: none is trained"
 
     def about(seeds: int | None = None) -> str:
         first = plan.request.seeds[0]

@@ -20,17 +20,17 @@ COLUMNS = (
     Column("shown_model", "model", "left", names=True),
     Column("dataset", "data set", "left", priority=2),
     Column("seed", "seed", priority=3),
-    Column("epochs", "epochs", "left", priority=4),
+    Column("progress", "epochs", "left", priority=4),
     Column("status", "status", "left", priority=1),
     Column("test_accuracy", "test accuracy", show=formatting.fraction, priority=1),
     Column("train_seconds", "time (s)", show=lambda s: f"{s:,.1f}", priority=5),
-    Column("ended", "ended", "left", priority=6),
+    Column("ended", "ended (UTC)", "left", show=formatting.minute, priority=6),
 )
 TAGS = Column("tags", "tags", "left", show=", ".join, priority=2)
 NOTE = Column("note", "note", "left", priority=7)
 EXPORTED = (
     *(COLUMNS[0], Column("model", "model", "left"), Column("code", "code", "left")),
-    *(COLUMNS[2], COLUMNS[3], Column("epochs_done", "epochs"), Column("epochs_asked", "of epochs")),
+    *(COLUMNS[2], COLUMNS[3], Column("epochs", "epochs"), Column("epochs_planned", "planned")),
     *COLUMNS[5:],
     Column("tags", "tags", "left"),
     NOTE,
@@ -72,10 +72,20 @@ def run_table(rows: Sequence[Mapping[str, Any]], whole: bool, notes: bool) -> Ta
     """
     if whole:
         return Table(EXPORTED, tuple({**row, "tags": " ".join(row["tags"])} for row in rows))
+    versions: dict[str, set[str | None]] = {}
+    for row in rows:
+        versions.setdefault(row["model"], set()).add(row["code"])
     columns = [*COLUMNS]
     columns += [TAGS] if any(row["tags"] for row in rows) else []
     columns += [NOTE] if notes and any(row["note"] for row in rows) else []
-    return Table(tuple(columns), tuple(rows))
+    return Table(tuple(columns), tuple(_shown(row, len(versions[row["model"]])) for row in rows))
+
+
+def _shown(row: Mapping[str, Any], versions: int) -> dict[str, Any]:
+    """Return a row for people: epochs as ``1/5``, and a network with its code if it has several."""
+    code = f" ({row['code'][:7]})" if versions > 1 and row["code"] else ""
+    progress = f"{row['epochs']}/{row['epochs_planned']}"
+    return {**row, "shown_model": f"{row['model']}{code}", "progress": progress}
 
 
 def listed(store: RunStore) -> list[dict[str, Any]]:
@@ -86,12 +96,6 @@ def listed(store: RunStore) -> list[dict[str, Any]]:
             with store.skipping_damage():
                 rows.append(_row(store, run_id))
     rows.sort(key=lambda row: (row["ended"] or "~", row["id"]))
-    versions: dict[str, set[str | None]] = {}
-    for row in rows:
-        versions.setdefault(row["model"], set()).add(row["code"])
-    for row in rows:
-        several = len(versions[row["model"]]) > 1 and row["code"]
-        row["shown_model"] = f"{row['model']} ({row['code'][:7]})" if several else row["model"]
     return rows
 
 
@@ -105,9 +109,8 @@ def _row(store: RunStore, run_id: str) -> dict[str, Any]:
         "code": trial.code,
         "dataset": trial.dataset,
         "seed": trial.seed,
-        "epochs": f"{len(history)}/{trial.config.epochs}",
-        "epochs_done": len(history),
-        "epochs_asked": trial.config.epochs,
+        "epochs": len(history),
+        "epochs_planned": trial.config.epochs,
         "status": run.status if run else state(store, run_id),
         "test_accuracy": _accuracy(run, history),
         "train_seconds": run.train_seconds if run else _seconds(history),

@@ -21,7 +21,7 @@ LISTED = (
     Column("dataset", "data set", "left", priority=2),
     Column("networks", "networks", priority=1),
     Column("epochs", "epochs", priority=3),
-    Column("summary", "", "left", priority=4),
+    Column("summary", "about", "left", priority=4, prose=True),
 )
 
 

@@ -29,11 +29,15 @@ def clock(value: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def minute(moment: str) -> str:
+    """Format a moment in ISO 8601 to the minute: ``2026-11-30 17:36``."""
+    return moment[:16].replace("T", " ")
+
+
 def about_seconds(value: float) -> str:
     """Format an estimated duration without spurious digits: ``20 s``, ``4 min``, ``2.5 h``."""
-    if value < 1:
-        return "1 s"
     if value < 90:
+        value = max(1.0, value) if value > 0 else 0.0
         return f"{value:.0f} s"
     if value < 90 * 60:
         return f"{value / 60:.0f} min"

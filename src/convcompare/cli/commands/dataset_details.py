@@ -11,7 +11,7 @@ from convcompare.core.spec import Spec
 from convcompare.output.tables.formats import Format
 from convcompare.output.tables.table import Column, Table
 
-from ..console import out, show_warning
+from ..console import out, show_warning, width
 from ..output import emit_json, emit_paths, emit_table
 
 if TYPE_CHECKING:
@@ -122,15 +122,16 @@ def _print_head(dataset: Dataset) -> None:
     train, test = formatting.count(len(dataset.train)), formatting.count(len(dataset.test))
     console, mean, std = out(), _numbers(dataset.mean), _numbers(dataset.std)
     console.print(printable(dataset.name), style="bold", soft_wrap=True)
+    columns = width(console)
     for line in (
         f"{train} train, {test} test · {size} · {len(dataset.classes)} classes",
         f"test split: {dataset.test_split}",
         f"source: {printable(dataset.source)}",
         f"training images: mean {mean}, std {std} of 0 to 1",
-        f"SHA-256 {dataset.sha256}",
     ):
-        console.print(f" {line}", soft_wrap=True)
-    console.print()
+        for part in formatting.wrapped(line, columns - 1) if columns else [line]:
+            console.print(f" {part}", soft_wrap=True)
+    console.print(f" SHA-256 {dataset.sha256}\n", soft_wrap=True)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("test", "test", show=formatting.count, priority=2),
     Column("size", "size", show=lambda size: formatting.size(size) if size else "–", priority=5),
     Column("cached", "here", "left", show=lambda here: "yes" if here else "no", priority=1),
-    Column("summary", "", "left", priority=6),
+    Column("summary", "about", "left", priority=6, prose=True),
     Column("source", "source", "left", priority=7),
 )
 
@@ -82,5 +82,5 @@ def datasets(
     if kind == "json":
         emit_json({"datasets": rows})
         return
-    note = f"the rest comes at first use, checked by checksum, into {cache}"
+    note = f"not here: downloaded at first use into {cache}, and verified by checksum"
     emit_table(Table(COLUMNS, tuple(rows), (note,)), kind)

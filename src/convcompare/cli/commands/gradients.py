@@ -216,5 +216,5 @@ def _notes(plan: ExperimentPlan, threshold: float) -> tuple[str, ...]:
         "start: initialisation · end: after the last epoch, if any",
         f"vanishing: the last layer's is {threshold:g} times the first's or more (`--threshold`), "
         f"or the first's is below {FLOOR:g}; exploding: the other way round, or above {CEILING:g}; "
-        "layers whose gradient is exactly 0 are left aside",
+        "layers whose gradient is exactly 0 are excluded",
     )

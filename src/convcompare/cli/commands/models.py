@@ -47,7 +47,7 @@ COLUMNS = (
     Column("model", "model", "left", names=True),
     Column("parameters", "parameters", show=formatting.count, priority=1),
     Column("macs", "MACs", show=formatting.large, priority=1),
-    Column("summary", "", "left", priority=2),
+    Column("summary", "about", "left", priority=2, prose=True),
     Column("options", "options", "left", priority=3),
 )
 UNCOUNTED = Column("uncounted", "not counted", "left", priority=2)
@@ -55,7 +55,7 @@ MACS = "multiply-accumulates of a pass of one image: convolutions and matrix pro
 OPTIONS = (
     Column("option", "option", "left"),
     Column("value", "value", "left"),
-    Column("allowed", "allowed", "left", priority=1),
+    Column("allowed", "allowed", "left", priority=1, prose=True),
 )
 LAYERS = (
     Column("name", "layer", "left"),
@@ -111,7 +111,7 @@ def models(
     notes = (
         f"for {dataset}{images} · MACs: {MACS}",
         *uncounted((row["model"], row.get("uncounted", ())) for row in rows),
-        "options: convcompare models NAME",
+        "options of one network: `convcompare models NAME`",
     )
     emit_table(Table(COLUMNS, tuple(rows), notes), kind, out)
 

@@ -81,9 +81,7 @@ def plot(
     from convcompare.core.registry import register
 
     if kind in (None, "list"):
-        longest = max(len(entry.name) for entry in register.plot)
-        for entry in register.plot:
-            typer.echo(f"{entry.name:<{longest}}  {entry.summary}")
+        _list(list(register.plot))
         return
     if format not in ("figure", "json"):
         raise UsageError(f"there is no format {quote(format)}", "formats: figure, json")
@@ -100,6 +98,16 @@ def plot(
     for line in dict.fromkeys(lines):
         show_warning(line)
     end(source.store)
+
+
+def _list(entries: Sequence[Entry]) -> None:
+    """Print a line per kind of plot, on a terminal with its summary wrapped."""
+    longest = max(len(entry.name) for entry in entries)
+    columns = width(results())
+    for entry in entries:
+        room = max(20, columns - longest - 2) if columns else len(entry.summary)
+        for i, part in enumerate(formatting.wrapped(entry.summary, room)):
+            typer.echo(f"{'' if i else entry.name:<{longest}}  {part}")
 
 
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:

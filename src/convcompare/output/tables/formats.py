@@ -67,13 +67,14 @@ def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_format(name: str) -> Format:
-    """Return the format of that name.
+    """Return the format of that name or of that file ending, such as ``md``.
 
     Raises:
         UsageError: If there is none.
     """
     hint = f"formats: {', '.join(FORMATS)}"
-    return one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
+    kind = ENDINGS.get(f".{name}")
+    return kind or one_of(FORMATS, name, f"there is no format {quote(name)}", hint)
 
 
 def chosen_format(name: str, out: Path | None) -> Format:

@@ -108,7 +108,7 @@ LAYER_COLUMNS = (
     Column("start", "start", priority=3),
     Column("share", "of image", show=formatting.whole_percent, priority=1),
     Column("local", "without gates", priority=1),
-    Column("note", "", "left", priority=4),
+    Column("note", "note", "left", priority=4, missing=""),
 )
 SUMMARY_COLUMNS = (
     Column("model", "model", "left", names=True),

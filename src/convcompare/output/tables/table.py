@@ -29,6 +29,8 @@ ROUNDING = 1e-9
 """Relative difference up to which two values are equal except for rounding."""
 LEAST_NAME = 12
 """Cells to which names are shortened before a column is dropped."""
+LEAST_PROSE = 24
+"""Cells to which sentences are wrapped before their column is dropped."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Column:
     ``show`` formats a value for people; exports contain the value itself. ``best`` marks the
     largest or the smallest value. Higher ``priority`` is dropped first. ``exported`` columns are
     for programs: CSV has them, tables for people do not. ``missing`` is the text of a cell without
-    a value. ``names`` are shortened before any column is dropped. In JSON, a cell ``under`` (group,
-    name) is the member `name` of an object `group`.
+    a value. ``names`` are shortened before any column is dropped, and the sentences of ``prose``
+    wrapped. In JSON, a cell ``under`` (group, name) is the member `name` of an object `group`.
     """
 
     key: str
@@ -51,6 +53,7 @@ class Column:
     exported: bool = False
     missing: str = "–"
     names: bool = False
+    prose: bool = False
     under: tuple[str, str] | None = None
 
 
@@ -142,10 +145,12 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
     best = {column.key: table.best(column) for column in fit.columns}
     for i in range(len(table.rows)):
         cells = []
-        for column in fit.columns:
-            style = "bold green" if i in best[column.key] else ""
-            text = fit.cells[column.key][i]
-            cells.append(Text(text, style="dim" if i in table.unranked else style))
+        texts = {column.key: fit.cells[column.key][i] for column in fit.columns}
+        lines = max(text.count("\n") for text in texts.values())
+        for key, text in texts.items():
+            style = "bold green" if i in best[key] else ""
+            below = "\n" * (lines - text.count("\n"))  # else rich moves the text to the last line
+            cells.append(Text(text + below, style="dim" if i in table.unranked else style))
         rich.add_row(*cells)
     return rich
 
@@ -153,8 +158,8 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
 def print_table(console: Console, table: Table, width: int | None, most: int | None = None) -> None:
     """Print a table with its notes.
 
-    If space is short, headings are folded first, then names shortened, then columns dropped by
-    priority: no cell wraps. A note lists the dropped columns.
+    If space is short, headings are folded first, then names shortened and sentences wrapped, then
+    columns dropped by priority: no other cell wraps. A note lists the dropped columns.
 
     Args:
         console: Where to print.
@@ -253,17 +258,24 @@ def _fit(table: Table, width: int | None) -> _Fit:
     fit.folded = True
     if fit.width > width:
         columns[:] = [column for column in columns if column.priority < SPARE]
-    named = [column for column in columns if column.names]
-    whole = {column.key: cells[column.key] for column in named}
-    for column in named if fit.width > width else ():
+    flexible = [column for column in columns if column.names or column.prose]
+    whole = {column.key: cells[column.key] for column in flexible}
+    for column in flexible if fit.width > width else ():
         least = LEAST_NAME if width >= NARROW else LEAST_NAME // 2
-        cells[column.key] = fitted(whole[column.key], least)
+        cells[column.key] = _narrowed(column, whole[column.key], least)
     while len(columns) > 1 and fit.width > width:
         columns.remove(max(columns, key=lambda column: (column.priority, columns.index(column))))
-    for column in named:
+    for column in flexible:
         room = width - fit.width + max(_space(column, True), fit.widest(column))
-        cells[column.key] = fitted(whole[column.key], max(1, room))
+        cells[column.key] = _narrowed(column, whole[column.key], max(1, room))
     return fit
+
+
+def _narrowed(column: Column, texts: Sequence[str], room: int) -> list[str]:
+    """Return the cells of a column in `room` terminal cells: names shortened, sentences wrapped."""
+    if not column.prose:
+        return fitted(texts, room)
+    return ["\n".join(formatting.wrapped(text, max(LEAST_PROSE, room))) for text in texts]
 
 
 def _space(column: Column, folded: bool) -> int:

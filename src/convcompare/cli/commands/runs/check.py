@@ -91,8 +91,8 @@ def _words(examination: Examination, moved: int) -> str:
     found = len(examination.findings)
     if not found:
         return f"{read}: no damage found"
-    aside = f", {moved} of them quarantined" if moved else ""
-    return f"{read}: {formatting.several(found, 'file')} damaged{aside}"
+    repaired = f", {moved} of them quarantined" if moved else ""
+    return f"{read}: {formatting.several(found, 'file')} damaged{repaired}"
 
 
 def _to_json(examination: Examination, moved: dict[Damage, list[Path]]) -> dict[str, object]:
@@ -104,7 +104,7 @@ def _to_json(examination: Examination, moved: dict[Damage, list[Path]]) -> dict[
                 "run": finding.run_id or None,
                 "message": finding.error.message,
                 "hint": finding.error.hint,
-                "put_aside": [str(path) for path in moved.get(finding, [])],
+                "quarantined": [str(path) for path in moved.get(finding, [])],
             }
             for finding in examination.findings
         ],

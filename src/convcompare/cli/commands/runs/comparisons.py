@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convcompare.core import formatting
 from convcompare.core.errors import UsageError, quote
 from convcompare.output.tables.formats import check_format
 from convcompare.output.tables.table import Column, Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("name", "name", "left", names=True, priority=-1),
-    Column("created", "begun", "left", priority=5),
+    Column("created", "started (UTC)", "left", show=formatting.minute, priority=5),
     Column("dataset", "data set", "left", priority=3),
     Column("models", "networks", priority=1),
     Column("runs", "runs", priority=1),
@@ -35,7 +36,7 @@ def comparisons(store: o.Store = Path("runs"), format: o.Format = "table") -> No
     $ convcompare runs comparisons
     $ convcompare runs comparisons --format json
 
-    `convcompare compare --name NAME` names one; without a name, use the time of its beginning.
+    `convcompare compare --name NAME` names one; without a name, use the time of its start.
     `runs NAME`, `plot --comparison NAME` and `report NAME` show it.
     """
     from convcompare.comparison.selection import dated

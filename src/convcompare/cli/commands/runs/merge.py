@@ -25,7 +25,7 @@ def merge(
     ],
     store: o.Store = Path("runs"),
 ) -> None:
-    """Check the runs and comparisons of another store, and copy those that this one lacks.
+    """Check the runs and comparisons of another store, and copy those that are missing here.
 
     $ convcompare runs merge ../laptop/runs
     $ convcompare runs merge laptop.ccpack
