@@ -65,12 +65,15 @@ def _reach(distances: Sequence[float], half: int, least: float, gap: float) -> f
 def of_curves(curves: Sequence[Values], least: float) -> Span | None:
     """Return the ends of an axis for curves; spikes of single epochs may be outside.
 
+    Curves of a single epoch have no length to compare with, and count as such spikes.
+
     Args:
         curves: (lowest, highest) by epoch of each network, (n, 2).
         least: Smallest distance, as in `bulk`.
     """
     finite = [curve[np.isfinite(curve).all(axis=1)] for curve in curves]
-    shown = bulk([(c[:, 0].min(), c[:, 1].max()) for c in finite if len(c)], least)
+    gap = SPIKE if all(len(curve) <= 1 for curve in finite) else GAP
+    shown = bulk([(c[:, 0].min(), c[:, 1].max()) for c in finite if len(c)], least, gap)
     if shown is None:
         return None
     points = np.concatenate(finite)

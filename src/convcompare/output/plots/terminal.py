@@ -32,8 +32,8 @@ def curves(
     """Return curves of values at 1, 2, 3, …, with the letter of a line at each point.
 
     Letters at the same position hide one another, so the last value of each line is written below.
-    The axis shows the bulk of the lines, with a span of at least `least`; the extremes of the
-    others are written below, too.
+    The axis shows the bulk of the lines; if they are equal, a span of `least` around them. The
+    extremes of the others are written below, too.
     """
     series = [[float(value) for value in line] for line in lines.values()]
     every = [value for line in series for value in line if math.isfinite(value)]
@@ -41,7 +41,7 @@ def curves(
     if not every:
         return f"{title}\n(no finite values)"
     shown = of_curves([np.array([line, line]).T for line in series if line], least)
-    low, high = _range(shown or every)
+    low, high = _range(shown or every, least)
     places = (0, HEIGHT // 2, HEIGHT - 1)
     ticks = dict(zip(places, _alike([high, (low + high) / 2, low]), strict=True))
     margin = max(len(text) for text in ticks.values())
@@ -215,10 +215,16 @@ class Canvas:
         self._bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and the highest value, or a span of 1 if all are equal."""
+def _range(values: Sequence[float], least: float = 1.0) -> tuple[float, float]:
+    """Return the lowest and the highest value, or a span of `least` around them if all are equal.
+
+    Such a span is not below zero unless the values are.
+    """
     low, high = min(values), max(values)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    if high > low:
+        return low, high
+    start = max(0.0, low - least / 2) if low >= 0 else low - least / 2
+    return start, start + least
 
 
 def _number(value: float) -> str:

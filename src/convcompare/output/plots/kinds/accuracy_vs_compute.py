@@ -82,7 +82,7 @@ AXES = (
 
 @register.plot("accuracy-vs-compute", about=("accuracy", "time"), hollow=True)
 def accuracy_vs_compute(source: Source) -> list[Drawing]:
-    """Test accuracy along the training, against its MACs and its seconds, and who is ahead."""
+    """Test accuracy along the training, against its MACs and seconds, and which network leads."""
     figure, axes = panels(len(AXES), 2, 3.0, sharey=True)
     bands = {group.label: band(group.finished, "test_accuracy") for group in source.groups}
     there = {group.label: measured(group.finished, "test_accuracy") for group in source.groups}

@@ -45,7 +45,7 @@ PAIRS = 3
 
 @register.plot("confusion-matrix")
 def confusion_matrix(source: Source) -> list[Drawing]:
-    """Confusion matrix of each network on the test images, and what it is beyond the first's."""
+    """Confusion matrix of each network on the test images, and its difference from the first's."""
     matrices = {g.label: mean_confusion(source, g) for g in source.groups}
     drawings = [_matrices(source, matrices)]
     if len(matrices) > 1:

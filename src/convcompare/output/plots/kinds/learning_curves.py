@@ -87,7 +87,8 @@ def measured_words(groups: Iterable[ModelRuns]) -> str:
 def _terminal(source: Source, width: int, what: str) -> str:
     """Return the test figure of every model by epoch, for a terminal."""
     lines = {g.label: band(g.finished, f"test_{what}").mean for g in source.groups}
-    return curves(lines, width, f"test {_with_unit(what)}, mean of the seeds", "epoch", LEAST[what])
+    mean = ", mean of the seeds" if any(len(g.finished) > 1 for g in source.groups) else ""
+    return curves(lines, width, f"test {_with_unit(what)}{mean}", "epoch", LEAST[what])
 
 
 def _both(source: Source, width: int) -> str:
