@@ -379,7 +379,7 @@ def test_conditions_report_different_machines_and_versions(hostile_store: Path) 
     ]
     facts = dict(conditions(other))
     assert facts["Processor"].startswith("another; ")
-    assert facts["Seeds"] == "0"
+    assert facts["Seeds"] == "seed 0"
     assert "SHA-256" in facts["Own code"]
 
 
@@ -409,7 +409,7 @@ def test_report_begins_with_a_summary(composed: Callable[..., Document]) -> None
     assert isinstance(answer, Bullets) and "trained with one seed" in answer.items[-1]
     assert isinstance(table, TableBlock)
     (box,) = (one for one in document.blocks if isinstance(one, Facts) and one.boxed)
-    assert dict(box.pairs)["Seeds"] == "0"
+    assert dict(box.pairs)["Seeds"] == "seed 0"
 
 
 def test_names_are_unchanged_and_captions_are_sentences(

@@ -85,7 +85,7 @@ def test_verdicts_are_one_aligned_block(twelve: Assessment, width: int) -> None:
                or "±" in row or "." in row for row in rows)  # fmt: skip
     found = [float(row.split("  ")[1].strip().split()[0].replace("−", "-")) for row in rows]
     assert found == sorted(found, reverse=True), "by effect"
-    assert "of 11 networks compared with 网络🙂: 11 better, 0 worse" in " ".join(
+    assert "11 networks were compared with 网络🙂: 11 better, 0 worse" in " ".join(
         line.strip() for line in lines
     )
     assert ("●" in "".join(lines)) == (width >= 60), "the drawn interval"

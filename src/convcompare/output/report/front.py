@@ -136,8 +136,8 @@ def _of_many(sections: Sequence[Section]) -> Iterator[str]:
         yield counts(found)
     against = [one for section in sections for one in _against(section)]
     if against:
-        compared = f"{len(against)} networks compared with the baselines of their comparisons"
-        yield f"Of {compared}, {tally(against)}."
+        compared = f"{len(against)} networks were compared with the baselines of their comparisons"
+        yield f"{compared}: {tally(against)}."
 
 
 def _reliance(sections: Sequence[Section]) -> str:

@@ -74,7 +74,8 @@ def _section(comparison: Comparison, store: RunStore, sources: Sources) -> Secti
     first = ("verdicts",) if len(comparison.groups) > 1 else ()
     if comparison.study is None or comparison.study not in register.study:
         figures = (*first, *OWN_FIGURES, *_further(comparison), *damaged)
-        return Section(source, "A comparison", figures=figures, columns=OWN_COLUMNS)
+        title = comparison.name or f"Comparison on {comparison.conditions.dataset}"
+        return Section(source, title, figures=figures, columns=OWN_COLUMNS)
     study = study_named(comparison.study)
     columns = (*study.columns, "published") if study_of(comparison) else study.columns
     title = study.title if comparison.study in MAIN else f"{study.title} (report {study.report})"

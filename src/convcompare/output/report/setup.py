@@ -21,6 +21,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
     terms = comparison.conditions
     runs = comparison.runs
     which = terms.selected.removesuffix(" epoch")
+    seeds = [str(seed) for seed in sorted({run.trial.seed for run in runs})]
     facts = [
         ("Data set", f"{code(terms.dataset)}, images {terms.shape}"),
         ("SHA-256 of the images", _all(runs, lambda run: code(run.trial.data))),
@@ -28,7 +29,7 @@ def conditions(comparison: Comparison) -> list[tuple[str, str]]:
         ("Tested on", f"{formatting.count(terms.test_images)} images: {terms.test_split}"),
         ("Recipe", ": ".join(filter(None, (terms.recipe, _all(runs, _training))))),
         ("Epochs", f"{terms.epochs}; the figures are those after {which}"),
-        ("Seeds", ", ".join(str(seed) for seed in sorted({run.trial.seed for run in runs}))),
+        ("Seeds", f"seed {seeds[0]}" if len(seeds) == 1 else ", ".join(seeds)),
         ("Precision", terms.precision),
         ("Own code", _all([run for run in runs if run.trial.code], _own_code)),
         ("Processor", _all(runs, lambda run: run.environment.processor)),

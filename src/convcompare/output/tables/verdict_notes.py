@@ -42,7 +42,7 @@ def block_notes(
 
 def answer(found: Sequence[Verdict], baseline: str) -> str:
     """Summarise all verdicts of one figure: how many of each kind, and the largest difference."""
-    sentence = f"of {len(found)} networks compared with {baseline}: {tally(found)}"
+    sentence = f"{len(found)} networks were compared with {baseline}: {tally(found)}"
     if one := largest(found):
         sentence += f"; the largest difference: {one.model} {figure_words.words(one)}"
     return sentence
