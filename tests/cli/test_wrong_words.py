@@ -64,8 +64,8 @@ def test_an_empty_value_is_refused(run: Run, tmp_path: Path, option: str) -> Non
 
 def test_chosen_precision_is_reported_with_its_reason(run: Run) -> None:
     mini = ("compare", "fcn:hidden=8", "-d", "mnist-mini", "-n", "--threads", "1")
-    assert "bf16 (as asked)" in run(*mini, "--set", "precision=bf16").err
-    assert "bf16 (as asked)" in run(*mini, "--precision", "bf16").err
+    assert "bf16 (as requested)" in run(*mini, "--set", "precision=bf16").err
+    assert "bf16 (as requested)" in run(*mini, "--precision", "bf16").err
 
 
 def test_no_wrong_word_is_a_command() -> None:

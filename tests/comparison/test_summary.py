@@ -149,7 +149,7 @@ def test_few_test_images_do_not_imply_chance_level(
     assert mark.name == ("few images" if few else "chance")
     assert mark.name in run_flags.NOT_LEARNT, "it is in no verdict either way"
     assert mark.text.startswith(
-        f"cannot be told from chance level by {images} test images: " if few
+        f"cannot be distinguished from chance level by {images} test images: " if few
         else "is at chance level: "
     )  # fmt: skip
     assert (mark.hint == "more test images") == few

@@ -155,7 +155,7 @@ KINDS = (
         1,
         16,
         30,
-        "told before training where it can be known; nothing lost",
+        "reported before training if known by then; nothing lost",
     ),
     Kind(
         "commands",

@@ -165,8 +165,8 @@ def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag
     """Return the mark of a run at chance level, or of one with too few test images to decide."""
     figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance.accuracy:.4f}"
     if chance.is_doubtful(run) or chance.shows_nothing():
-        text = f"cannot be told from chance level by {chance.test_images} test images: {figures}"
-        return QualityFlag("few images", text, "more test images")
+        text = f"cannot be distinguished from chance level by {chance.test_images} test images"
+        return QualityFlag("few images", f"{text}: {figures}", "more test images")
     text = f"is at chance level: {figures}"
     return QualityFlag("chance", text, _hint_at_chance(run, train_images))
 

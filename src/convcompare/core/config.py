@@ -109,7 +109,7 @@ class TrainConfig:
                 raise UsageError(
                     f"there is no setting {quote(name)}",
                     did_you_mean(name, options)
-                    or f"settings: {', '.join(options)}; options of a network stand behind its "
+                    or f"settings: {', '.join(options)}; options of a network follow its "
                     f"name: `NETWORK:{name}=VALUE`",
                 )
             try:

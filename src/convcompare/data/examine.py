@@ -175,7 +175,7 @@ def _grey(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]
         return []
     noun = "class" if len(full) == 1 else "classes"
     text = f"{len(full)} {noun} of grey images beside {len(none)} of coloured ones"
-    hint = "networks may tell classes by it: `--channels 1` makes all grey"
+    hint = "networks may identify classes by it: `--channels 1` makes all grey"
     return [DataNote("class-colours", text, tuple(full), hint)]
 
 
@@ -196,7 +196,7 @@ def _ranges(splits: tuple[Split, Split]) -> list[DataNote]:
         return []
     train, test = (f"{low} to {high}" for low, high in ends)
     text = f"training pixels go from {train}, and test pixels from {test} of 255"
-    return [DataNote("ranges", text, hint="were both splits converted alike?")]
+    return [DataNote("ranges", text, hint="were both splits converted in the same way?")]
 
 
 def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
@@ -226,7 +226,7 @@ def _names(classes: Sequence[str]) -> list[DataNote]:
     found = []
     if alike:
         text = f"{several(len(alike), 'class name')} in several spellings, each a class of its own"
-        found.append(DataNote("spellings", text, alike, "write them alike if they are one class"))
+        found.append(DataNote("spellings", text, alike, "spell them equally if they are one class"))
     if blank:
         text = "a class is named as if it were missing"
         found.append(DataNote("no-class", text, blank, "leave out these images if it is"))

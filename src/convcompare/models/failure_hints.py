@@ -89,9 +89,9 @@ def _of_arguments(text: str) -> str | None:
     first = names[0]
     meant = next((name for name, words in _FILLED_IN.items() if words.search(first)), None)
     if meant is not None and len(names) == 1:
-        return f"`{meant}` in place of `{first}` is filled in; or `:{first}=VALUE` behind its name"
+        return f"`{meant}` in place of `{first}` is filled in; or `:{first}=VALUE` after its name"
     values = ",".join(f"{name}=VALUE" for name in names)
-    return f"`:{values}` behind its name, or a function without required parameters that builds it"
+    return f"`:{values}` after its name, or a function without required parameters that builds it"
 
 
 def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | None:

@@ -55,5 +55,5 @@ def shape_hint(
     if len(shape) == 2 and shape[0] == expected[0]:
         for name, value in values.items():
             if type(value) is int and value == shape[1]:
-                return f"`:{name}={expected[1]}` behind its name, or name the parameter num_classes"
+                return f"`:{name}={expected[1]}` after its name, or name the parameter num_classes"
     return "one number per class; a parameter named num_classes receives their number"

@@ -127,7 +127,7 @@ def _key(where: str) -> str:
     if where.endswith(".py"):
         if not path.is_file():
             raise ModelError(
-                f"there is no file {quote(path)}", "the path is taken from this folder"
+                f"there is no file {quote(path)}", "the path starts in the current folder"
             )
         return f"{path.resolve()} {path.stat().st_mtime_ns}"
     return f"{Path.cwd()} {where}"

@@ -122,7 +122,7 @@ def local_file(text: str, **how: Any) -> WeightsFile:
     """Return the weights file at a path; raise ModelError if there is none."""
     path = Path(text)
     if not path.is_file():
-        hint = f"a file that ends in {', '.join(SUFFIXES)}; the path is taken from this folder"
+        hint = f"a file that ends in {', '.join(SUFFIXES)}; the path starts in the current folder"
         raise ModelError(f"there are no weights {quote(text)}", hint)
     return WeightsFile(text, path, sha256_of(path), **how)
 

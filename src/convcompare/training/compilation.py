@@ -99,7 +99,7 @@ def choose(trainer: Trainer, request: CompileRequest, seconds: float) -> Choice:
 
 
 def _as_before(began: bool | None) -> str:
-    return "steps are compiled, as " + ("they were before" if began else "asked")
+    return "steps are compiled, as " + ("they were before" if began else "requested")
 
 
 def _long_enough(trainer: Trainer, seconds: float) -> bool:

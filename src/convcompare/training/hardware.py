@@ -57,8 +57,8 @@ def choose_runtime(device: str, threads: int | None) -> Runtime:
             "what is missing",
         )
     if requested.type == "cpu":
-        return Runtime("cpu", threads, "as asked", fitted=fitted)
-    return Runtime(device, threads, "as asked")
+        return Runtime("cpu", threads, "as requested", fitted=fitted)
+    return Runtime(device, threads, "as requested")
 
 
 def share(runtime: Runtime, jobs: int, threads: int | None) -> Runtime:
@@ -137,7 +137,7 @@ def prepare(runtime: Runtime) -> torch.device:
 def choose_precision(requested: str, device: str) -> tuple[Precision, str]:
     """Resolve ``auto``, ``fp32`` or ``bf16`` on a device; return the precision and the reason."""
     if requested in ("fp32", "bf16"):
-        return ("bf16" if requested == "bf16" else "fp32"), "as asked"
+        return ("bf16" if requested == "bf16" else "fp32"), "as requested"
     if requested != "auto":
         raise UsageError(
             f"there is no precision {quote(requested)}", "precisions: auto, fp32, bf16"

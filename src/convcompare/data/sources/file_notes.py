@@ -96,7 +96,7 @@ def _by_class(facts: Sequence[ImageFacts], labels: Sequence[str]) -> list[DataNo
         if all(len(own) == 1 for own in values.values()) and len(set().union(*values.values())) > 1:
             found.append(
                 DataNote(kind, f"classes have {what} of their own", each,
-                         "networks may tell classes by them: save all images alike")
+                         "networks may identify classes by them: save all images in the same way")
             )  # fmt: skip
     return found
 
