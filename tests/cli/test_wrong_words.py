@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ Run = Callable[..., Any]
         ("compare fcn --set precision=bf16 --precision fp32", "leave one out"),
         ("compare fcn --store=", "is a variable of the shell empty?"),
         ("compare fcn,simple", "names are separated by spaces"),
+        ("compare 'fcn simple'", "names are separated by spaces, without commas or quotes"),
         ("compare fcn simple --columns f1-score", "did you mean `macro-f1`?"),
         ("compare fcn:hidden", "`fcn:hidden=128x64`"),
         ("compare cnn:width=4 -d mnist-mini", "its options: `depth`"),
@@ -48,7 +50,7 @@ Run = Callable[..., Any]
     ],
 )
 def test_wrong_word_gets_a_hint_with_the_right_one(run: Run, typed: str, hint: str) -> None:
-    result = run(*typed.split())
+    result = run(*shlex.split(typed))
     assert result.code == 2
     error, told = result.err.splitlines()[:2]
     assert error.startswith("error: ")

@@ -147,7 +147,7 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
         text = f"{type(error).__name__}: {error}".partition("\n")[0]
         return ConvcompareError(f"this is a bug in convcompare: {text}", "`--debug` shows where")
     text = error.format_message().replace("'", "`").rstrip(".")
-    text = text[:1].lower() + text[1:]
+    text = TOO_MANY.sub(r"too many arguments: `\1`", text[:1].lower() + text[1:])
     if meant := remedy(arguments, text):
         return ConvcompareError(text.partition(" (Possible")[0].partition(". Did you")[0], meant)
     before, mismatch, wanted = text.partition(": Input should be ")
@@ -155,7 +155,6 @@ def _reworded(error: Exception, arguments: Sequence[str]) -> ConvcompareError:
         faults: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
         given = f": {quote(faults[0]['input'])}" if faults else ""
         return ConvcompareError(before + given, f"it should be {wanted.partition(', unable')[0]}")
-    text = TOO_MANY.sub(r"too many arguments: `\1`", text)
     near = getattr(error, "possibilities", None)
     if near:
         return ConvcompareError(text.partition(" (Possible")[0], f"did you mean `{near[0]}`?")

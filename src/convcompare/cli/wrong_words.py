@@ -116,6 +116,6 @@ def remedy(arguments: Sequence[str], message: str) -> str | None:
         setting = name.removeprefix("--").replace("-", "_")
         if first in TRAINING and f"no such option: {name}" in message and setting in _settings():
             return f"`--set {setting}=VALUE` sets it"
-    if first == "train" and "extra argument" in message:
+    if first == "train" and "too many arguments" in message:
         return "`convcompare compare MODEL…` trains several networks"
     return None

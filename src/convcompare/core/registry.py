@@ -132,8 +132,8 @@ class Registry:
                 listed = f"`{self.listing}` lists them"
             raise UsageError(
                 f"there is no {NOUNS.get(self.kind, self.kind)} {quote(name)}",
-                "names are separated by spaces"
-                if "," in name
+                "names are separated by spaces, without commas or quotes"
+                if "," in name or " " in name
                 else did_you_mean(name, self._entries) or listed,
             )
         return self._entries[name]

@@ -16,7 +16,11 @@ from ...run_choice import Named, named_runs
 def tag(
     tag: Annotated[
         str,
-        typer.Argument(help="Tag, or several separated by commas.", autocompletion=c.tag_names),
+        typer.Argument(
+            metavar="TAG",
+            help="Tag, or several separated by commas.",
+            autocompletion=c.tag_names,
+        ),
     ],
     runs: Named,
     remove: Annotated[bool, o.option("--remove", panel=o.STORE, help="Remove the tag.")] = False,
