@@ -173,12 +173,12 @@ def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag
 
 def _of_time(run: Run) -> Iterator[QualityFlag]:
     """Yield the marks of a run whose time is not reliable."""
-    again = "the same command measures it again" if run.timing else "`--fresh`"
+    again = "the same command measures it again" if run.timing else "`--fresh` trains it again"
     hint = f"its time is not that of the network: {again}"
     if disturbed(run):
         share = f"{100 * min(1.0, run.waiting_share or 0):.0f} %"
         text = f"shared the machine: {share} of its threads' time was spent waiting"
-        yield QualityFlag("shared", text, f"{hint}, alone")
+        yield QualityFlag("shared", text, f"{hint}, on an idle machine")
     if was_stopped(run):
         share = f"{100 * (run.stopped_share or 0):.0f} %"
         text = f"was stopped: its process did not run for {share} of its training time"
