@@ -49,6 +49,7 @@ def write_table(path: Path, heading: str, rows: list[str]) -> None:
         ("train2017", "val2017"),
         ("01_train", "02_test"),
         ("train", "hold_out"),
+        ("a. Training Set", "b. Testing Set"),
     ],
 )
 def test_splits_are_recognised_by_common_names(root: Path, train: str, test: str) -> None:

@@ -37,8 +37,11 @@ def coco(files: list[str], labels: list[int], categories: tuple[str, ...]) -> di
         {name: "ba"[i % 2] for i, name in enumerate(FILES)},
         {name: {"width": 16, "label": "ba"[i % 2]} for i, name in enumerate(FILES)},
         coco(FILES, [i % 2 for i in range(12)], ("b", "a")),
+        {"data": [{"image": name, "choice": "ba"[i % 2]} for i, name in enumerate(FILES)]},
+        {"filenames": FILES, "labels": [*"ba" * 6]},
+        {"labels": [[name, "ba"[i % 2]] for i, name in enumerate(FILES)]},
     ],
-    ids=["records", "names", "records by name", "coco"],
+    ids=["records", "names", "records by name", "coco", "object", "columns", "StyleGAN"],
 )
 def test_annotations_are_read(root: Path, content: Any) -> None:
     flat(root / "images", 12)

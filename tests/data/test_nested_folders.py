@@ -89,6 +89,15 @@ def test_numbered_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
     assert len(load(root, ":splits=none").classes) == 2
 
 
+def test_splits_beside_a_test_split_are_named(root: Path) -> None:
+    """As New Plant Diseases Dataset(Augmented)/ beside test/ with images without classes."""
+    for name in ("train", "valid"):
+        fill(root / "Plants" / "Plants" / name)
+    flat(root / "test" / "test")
+    message, hint = refused(root)
+    assert "no train split in" in message and f"`folder:{root / 'Plants' / 'Plants'}` reads" in hint
+
+
 def test_copied_parts_of_a_set_are_named(root: Path) -> None:
     """As HAM10000_images_part_1 beside ham10000_images_part_1."""
     for name in ("IMAGES_part_1", "images_part_1"):

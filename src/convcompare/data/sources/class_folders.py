@@ -67,11 +67,16 @@ def tables_beside(walk: FolderWalk, places: Iterable[Path], label: str) -> list[
 
     Folders of many files, such as one text per image, are passed over.
     """
+    return [table for folder in table_folders(walk, places)
+            for table in label_tables(folder, label)]  # fmt: skip
+
+
+def table_folders(walk: FolderWalk, places: Iterable[Path]) -> list[Path]:
+    """Return the folders in `places` without images that may have tables."""
     folders = [folder for place in places for folder in walk.folders(place)
                if not walk.images(folder)]  # fmt: skip
     counts = Counter(path.parent for path in walk.others())
-    return [table for folder in dict.fromkeys(folders) if counts[folder] <= MOST_TABLES
-            for table in label_tables(folder, label)]  # fmt: skip
+    return [folder for folder in dict.fromkeys(folders) if counts[folder] <= MOST_TABLES]
 
 
 def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:

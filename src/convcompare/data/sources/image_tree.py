@@ -16,6 +16,7 @@ from .class_folders import (
     check_classes,
     check_not_masks,
     read_classes,
+    table_folders,
     tables_beside,
     unwrapped,
 )
@@ -155,7 +156,7 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
             note = f"classes are the column {quote(column)}, the only one beside that of the files"
             found = _read(walk, replace(how, label=column))
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
-        unread, needs = unread_words(places, how.label)
+        unread, needs = unread_words((*places, *table_folders(walk, above)), how.label)
         by_names = "" if how.label else names_hint(walk, top)
         instead = reads_instead(walk.others()) if unread and not needs else ""
         hint = by_names or needs or how_to_read(walk.others()) or instead or error.hint

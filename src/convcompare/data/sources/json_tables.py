@@ -32,19 +32,44 @@ def annotation_rows(path: Path) -> list[Row]:
     """Return the rows of a file of annotations, by column; empty for other files.
 
     Annotations are a list of records, one field of which names an image; classes or records by the
-    names of images; or the images, annotations and categories of COCO (one row per annotation).
+    names of images; the images, annotations and categories of COCO (one row per annotation); a list
+    by column; or a list of records, or of images and classes (``[["7.png", 3]]``), in an object.
     """
     content = json_content(path)
-    rows = _records(content) if isinstance(content, list) else []
+    forms = [_records(content)] if isinstance(content, list) else []
     if isinstance(content, dict):
         coco = all(isinstance(content.get(key), list) for key in _COCO)
-        rows = list(_coco(content)) if coco else _by_name(content)
-    named = rows and any(isinstance(one, str) and names_image(one) for one in rows[0].values())
-    return rows if named else []
+        forms = [list(_coco(content))] if coco else [_by_name(content), _by_column(content)]
+        lists = [one for one in content.values() if isinstance(one, list)]
+        forms += [] if coco or len(lists) != 1 else [_records(lists[0]), _pairs(lists[0])]
+    return next(filter(_names_images, forms), [])
+
+
+def _names_images(rows: list[Row]) -> bool:
+    first = rows[0].values() if rows else ()
+    return any(isinstance(one, str) and names_image(one) for one in first)
 
 
 def _records(content: list[Any]) -> list[Row]:
     return content if all(isinstance(one, dict) for one in content) else []
+
+
+def _pairs(content: list[Any]) -> list[Row]:
+    """Return the rows of images and classes, one of each per entry."""
+    if not all(isinstance(one, list) and len(one) == 2 for one in content):
+        return []
+    return [{"file": file, "label": label} for file, label in content]
+
+
+def _by_column(content: dict[str, Any]) -> list[Row]:
+    """Return the rows of lists of equal length, one of which names images; empty for others."""
+    lists = {name: one for name, one in content.items() if isinstance(one, list)}
+    rows = [dict(zip(lists, cells, strict=False)) for cells in zip(*lists.values(), strict=False)]
+    same = all(len(one) == len(rows) for one in lists.values()) and len(lists) > 1
+    images = [
+        one for one in (rows or [{}])[0].values() if isinstance(one, str) and names_image(one)
+    ]
+    return rows if same and len(images) == 1 else []
 
 
 def _by_name(content: dict[str, Any]) -> list[Row]:

@@ -170,7 +170,7 @@ def unread_words(folders: Iterable[Path], label_column: str = "") -> tuple[str, 
 
     Both are empty without such tables; the hint is if the first is something else than a table.
     """
-    tables = [table for folder in folders for table in _tables(folder)]
+    tables = [table for folder in dict.fromkeys(folders) for table in _tables(folder)]
     unread = [table for table in tables if _label_table(table, label_column) is None]
     words = [f"{quote(one.path.name)} was not read: {_reason(one, label_column)}" for one in unread]
     is_table = unread and not unread[0].instead and not has_pixels(unread[0].path)

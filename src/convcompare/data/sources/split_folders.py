@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convcompare.core.errors import DataError, listed, quote
+from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
@@ -104,6 +104,8 @@ def read_roles(
         for role in known
         if role.kind != "train"
     )
+    if not any(role.kind == "train" for role in known):
+        _check_not_inside(walk, top, others)
     _check(top, known, [] if tested else others)
     return roles
 
@@ -127,6 +129,20 @@ def _is_one_class(known: list[Role], others: list[Role]) -> bool:
     """
     flat = all(not role.classes and not role.tables for role in (*known, *others))
     return flat and [role.kind for role in known] == ["train"] and len(others) > 1
+
+
+def _check_not_inside(walk: FolderWalk, top: Path, others: Sequence[Role]) -> None:
+    """Raise DataError if a folder beside a split contains the splits."""
+    inside = [
+        role.inner
+        for role in others
+        if "train" in splits_among(path.name for path in walk.filled(role.inner)).values()
+    ]
+    if inside:
+        raise DataError(
+            f"there is no train split in {quote(top)}, but one in {quote(walk.shown(inside[0]))}",
+            f"{typed(f'folder:{inside[0]}')} reads it",
+        )
 
 
 def _check(top: Path, known: list[Role], unknown: list[Role]) -> None:

@@ -33,6 +33,8 @@ ONE, ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false",
 """Values for yes and no in tables."""
 _NUMBERED: dict[str, SplitKind] = {"0": "train", "1": "val", "2": "test"}
 """Numbers of splits in CelebA and similar data sets."""
+_LETTER = re.compile(r"^\s*\(?[a-zA-Z][.)]\s*")
+"""A letter before a name, as in ``a. Training Set`` beside ``b. Testing Set``."""
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_WORDS, key=len, reverse=True))})"
     r"(sets?|data|dataset|split|images?|imgs?|folder|dir|labels?)"
@@ -44,11 +46,12 @@ KNOWN = "train, training, val, valid, validation, dev, test, testing"
 def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
     """Return the split in a name, and its other specific words; None for no or several splits.
 
-    ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ().
+    ``Training_set`` → train, (); ``seg_test`` → test, ("seg",); ``val2017`` → val, ();
+    ``a. Training Set`` → train, ().
     """
     kinds: set[SplitKind] = set()
     rest: list[str] = []
-    for word in name_words(name):
+    for word in name_words(_LETTER.sub("", name)):
         glued = _GLUED.fullmatch(word)
         kind = _WORDS.get(glued[1] if glued else word)
         if kind:
