@@ -20,7 +20,7 @@ from convcompare.store.run_store import RunStore
 from tests.support.own_code import own_code_here
 from tests.support.ray_cluster import await_end
 from tests.support.stores import assert_same_bits
-from tests.torture.harness import Ended, nursery
+from tests.torture.harness import Ended, fork_server
 
 Run = Callable[..., Any]
 MINI = ("-d", "mnist-mini", "--threads", "1")
@@ -85,7 +85,9 @@ def workers_of(pid: int) -> list[int]:
 def jobs_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     """Return the store of a comparison with two parallel trials, and its output."""
     folder = tmp_path_factory.mktemp("jobs")
-    return folder / "two", nursery().run([*PAIR, "--store", "two", "--jobs", "2"], folder).clean(0)
+    return folder / "two", fork_server().run(
+        [*PAIR, "--store", "two", "--jobs", "2"], folder
+    ).clean(0)
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ def test_interrupted_command_leaves_no_worker_and_resumes(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     command = ["compare", *MINI, *MODELS, "-e", "12", "--jobs", "2"]
-    process = nursery().start([*command, "--store", "s"], tmp_path)
+    process = fork_server().start([*command, "--store", "s"], tmp_path)
     process.until("epoch 2/12")
     workers = workers_of(process.pid)
     assert len(workers) == 2
@@ -226,9 +228,9 @@ def test_interrupted_command_leaves_no_worker_and_resumes(
     assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(workers)
     if number == signal.SIGTERM:  # resuming after kills is in the torture suite
-        again = nursery().run([*command, "--store", "s"], tmp_path).clean(0)
+        again = fork_server().run([*command, "--store", "s"], tmp_path).clean(0)
         assert "resumes after epoch" in again.err
-        nursery().run([*command[:-2], "--store", "whole"], tmp_path).clean(0)
+        fork_server().run([*command[:-2], "--store", "whole"], tmp_path).clean(0)
         assert_same_bits(tmp_path / "s", tmp_path / "whole")
         assert not list((tmp_path / "s").rglob(".tmp-*"))
 

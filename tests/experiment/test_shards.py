@@ -18,7 +18,7 @@ from convcompare.experiment.shard import Shard
 from convcompare.store.run import Trial
 from convcompare.store.run_store import RunStore
 from tests.support.stores import assert_same_bits, files
-from tests.torture.harness import Command, nursery
+from tests.torture.harness import Command, fork_server
 
 Run = Callable[..., Any]
 DATA = ("-d", "shapes:train=320,test=80", "--threads", "1", "--precision", "fp32")
@@ -104,7 +104,7 @@ def test_parts_refuse_options_that_need_the_whole_comparison(
 
 
 def start(folder: Path, *arguments: str, before: str = "") -> Command:
-    return nursery().start(["worker", "compare", *TRIALS, *arguments], folder, before=before)
+    return fork_server().start(["worker", "compare", *TRIALS, *arguments], folder, before=before)
 
 
 def ends(text: str, epochs: int) -> Counter[str]:

@@ -21,7 +21,7 @@ from convcompare.store.disk import Disk, Fill
 from convcompare.store.json_records import stamp
 from convcompare.store.run_store import RunStore
 from tests.support.trials import epoch, finished, interrupted_trial, trial
-from tests.torture.harness import nursery
+from tests.torture.harness import fork_server
 
 HOLDER = """
 import sys, time
@@ -287,7 +287,7 @@ def test_lease_without_a_nonce_belongs_to_another_process(tmp_path: Path, nonce:
 def test_two_comparisons_run_each_shared_trial_once(tmp_path: Path) -> None:
     command = ["compare", "fcn:hidden=8", "fcn:hidden=9", "-d", "mnist-mini", "-e", "3"]
     command += ["--threads", "1", "--store", "s"]
-    both = [nursery().start(command, tmp_path) for _ in range(2)]
+    both = [fork_server().start(command, tmp_path) for _ in range(2)]
     errors = [process.wait().clean(0).err for process in both]
     assert sum(error.count("epoch 3/3") for error in errors) == 2, errors
     assert not list((tmp_path / "s").rglob("lease-*"))

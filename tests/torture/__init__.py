@@ -1,5 +1,5 @@
-"""The torture suite: what is promised of the store and of the tool, held against what can happen.
+"""The torture suite: guarantees of the store and the tool under faults.
 
-Every kind of test is a module with plain functions ``(n, seed) -> Outcome``; `kinds.KINDS` lists
-them with how often each is tried. ``python -m tests.torture`` runs the long form.
+Each kind of test is a module with functions ``(n, seed) -> Outcome``; `kinds.KINDS` lists them with
+their numbers of cases. ``python -m tests.torture`` runs the long form.
 """

@@ -1,8 +1,8 @@
-"""``python -m tests.torture [KIND …] [--part 1/4] [--jobs 2]``: the long form, and its table.
+"""``python -m tests.torture [KIND …] [--part 1/4] [--jobs 2]``: the long form and its table.
 
-Every kind runs in a process of its own, `jobs` of them at a time. Of each kind the figures of its
-latest long form, in one run or in parts, are kept in docs/reliability.json and shown in the table
-of docs/reliability.md; what is tried at a smaller scale is only shown.
+Each kind runs in its own process, `jobs` of them in parallel. The results of the latest long form
+of each kind, complete or in parts, are stored in docs/reliability.json and shown in
+docs/reliability.md. Runs at a smaller scale are only printed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from . import harness
 from .kinds import by_name, scaled
-from .table import alone, keep, table
+from .table import as_parts, keep, table
 
 ROOT = harness.ROOT
 SLOWEST_FIRST = (
@@ -45,13 +45,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", type=_part, default=(1, 1), help="I/N: every N-th case alone")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if unknown := [name for name in asked.kinds if name not in by_name()]:
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.kinds if name not in by_name()]:
         parser.error(f"no kind is called {unknown[0]}; there are {', '.join(by_name())}")
-    if asked.worker:
-        harness.part = asked.part
-        return _work(asked.worker, asked.scale, asked.seed)
-    return _all(asked.kinds or list(by_name()), asked)
+    if arguments.worker:
+        harness.part = arguments.part
+        return _work(arguments.worker, arguments.scale, arguments.seed)
+    return _all(arguments.kinds or list(by_name()), arguments)
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -62,70 +62,72 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def _work(name: str, scale: float, seed: int) -> int:
-    """Run a kind in this process; say how it goes and how it ended in JSON lines."""
+    """Run a kind in this process; print its progress and result as JSON lines."""
     kind, started = by_name()[name], time.monotonic()
 
-    def tell(tried: int, held: int, of: int) -> None:
+    def report(tried: int, held: int, of: int) -> None:
         print(json.dumps({"tried": tried, "held": held, "of": of}), flush=True)
 
-    harness.tell = tell
+    harness.report = report
     outcome = kind.run(scaled(kind, scale), seed)
     seconds = time.monotonic() - started
     print(json.dumps({"ended": name, "seconds": round(seconds, 1), **vars(outcome)}), flush=True)
     return 0
 
 
-def _all(names: list[str], asked: argparse.Namespace) -> int:
-    """Run kinds side by side and show a line of each; the exit code."""
-    order = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+def _all(names: list[str], arguments: argparse.Namespace) -> int:
+    """Run kinds in parallel and print a line for each; return the exit code."""
+    rank = {name: place for place, name in enumerate(SLOWEST_FIRST)}
     waiting: queue.Queue[str] = queue.Queue()
-    for name in sorted(names, key=lambda name: order.get(name, 99)):
+    for name in sorted(names, key=lambda name: rank.get(name, 99)):
         waiting.put(name)
     found: dict[str, dict[str, Any]] = {}
     threads = [
-        threading.Thread(target=_serve, args=(waiting, found, asked)) for _ in range(asked.jobs)
+        threading.Thread(target=_run_waiting, args=(waiting, found, arguments))
+        for _ in range(arguments.jobs)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    print(table(alone(found)))
+    print(table(as_parts(found)))
     return 1 if any(one["findings"] for one in found.values()) else 0
 
 
-def _serve(
-    waiting: queue.Queue[str], found: dict[str, dict[str, Any]], asked: argparse.Namespace
+def _run_waiting(
+    waiting: queue.Queue[str], found: dict[str, dict[str, Any]], arguments: argparse.Namespace
 ) -> None:
+    """Run kinds from the queue until it is empty; store the results of a complete run."""
     while True:
         try:
             name = waiting.get_nowait()
         except queue.Empty:
             return
-        record = {**_place(asked), **_one(name, asked)}
+        record = {**_provenance(arguments), **_run_kind(name, arguments)}
         with _writing:
             found[name] = record
-            if asked.scale >= 1:
+            if arguments.scale >= 1:
                 keep({name: record}, ROOT / "docs")
 
 
 _writing = threading.Lock()
 
 
-def _place(asked: argparse.Namespace) -> dict[str, Any]:
-    """Where, when and of what a figure is."""
+def _provenance(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return where, when and with which seed and part a result was measured."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{harness.processor()}, {os.cpu_count()} cores, {platform.system()}",
-        "seed": asked.seed,
-        "part": list(asked.part),
+        "seed": arguments.seed,
+        "part": list(arguments.part),
     }
 
 
-def _one(name: str, asked: argparse.Namespace) -> dict[str, Any]:
-    """Run one kind in a process of its own and show how it goes."""
+def _run_kind(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run one kind in its own process and print its progress; return its record."""
     command = [sys.executable, "-m", "tests.torture", "--worker", name]
-    command += ["--scale", str(asked.scale), "--seed", str(asked.seed)]
-    command += ["--part", "/".join(map(str, asked.part))]
+    command += ["--scale", str(arguments.scale), "--seed", str(arguments.seed)]
+    command += ["--part", "/".join(map(str, arguments.part))]
     last: dict[str, Any] = {}
     shown = 0.0
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""Random command lines and specs: no traceback, only documented exit codes, in any combination."""
+"""Random command lines and specs: no traceback, and only documented exit codes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from .harness import CODES, Outcome, cases, nursery
+from .harness import CODES, Outcome, cases, fork_server
 from .small import SMALL
 
 BATCH = 50
-"""Command lines that one process runs."""
+"""Command lines per process."""
 TRAINS = ("compare", "train", "study")
 COMMANDS = (
     *TRAINS,
@@ -198,7 +198,7 @@ LINE = st.builds(
 
 
 def commands(n: int, seed: int) -> Outcome:
-    """`n` random command lines, in processes of 50; nothing is trained and nothing fetched."""
+    """Run `n` random command lines, 50 per process; nothing is trained or downloaded."""
     batches = -(-n // BATCH)
     found = cases([(f"{min(n, BATCH)} command lines", _batch(min(n, BATCH)))] * batches, seed)
     broken = found.tried - found.held
@@ -208,10 +208,12 @@ def commands(n: int, seed: int) -> Outcome:
 
 
 def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(dice: random.Random, folder: Path) -> None:
-        shutil.copytree(_ready().name, folder, dirs_exist_ok=True)
+    def case(rng: random.Random, folder: Path) -> None:
+        shutil.copytree(_prepared_folder().name, folder, dirs_exist_ok=True)
         where = "tests.torture.commands:run_lines"
-        ended = nursery().run(None, folder, before=where, count=count, seed=dice.randrange(2**32))
+        ended = fork_server().run(
+            None, folder, before=where, count=count, seed=rng.randrange(2**32)
+        )
         if ended.code or not ended.out.endswith("all held\n"):
             raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
 
@@ -219,10 +221,10 @@ def _batch(count: int):  # type: ignore[no-untyped-def]
 
 
 @lru_cache
-def _ready() -> TemporaryDirectory[str]:
-    """A folder with a store and a network of one's own."""
+def _prepared_folder() -> TemporaryDirectory[str]:
+    """Return a folder with a store and user networks."""
     made = TemporaryDirectory(prefix="torture-lines-")
-    nursery().run(SMALL, Path(made.name)).clean(0)
+    fork_server().run(SMALL, Path(made.name)).clean(0)
     Path(made.name, "net.py").write_text(
         "from torch import nn\nclass Net(nn.Linear):\n    pass\nclass Bad:\n"
         "    def __init__(self, x):\n        raise RuntimeError('line one\\nline two')\n"
@@ -231,10 +233,10 @@ def _ready() -> TemporaryDirectory[str]:
 
 
 def run_lines(count: int, seed: int) -> None:
-    """Draw command lines and run them in this process; raises at the smallest that misbehaves."""
+    """Draw command lines and run them in this process; raise at the smallest failing one."""
     from convcompare import cli
 
-    stay_at_home()
+    forbid_downloads()
     no_limits = settings(
         max_examples=count,
         deadline=None,
@@ -276,8 +278,8 @@ def run_lines(count: int, seed: int) -> None:
         print("all held")
 
 
-def stay_at_home() -> None:
-    """Nothing is fetched, and nothing outside this folder is written."""
+def forbid_downloads() -> None:
+    """Make downloads fail."""
     from convcompare.data.sources import fetch
 
     def no_network(published: Any, *rest: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The commits of a trial by themselves, with nothing trained between them: a whole life of a run.
+"""The commits of a trial alone, without training.
 
-What a comparison does to its store, from the note of what is about to run to the record of its
-end, in milliseconds, so that every file operation can be disturbed within the short form too.
+This performs all file operations of a comparison of one trial, from the first record to the last,
+in milliseconds, so that the short form can disturb each of them.
 """
 
 from __future__ import annotations
@@ -26,35 +26,37 @@ from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from . import faulty
-from .harness import Ended, must, nursery
+from .harness import Ended, fork_server, must
 from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 from .small import saved
 
-LIFE = "tests.torture.commits:live"
+ALL_COMMITS = "tests.torture.commits:all_commits"
 EPOCHS = 2
 TRIAL = trial(config=TrainConfig(epochs=EPOCHS))
 TIMING = Timing(replace(PLACE, jobs=1), 10, 9, 0.1, 0.09, 0.11, ())
 
 
 def run(folder: Path, place: int, what: str, log: str) -> Ended:
-    """The life of a run in `folder`, from where it is; without a place nothing disturbs it.
+    """Perform all commits of a run in `folder`; resume if some are done.
 
-    What is disturbed has a process of its own, which ends with it.
+    Args:
+        place: Number of the operation to disturb; 0 disturbs none. A disturbed run has its own
+        process, which ends with it.
     """
     if place:
-        how = {"folder": str(folder), "place": place, "what": what, "log": log}
-        return nursery().run(None, folder, before=LIFE, **how)
-    said, disk = io.StringIO(), atomic_files.disk
+        arguments = {"folder": str(folder), "place": place, "what": what, "log": log}
+        return fork_server().run(None, folder, before=ALL_COMMITS, **arguments)
+    stderr, disk = io.StringIO(), atomic_files.disk
     try:
-        with contextlib.redirect_stderr(said):
-            live(str(folder), place, what, log)
+        with contextlib.redirect_stderr(stderr):
+            all_commits(str(folder), place, what, log)
     finally:
         atomic_files.disk = disk
-    return Ended(0, "", said.getvalue(), [LIFE])
+    return Ended(0, "", stderr.getvalue(), [ALL_COMMITS])
 
 
-def live(folder: str, place: int, what: str, log: str) -> None:
-    """What a comparison of one trial does to its store, disturbed as `faulty` says."""
+def all_commits(folder: str, place: int, what: str, log: str) -> None:
+    """Perform the commits of a comparison of one trial, disturbed as `faulty` defines."""
     faulty.install(place, what, log)
     store = RunStore(Path(folder, "runs"))
     try:
@@ -70,7 +72,7 @@ def live(folder: str, place: int, what: str, log: str) -> None:
 
 
 def _train(store: RunStore) -> None:
-    """The commits of `convcompare.experiment.attempt`, in its order."""
+    """Perform the commits of `convcompare.experiment.attempt`, in its order."""
     store.begin(TRIAL, PLACE)
     checkpoint, _ = store.checkpoint(TRIAL.id)
     history = list(checkpoint.history) if checkpoint else []
@@ -84,7 +86,7 @@ def _train(store: RunStore) -> None:
 
 
 def check_readable(folder: Path) -> None:
-    """Broken where a reader is not told what is there; what is half-written is nobody's."""
+    """Assert that readers find consistent records; incomplete files belong to no record."""
     store = RunStore(folder / "runs")
     for run_id, epochs in saved(folder / "runs").items():
         outcome = store.outcome(run_id)
@@ -94,21 +96,21 @@ def check_readable(folder: Path) -> None:
 
 
 def check_equal(folder: Path) -> None:
-    """Broken unless every file but the leases is that of a life that nothing disturbed."""
-    found, wanted = _files(folder), _whole()
-    must(set(found) == set(wanted), f"files {sorted(set(found) ^ set(wanted))}")
-    for name, data in wanted.items():
+    """Assert that all files except leases equal those of an undisturbed run."""
+    found, expected = _files(folder), _undisturbed()
+    must(set(found) == set(expected), f"files {sorted(set(found) ^ set(expected))}")
+    for name, data in expected.items():
         must(found[name] == data, f"{name} is not that of the undisturbed life")
 
 
 @lru_cache
-def _whole() -> dict[str, bytes]:
+def _undisturbed() -> dict[str, bytes]:
     with TemporaryDirectory(prefix="torture-whole-") as folder:
         run(Path(folder), 0, "", str(Path(folder, faulty.LOG))).clean(0)
         return _files(Path(folder))
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    every = [path for path in folder.joinpath("runs").rglob("*") if path.is_file()]
-    kept = [path for path in every if not is_lease(path.name)]
+    paths = [path for path in folder.joinpath("runs").rglob("*") if path.is_file()]
+    kept = [path for path in paths if not is_lease(path.name)]
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept}

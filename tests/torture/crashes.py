@@ -1,5 +1,4 @@
-"""Every file operation of a comparison, or of the commits alone: the process dies before, in or
-after it; or it fails."""
+"""Death or failure at each file operation of a comparison or of its commits."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from convcompare.store.lease import is_lease
 
 from . import commits
 from .faulty import LOG, operations
-from .harness import Case, Ended, Outcome, cases, must, nursery
+from .harness import Case, Ended, Outcome, cases, fork_server, must
 from .small import ONE, announced, check_equal, check_kept, check_readable
 
 ERRORS = ("ENOSPC", "EIO", "EACCES")
@@ -28,15 +27,15 @@ _HINT = re.compile(r"^ *hint: .+$", re.M)
 
 @dataclass(frozen=True)
 class Subject:
-    """What is disturbed: how it runs, what readers must find then, and what it must end as."""
+    """What is disturbed: how it runs, what readers must find, and the expected result."""
 
     run: Callable[..., Ended]
     check_readable: Callable[[Path], None]
     check_equal: Callable[[Path], None]
 
 
-def _compare(folder: Path, **how: object) -> Ended:
-    return nursery().run(ONE, folder, before=INSTALL, **how)
+def _compare(folder: Path, **arguments: object) -> Ended:
+    return fork_server().run(ONE, folder, before=INSTALL, **arguments)
 
 
 def _check_compared(folder: Path) -> None:
@@ -48,13 +47,13 @@ COMMITS = Subject(commits.run, commits.check_readable, commits.check_equal)
 
 
 def crashes(n: int, seed: int, subject: Subject = COMMAND) -> Outcome:
-    """Death before, in the middle of, and after each operation; `n` of them, 0 is all."""
-    moments = [(place, when) for place, name in _places(subject) for when in _moments(name)]
-    return cases([_crash(subject, *moment) for moment in _some(moments, n, seed)], seed)
+    """Die before, in the middle of and after each operation; `n` of them, 0 for all."""
+    moments = [(place, when) for place, name in _operations(subject) for when in _moments(name)]
+    return cases([_crash(subject, *moment) for moment in _sample(moments, n, seed)], seed)
 
 
 def errors(n: int, seed: int) -> Outcome:
-    """ENOSPC, EIO and EACCES at each operation; `n` of them, 0 is all."""
+    """Raise ENOSPC, EIO and EACCES at each operation; `n` of them, 0 for all."""
     return _errors(COMMAND, n, seed)
 
 
@@ -67,23 +66,23 @@ def commit_errors(n: int, seed: int) -> Outcome:
 
 
 def _errors(subject: Subject, n: int, seed: int) -> Outcome:
-    failures = [(place, kind) for place, _ in _places(subject) for kind in ERRORS]
-    return cases([_failure(subject, *failure) for failure in _some(failures, n, seed)], seed)
+    failures = [(place, kind) for place, _ in _operations(subject) for kind in ERRORS]
+    return cases([_failure(subject, *failure) for failure in _sample(failures, n, seed)], seed)
 
 
 def _moments(name: str) -> tuple[str, ...]:
     return ("before", "during", "after") if name == "create" else ("before", "after")
 
 
-def _some(every: list[tuple[int, str]], n: int, seed: int) -> list[tuple[int, str]]:
+def _sample(every: list[tuple[int, str]], n: int, seed: int) -> list[tuple[int, str]]:
     if not n or n >= len(every):
         return every
     return sorted(random.Random(seed).sample(every, n))
 
 
 @functools.lru_cache
-def _places(subject: Subject) -> list[tuple[int, str]]:
-    """The operations of a run that nothing disturbs, by number, each with its name."""
+def _operations(subject: Subject) -> list[tuple[int, str]]:
+    """Return number and name of each operation of an undisturbed run."""
     with TemporaryDirectory() as folder:
         log = Path(folder, LOG)
         subject.run(Path(folder), place=0, what="", log=str(log)).clean(0)
@@ -91,7 +90,7 @@ def _places(subject: Subject) -> list[tuple[int, str]]:
 
 
 def _crash(subject: Subject, place: int, when: str) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         log = folder / LOG
         ended = subject.run(folder, place=place, what=when, log=str(log))
         where = operations(log)[-1]
@@ -100,9 +99,9 @@ def _crash(subject: Subject, place: int, when: str) -> tuple[str, Case]:
         check_kept(folder / "runs", announced(ended))
         last = _undisturbed(subject, folder)
         subject.check_equal(folder)
-        told = announced(last)
+        announced_epochs = announced(last)
         before = announced(ended)
-        for label, epochs in told.items():
+        for label, epochs in announced_epochs.items():
             behind = max(before.get(label, [0]))
             must(min(epochs) > behind, f"{where}: epoch {min(epochs)} was done twice")
 
@@ -110,7 +109,7 @@ def _crash(subject: Subject, place: int, when: str) -> tuple[str, Case]:
 
 
 def _failure(subject: Subject, place: int, kind: str) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         log = folder / LOG
         ended = subject.run(folder, place=place, what=kind, log=str(log))
         name, path = operations(log)[place - 1]
@@ -118,14 +117,16 @@ def _failure(subject: Subject, place: int, kind: str) -> tuple[str, Case]:
         subject.check_readable(folder)
         clearing = name in ("unlink", "rmdir") or is_lease(Path(path).name)
         if clearing and ended.code == 0:
-            pass  # what could not be cleared or given back is cleared away by the next
+            pass  # the next run removes what could not be removed or released
         else:
             ended.clean(4)
             error = _ERROR.findall(ended.err)
             must(len(error) == 1 and len(_HINT.findall(ended.err)) == 1, f"one error: {ended}")
             named = _NAMED.findall(error[0])
             near = any(one.startswith(path) or path.startswith(one) for one in named)
-            near |= any(Path(one).parent == Path(path) for one in named)  # what was made in it
+            near |= any(
+                Path(one).parent == Path(path) for one in named
+            )  # a file that was created in it
             must(near or str(Path(path).parent) in error[0], f"{name} {path} is not named: {ended}")
         _undisturbed(subject, folder)
         subject.check_equal(folder)

@@ -1,4 +1,4 @@
-"""Files of a store and of the data caches, damaged in six ways: every damage must be noticed."""
+"""Files of a store and of data caches damaged in six ways: each damage must be detected."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from . import data_damage
 from .harm import WAYS, harm
-from .harness import Broken, Case, Outcome, cases, must, nursery
-from .small import SMALL, check_equal, results, whole
+from .harness import Broken, Case, Outcome, cases, fork_server, must
+from .small import SMALL, check_equal, reference, results
 
 ENDED = (
     "trial.json",
@@ -30,7 +30,7 @@ ENDED = (
     "analyses/receptive-field.npz",
     "comparison",
 )
-HALF_DONE = (
+INTERRUPTED = (
     "trial.json",
     "environment.json",
     "newest record",
@@ -51,32 +51,34 @@ READERS = (
 
 
 def damage(n: int, seed: int) -> Outcome:
-    """Round robin over the files of an ended and of a half-done run and of data, and the ways."""
+    """Damage each file of ended and interrupted runs and of data in each way, in random order."""
     every = [_ended(name, way) for name in ENDED for way in WAYS]
-    every += [_half_done(name, way) for name in HALF_DONE for way in WAYS]
-    every += data_damage.every()
+    every += [_interrupted(name, way) for name in INTERRUPTED for way in WAYS]
+    every += data_damage.all_cases()
     random.Random(seed).shuffle(every)
     return cases([every[number % len(every)] for number in range(n)], seed)
 
 
 @lru_cache
 def stores() -> TemporaryDirectory[str]:
-    """A folder with two stores: of comparisons that have ended, and of one that has not."""
+    """Return a folder with two stores: one of ended comparisons, one of an interrupted one."""
     made = TemporaryDirectory(prefix="torture-stores-")
     for name in ("ended", "half"):
         folder = Path(made.name, name)
         folder.mkdir()
         if name == "ended":
-            nursery().run(SMALL, folder).clean(0)
+            fork_server().run(SMALL, folder).clean(0)
         else:
-            begun = nursery().start(None, folder, before="tests.torture.damage:leave_half_done")
-            begun.wait()
+            training = fork_server().start(
+                None, folder, before="tests.torture.damage:interrupt_training"
+            )
+            training.wait()
             must(list(folder.glob("runs/*/checkpoint/*.json")), "no half-done run")
     return made
 
 
-def leave_half_done() -> None:
-    """Train up to the third epoch's commit, and die after it."""
+def interrupt_training() -> None:
+    """Train up to the third epoch's commit, then die."""
     from convcompare import cli
     from convcompare.store.run_store import RunStore
 
@@ -92,37 +94,37 @@ def leave_half_done() -> None:
 
 
 def _ended(name: str, way: str) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         shutil.copytree(Path(stores().name, "ended"), folder, dirs_exist_ok=True)
-        run, other = dice.sample(_runs(folder), 2)
+        run, other = rng.sample(_runs(folder), 2)
         path, twin = _paths(folder, run, other, name)
         before = path.read_bytes()
-        harm(path, twin, way, dice)
-        if path.is_file() and _same(before, path.read_bytes(), name):
+        harm(path, twin, way, rng)
+        if path.is_file() and _same_content(before, path.read_bytes(), name):
             return
-        found = nursery().call("tests.torture.damage:read_all", folder)
-        _check_told(found, path)
-        _check_noticed(found, path, name)
-        wanted = whole().results[other.name]
-        must(found["results"].get(other.name) == _digest(wanted), f"run {other.name} is affected")
+        found = fork_server().call("tests.torture.damage:read_all", folder)
+        _check_errors(found, path)
+        _check_detected(found, path, name)
+        expected = reference().results[other.name]
+        must(found["results"].get(other.name) == _digest(expected), f"run {other.name} is affected")
 
     return f"{way}: {name}", case
 
 
-def _half_done(name: str, way: str) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
+def _interrupted(name: str, way: str) -> tuple[str, Case]:
+    def case(rng: random.Random, folder: Path) -> None:
         shutil.copytree(Path(stores().name, "half"), folder, dirs_exist_ok=True)
         (run,) = _runs(folder)
         path, twin = _paths(folder, run, run, name)
-        harm(path, twin, way, dice)
-        nursery().run(["runs"], folder).clean(0, 4)
-        ended = nursery().run(SMALL, folder).clean(0, 4)
+        harm(path, twin, way, rng)
+        fork_server().run(["runs"], folder).clean(0, 4)
+        ended = fork_server().run(SMALL, folder).clean(0, 4)
         if ended.code == 4:
             must(path.name in ended.err, f"{path.name} is not named: {ended}")
-            nursery().run(["runs", "check", "--repair"], folder).clean(0, 1, 4)
-            nursery().run(SMALL, folder).clean(0)
-        told = "gradients before now are not known" in ended.err
-        check_equal(folder / "runs", but=name if told else "")
+            fork_server().run(["runs", "check", "--repair"], folder).clean(0, 1, 4)
+            fork_server().run(SMALL, folder).clean(0)
+        reported = "gradients before now are not known" in ended.err
+        check_equal(folder / "runs", but=name if reported else "")
 
     return f"{way}: half-done {name}", case
 
@@ -132,7 +134,7 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _paths(folder: Path, run: Path, other: Path, name: str) -> tuple[Path, Path]:
-    """The file to damage, and one like it that belongs elsewhere."""
+    """Return the file to damage, and a similar one from elsewhere."""
     if name == "comparison":
         path = min((folder / "runs" / "comparisons").iterdir())
         return path, run / "run.json"
@@ -146,8 +148,8 @@ def _paths(folder: Path, run: Path, other: Path, name: str) -> tuple[Path, Path]
     return run / name, other / name
 
 
-def _same(before: bytes, after: bytes, name: str) -> bool:
-    """Whether a text still says the same: a number may be written `1e-05` or `1E-05`."""
+def _same_content(before: bytes, after: bytes, name: str) -> bool:
+    """Return True if a text has the same values: a number may be written `1e-05` or `1E-05`."""
     if before == after:
         return True
     if not name.endswith(("json", "jsonl", "comparison")):
@@ -164,15 +166,15 @@ def _texts(data: bytes, name: str) -> list[bytes]:
 
 
 def read_all() -> None:
-    """Run the readers and the check in this process; print what each said, as JSON."""
+    """Run the readers and the check in this process; print their output as JSON."""
     from convcompare import cli
 
-    said = []
+    outputs = []
     for argv in (*READERS, ["runs", "check"], [*SMALL]):
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = cli.run([*argv])
-        said.append(
+        outputs.append(
             {"argv": argv, "code": code, "out": out.getvalue()[-3000:], "err": err.getvalue()}
         )
     store, digests = Path("runs"), {}
@@ -180,7 +182,7 @@ def read_all() -> None:
         with contextlib.suppress(Exception), TemporaryDirectory() as alone:
             shutil.copytree(run, Path(alone, run.name))
             digests |= {key: _digest(value) for key, value in results(Path(alone)).items()}
-    print(json.dumps({"said": said, "results": digests, "store": str(store)}))
+    print(json.dumps({"outputs": outputs, "results": digests, "store": str(store)}))
 
 
 def _digest(result: dict[str, Any]) -> str:
@@ -189,9 +191,9 @@ def _digest(result: dict[str, Any]) -> str:
     return hashlib.sha256(repr(sorted(result.items())).encode()).hexdigest()
 
 
-def _check_told(found: dict[str, Any], path: Path) -> None:
-    """Broken where a command answered with a traceback or an exit code of its own."""
-    for one in found["said"]:
+def _check_errors(found: dict[str, Any], path: Path) -> None:
+    """Assert that each command has a documented exit code and no traceback."""
+    for one in found["outputs"]:
         words = f"{one['argv'][:2]} -> {one['code']}: {one['err'][-600:]}"
         must(one["code"] in {0, 1, 2, 3, 4}, words)
         must("Traceback" not in one["err"] and "bug in convcompare" not in one["err"], words)
@@ -199,9 +201,9 @@ def _check_told(found: dict[str, Any], path: Path) -> None:
             must(path.name in one["err"] and "hint: " in one["err"], f"file or remedy: {words}")
 
 
-def _check_noticed(found: dict[str, Any], path: Path, name: str) -> None:
-    """Broken where the check of the store does not name the file."""
-    (check,) = [one for one in found["said"] if one["argv"] == ["runs", "check"]]
+def _check_detected(found: dict[str, Any], path: Path, name: str) -> None:
+    """Assert that the check of the store names the damaged file."""
+    (check,) = [one for one in found["outputs"] if one["argv"] == ["runs", "check"]]
     if check["code"] == 2:
         raise Broken("there is no `runs check`")
     must(check["code"] != 0, f"not noticed: {name}")

@@ -1,4 +1,4 @@
-"""Damaged data sets and images: never taken for what they were, and named with a remedy."""
+"""Damaged data sets and images: never used as the originals, and reported with a remedy."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from tests.support import mirrors
 
 from . import downloads
 from .harm import WAYS, harm
-from .harness import Case, must, nursery
+from .harness import Case, fork_server, must
 
 FILES = ("cached set", "user's copy of a set", "image", "cached images")
 TRAIN = ("train", "fcn:hidden=4", "-d", "folder:photos", "-e", "1", "-b", "8", "--threads", "1")
 
 
-def every() -> list[tuple[str, Case]]:
-    """Each file of data in each way."""
+def all_cases() -> list[tuple[str, Case]]:
+    """Return a case for each file of data and each way."""
     kinds = dict(zip(FILES, (_cached_set, _copy, _image, _cached_images), strict=True))
     return [(f"{way}: {name}", kinds[name](way)) for name in FILES for way in WAYS]
 
 
 def _cached_set(way: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         with mirrors.served() as server:
             good = [server.base("good")]
-            whole = downloads.fetch(folder / "cache", good)
+            original = downloads.fetch(folder / "cache", good)
             path = folder / "cache" / "tiny.npz"
             write_splits(folder / "other.npz", (_black(60), _black(20)))
-            harm(path, folder / "other.npz", way, dice)
+            harm(path, folder / "other.npz", way, rng)
             found = downloads.fetch(folder / "cache", good)
             if not found["error"]:
-                must(found["sha256"] == whole["sha256"], "what is damaged was used")
+                must(found["sha256"] == original["sha256"], "what is damaged was used")
                 return
             must(found["code"] == 3, found)
             must(path.name in found["error"] + found["hint"], f"file not named: {found}")
             must(found["hint"].startswith("`rm "), f"no remedy: {found}")
             atomic_files.remove(path)
             again = downloads.fetch(folder / "cache", good)
-            must(again["sha256"] == whole["sha256"], f"the remedy does not help: {again}")
+            must(again["sha256"] == original["sha256"], f"the remedy does not help: {again}")
 
     return case
 
@@ -58,13 +58,13 @@ def _black(n: int) -> Split:
 
 
 def _copy(way: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         own = folder / "own"
         own.mkdir()
         for name, content in mirrors.FILES.items():
             (own / name).write_bytes(content)
-        path, twin = dice.sample(sorted(own.iterdir()), 2)
-        harm(path, twin, way, dice)
+        path, twin = rng.sample(sorted(own.iterdir()), 2)
+        harm(path, twin, way, rng)
         found = downloads.fetch(folder / "cache", [], data_dir=str(own))
         if not found["error"]:
             must(found["sha256"] == fingerprint(mirrors.SPLITS), "what is damaged was used")
@@ -81,7 +81,7 @@ def _copy(way: str) -> Case:
 
 @lru_cache
 def _photos() -> TemporaryDirectory[str]:
-    """Two classes of six images, PNG and JPEG, and a run that was trained on them."""
+    """Return a folder with two classes of six images, PNG and JPEG, and a run trained on them."""
     made = TemporaryDirectory(prefix="torture-photos-")
     pixels = np.random.default_rng(3)
     for name in ("cats", "dogs"):
@@ -95,21 +95,21 @@ def _photos() -> TemporaryDirectory[str]:
 
 
 def _train(folder: Path) -> Any:
-    return nursery().run(TRAIN, folder, env={"CONVCOMPARE_CACHE": str(folder / "cache")})
+    return fork_server().run(TRAIN, folder, env={"CONVCOMPARE_CACHE": str(folder / "cache")})
 
 
-def _of_photos(folder: Path) -> tuple[list[Path], list[Path]]:
-    """A copy of the photos with their run: the images, the runs."""
+def _copy_photos(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Copy the photos with their run; return the images and the runs."""
     shutil.copytree(_photos().name, folder, dirs_exist_ok=True)
     return sorted(folder.glob("photos/*/*")), _runs(folder)
 
 
 def _image(way: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        images, before = _of_photos(folder)
-        path = dice.choice(images)
+    def case(rng: random.Random, folder: Path) -> None:
+        images, before = _copy_photos(folder)
+        path = rng.choice(images)
         pixels, state = _pixels(path), path.read_bytes()
-        harm(path, dice.choice([one for one in images if one != path]), way, dice)
+        harm(path, rng.choice([one for one in images if one != path]), way, rng)
         ended = _train(folder).clean(0, 3)
         if ended.code == 3:
             must(path.name in ended.err and "hint: " in ended.err, f"image or remedy: {ended}")
@@ -125,11 +125,11 @@ def _image(way: str) -> Case:
 
 
 def _cached_images(way: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        _, before = _of_photos(folder)
-        _train(folder).clean(0)  # the copies have times of their own, and so their own cache file
+    def case(rng: random.Random, folder: Path) -> None:
+        _, before = _copy_photos(folder)
+        _train(folder).clean(0)  # the copies have other times, and so their own cache file
         newest = max(folder.glob("cache/folders/*.npz"), key=lambda path: path.stat().st_mtime_ns)
-        harm(newest, _other_cache(folder), way, dice)
+        harm(newest, _other_cache(folder), way, rng)
         _train(folder).clean(0)
         must(_runs(folder) == before, "the damaged cache was taken for another data set")
 
@@ -137,7 +137,7 @@ def _cached_images(way: str) -> Case:
 
 
 def _other_cache(folder: Path) -> Path:
-    """The decoded images of another folder."""
+    """Return the cache file of another folder's images."""
     shutil.copytree(folder / "photos", folder / "other" / "photos")
     first, second = (folder / "other" / "photos" / name for name in ("cats", "dogs"))
     first.rename(folder / "aside")

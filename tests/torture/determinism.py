@@ -1,4 +1,4 @@
-"""Every network trained twice, once with a death between its epochs: the same bits."""
+"""Each network trained twice, once interrupted between epochs: the same bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from convcompare.core.config import RECIPES
 from convcompare.core.registry import register
 
-from .harness import Case, Outcome, cases, must, nursery
+from .harness import Case, Outcome, cases, fork_server, must
 from .small import results
 
 DATA = ("-d", "shapes:train=8,test=4")
@@ -19,7 +19,7 @@ REST = ("-e", "2", "-b", "4", "--threads", "1", "--quiet")
 
 
 def determinism(n: int, seed: int) -> Outcome:
-    """`n` pairs of network and recipe, 0 is all."""
+    """Train `n` pairs of network and recipe; 0 for all."""
     pairs = list(itertools.product(networks(), RECIPES))
     if n:
         light = [pair for pair in pairs if pair[0] in LIGHT]
@@ -44,12 +44,12 @@ LIGHT = (
 
 
 def networks() -> list[str]:
-    """Every network of the zoo, and the layers that have a backward of their own."""
+    """Return all networks of the zoo, and variants with hand-written backward passes."""
     return [entry.name for entry in register.model] + [name for name in LIGHT if ":" in name]
 
 
 def die_after_first() -> None:
-    """Die at the commit of the first epoch."""
+    """Die after the commit of the first epoch."""
     from convcompare.store.run_store import RunStore
 
     real = RunStore.save_epoch
@@ -62,22 +62,24 @@ def die_after_first() -> None:
 
 
 def _case(network: str, recipe: str) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         command = ["compare", *DATA, network, "--recipe", recipe, *REST, "--seed", "1"]
         once, twice = folder / "once", folder / "twice"
         for place in (once, twice):
             place.mkdir()
-        nursery().start(command, once).wait(600).clean(0, 1)
-        died = nursery().start(command, twice, before="tests.torture.determinism:die_after_first")
-        must(died.wait(600).code == 9, "it did not come to the first commit")
-        nursery().start(command, twice).wait(600).clean(0, 1)
+        fork_server().start(command, once).wait(600).clean(0, 1)
+        interrupted = fork_server().start(
+            command, twice, before="tests.torture.determinism:die_after_first"
+        )
+        must(interrupted.wait(600).code == 9, "it did not come to the first commit")
+        fork_server().start(command, twice).wait(600).clean(0, 1)
         one, other = results(once / "runs"), results(twice / "runs")
         must(one.keys() == other.keys() and one, f"runs {sorted(one)} and {sorted(other)}")
         for run_id, run in one.items():
             for part, value in run.items():
                 must(value == other[run_id][part], f"{part} differs between two trainings")
             if recipe == "report":
-                said = nursery().start(["runs", "verify", run_id], once).wait(600).clean(0)
-                must("bit" in said.out + said.err, said)
+                verified = fork_server().start(["runs", "verify", run_id], once).wait(600).clean(0)
+                must("bit" in verified.out + verified.err, verified)
 
     return f"{network}, {recipe}", case

@@ -1,4 +1,4 @@
-"""Servers that stall, cut, lie and redirect: the next source, and no unverified byte."""
+"""Servers that stall, truncate, falsify or redirect: only verified bytes are used."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from convcompare.data.dataset import fingerprint
 from tests.support.mirrors import FILES, SIZE, SPLITS, served
 
-from .harness import Case, Outcome, cases, must, nursery
+from .harness import Case, Outcome, cases, fork_server, must
 
 CONNECT, SPEED, WINDOW = 0.6, 20_000.0, 0.6
-"""Time limits of these tests: seconds for an answer, bytes a second over so many seconds."""
+"""Time limits: seconds for an answer, minimum bytes per second, seconds of its window."""
 FAULTS = (
     "stall",
     "mute",
@@ -39,15 +39,15 @@ FAULTS = (
 
 
 def downloads(n: int, seed: int) -> Outcome:
-    """Round robin over the faults: in one file at random of the first source, then of all."""
+    """Apply the faults in turn, to one random file of the first of two sources."""
     return cases([_case(FAULTS[number % len(FAULTS)], number) for number in range(n)], seed)
 
 
 def _case(fault: str, number: int) -> tuple[str, Case]:
-    def case(dice: random.Random, folder: Path) -> None:
-        random.seed(dice.random())
+    def case(rng: random.Random, folder: Path) -> None:
+        random.seed(rng.random())
         with served() as server:
-            bad = server.base(fault, dice.choice(list(FILES)))
+            bad = server.base(fault, rng.choice(list(FILES)))
             good = server.base("good")
             alone = fetch(folder / "one", [bad])
             must(alone["error"], f"the bytes of {fault} were used")
@@ -63,17 +63,17 @@ def _case(fault: str, number: int) -> tuple[str, Case]:
 
 
 def fetch(cache: Path, bases: list[str], data_dir: str = "") -> dict[str, Any]:
-    """What a process gets of a data set that these servers publish, or this folder holds."""
+    """Return what a process obtains of a data set from these servers or this folder."""
     cache.parent.mkdir(exist_ok=True)
-    given = {"cache": str(cache), "bases": bases, "data_dir": data_dir}
-    found: dict[str, Any] = nursery().call(
-        "tests.torture.downloads:obtain_it", cache.parent, **given
+    arguments = {"cache": str(cache), "bases": bases, "data_dir": data_dir}
+    found: dict[str, Any] = fork_server().call(
+        "tests.torture.downloads:obtain_and_print", cache.parent, **arguments
     )
     return found
 
 
-def obtain_it(cache: str, bases: list[str], data_dir: str) -> None:
-    """Fetch in this process; print what came, or the error."""
+def obtain_and_print(cache: str, bases: list[str], data_dir: str) -> None:
+    """Obtain the data set in this process; print the result or the error."""
     from convcompare.core.errors import ConvcompareError
     from convcompare.data.dataset import Sources
     from convcompare.data.sources.download import Mirror, TimeLimits

@@ -1,4 +1,4 @@
-"""A disk that fails at its n-th operation, put in place of the real one in a forked process."""
+"""A disk that fails at its n-th operation, which replaces the real one in a forked process."""
 
 from __future__ import annotations
 
@@ -20,22 +20,23 @@ LOG = "operations.log"
 
 
 def install(place: int, what: str, log: str) -> None:
-    """Do `what` at operation number `place`, from 1; note every operation in the file `log`.
+    """Disturb operation number `place`, counted from 1; append every operation to the file `log`.
 
-    `what` is ``before``, ``during`` or ``after`` for a crash there, or the name of an error.
+    Args:
+        what: ``before``, ``during`` or ``after`` for a crash, or the name of an error.
     """
     atomic_files.disk = Faulty(place, what, Path(log))  # type: ignore[assignment]
 
 
 class Faulty(Disk):
-    """The disk, with each operation counted."""
+    """A disk that counts its operations and disturbs one of them."""
 
     def __init__(self, place: int, what: str, log: Path) -> None:
         self.place, self.what, self.number = place, what, 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
 
     def perform(self, name: str, real: Callable[..., Any], path: Path, *more: Any) -> Any:
-        if threading.current_thread().name == "leases":  # a heart beats whenever it likes
+        if threading.current_thread().name == "leases":  # renewals of leases are at random times
             return real(path, *more)
         self.number += 1
         os.write(self.log, f"{name} {path}\n".encode())
@@ -46,13 +47,13 @@ class Faulty(Disk):
             real(path, functools.partial(_half, more[0]))
             _die()
         if here and self.what.startswith("E"):
-            if name == "create":  # a disk that is full takes a part of it
+            if name == "create":  # a full disk accepts a part of the file
                 real(path, functools.partial(_half, more[0]))
             number = getattr(errno, self.what)
             raise OSError(number, os.strerror(number), str(path))
         try:
             return real(path, *more)
-        finally:  # of what was not there to be removed too
+        finally:  # also after a failure to remove a missing file
             if here and self.what == "after":
                 _die()
 
@@ -70,9 +71,9 @@ for _name in OPERATIONS:
 
 def _half(fill: Callable[[Any], object], file: Any) -> None:
     """Write the first half of what `fill` writes."""
-    whole = io.BytesIO()
-    fill(whole)
-    file.write(whole.getvalue()[: whole.tell() // 2])
+    complete = io.BytesIO()
+    fill(complete)
+    file.write(complete.getvalue()[: complete.tell() // 2])
 
 
 def _die() -> None:
@@ -80,6 +81,6 @@ def _die() -> None:
 
 
 def operations(log: Path) -> list[tuple[str, str]]:
-    """Name and path of each operation that was noted."""
+    """Return name and path of each logged operation."""
     lines = log.read_text().splitlines()
     return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]

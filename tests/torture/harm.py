@@ -1,4 +1,4 @@
-"""The six ways in which a file is damaged."""
+"""Six ways to damage a file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 WAYS = ("cut", "flip", "zero page", "empty", "swap", "folder")
 
 
-def harm(path: Path, twin: Path, way: str, dice: random.Random) -> None:
-    """Damage the file `path` at random; `twin` is one like it, of something else."""
+def harm(path: Path, twin: Path, way: str, rng: random.Random) -> None:
+    """Damage the file `path` at random; `twin` is a similar file of something else."""
     data = bytearray(path.read_bytes())
     if way == "cut":
-        data = data[: dice.randrange(len(data))]
+        data = data[: rng.randrange(len(data))]
     elif way == "flip":
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     elif way == "zero page":
-        start = dice.randrange(0, len(data), 4096)
+        start = rng.randrange(0, len(data), 4096)
         page = bytes(min(4096, len(data) - start))
         data[start : start + len(page)] = page
     elif way == "empty":

@@ -1,4 +1,4 @@
-"""What all kinds of torture share: counted cases, and commands that run in forked processes."""
+"""Shared by all kinds of torture: counted cases, and commands in forked processes."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LONGEST = 120.0
-"""Seconds after which a command hangs."""
+"""Seconds after which a command counts as hanging."""
 CODES = {0, 1, 2, 3, 4, 130, 143}
-"""The exit codes that the README documents."""
+"""Exit codes that the README documents."""
 _TRACE = re.compile(r"Traceback \(most recent|this is a bug in convcompare|Exception ignored")
 
 
 class Broken(AssertionError):
-    """Something that was promised did not hold."""
+    """A guarantee did not hold."""
 
 
 def must(holds: object, otherwise: object) -> None:
-    """Raise Broken with the words `otherwise` unless it `holds`."""
+    """Raise Broken with the message `otherwise` unless the condition holds."""
     if not holds:
         raise Broken(str(otherwise))
 
 
 @dataclass
 class Outcome:
-    """How many cases were tried, in how many all held, and what did not, a line each."""
+    """Numbers of cases that were tried and that held, and one line for each that did not."""
 
     tried: int = 0
     held: int = 0
@@ -57,26 +57,26 @@ class Outcome:
 
 
 class Skipped(Exception):
-    """This machine cannot show the case; the reason in words."""
+    """The case cannot run on this machine; the message is the reason."""
 
 
-tell: Callable[[int, int, int], None] = lambda tried, held, of: None  # noqa: E731
-"""Told after each case how many were tried, how many held, and of how many."""
+report: Callable[[int, int, int], None] = lambda tried, held, of: None  # noqa: E731
+"""Called after each case with the numbers of cases tried, held and in all."""
 part: tuple[int, int] = (1, 1)
-"""Which of how many parts of the cases are run: every so many-th of them."""
+"""Run part I of N of the cases: (I, N)."""
 Case = Callable[[random.Random, Path], None]
 
 
 def cases(named: Sequence[tuple[str, Case]], seed: int) -> Outcome:
-    """Run each case, by its name, in an empty folder with random numbers of its own."""
+    """Run each named case in an empty folder, with its own random numbers."""
     found = Outcome()
     mine = range(part[0] - 1, len(named), part[1])
     for number in mine:
         name, case = named[number]
-        dice = random.Random(f"{seed}/{number}/{name}")
+        rng = random.Random(f"{seed}/{number}/{name}")
         with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as folder:
             try:
-                case(dice, Path(folder))
+                case(rng, Path(folder))
                 found.tried, found.held = found.tried + 1, found.held + 1
             except Skipped as reason:
                 found.skipped.append(f"{name}: {reason}")
@@ -85,31 +85,31 @@ def cases(named: Sequence[tuple[str, Case]], seed: int) -> Outcome:
                 kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
                 text = " ".join(str(error).split())[:1500]
                 found.findings.append(f"{name} (seed {seed}, case {number}): {kind}{text}")
-        tell(found.tried, found.held, len(mine))
+        report(found.tried, found.held, len(mine))
     return found
 
 
 def repeat(n: int, name: str, case: Case, seed: int) -> Outcome:
-    """The same case n times, each time with other random numbers."""
+    """Run the same case `n` times, each time with other random numbers."""
     return cases([(name, case)] * n, seed)
 
 
 @dataclass
 class Ended:
-    """What a command left behind. `code` is minus the signal where one killed it."""
+    """Exit code and output of a command; `code` is minus the signal that killed it."""
 
     code: int
     out: str
     err: str
     argv: list[str]
     memory: int = 0
-    """The most memory that it had, in kB; not of what was started as Python."""
+    """Peak memory in kB; 0 for a process that `real` started."""
 
     def __str__(self) -> str:
         return f"{' '.join(self.argv)[:300]} -> {self.code}: {self.err.strip()[-700:]}"
 
     def clean(self, *codes: int) -> Ended:
-        """This; Broken where the exit code is none of `codes` or a traceback was shown."""
+        """Return self; raise Broken for an exit code not in `codes` or a traceback."""
         must(
             self.code in (codes or CODES), f"exit code, want {codes or 'a documented one'}: {self}"
         )
@@ -121,7 +121,7 @@ class Ended:
 
 
 class Command:
-    """A command that runs, in a session of its own; `hold` until it has ended."""
+    """A running command in its own session."""
 
     def __init__(self, pid: int, folder: Path, argv: list[str], wait: Callable[..., Any]) -> None:
         self.pid, self.folder, self.argv, self._wait = pid, folder, argv, wait
@@ -129,17 +129,17 @@ class Command:
         self.memory = 0
 
     def wait(self, seconds: float = LONGEST) -> Ended:
-        """What it left behind; Broken where it takes longer."""
-        self._ask(seconds)
+        """Wait for the end and return it; raise Broken if it takes longer than `seconds`."""
+        self._poll(seconds)
         if self.code is None:
             self.signal(signal.SIGKILL)
             self._wait(self.pid, LONGEST)
-            said = self._text("err")[-500:]
-            raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {said}")
+            output = self._text("err")[-500:]
+            raise Broken(f"still running after {seconds:.0f} s: {' '.join(self.argv)}: {output}")
         return Ended(self.code, self._text("out"), self._text("err"), self.argv, self.memory)
 
     def until(self, text: str, seconds: float = LONGEST) -> str:
-        """Wait until its stderr has a line with `text`; the line. Broken where it ends before."""
+        """Wait for a line of stderr with `text` and return it; raise Broken if it ends before."""
         end = time.monotonic() + seconds
         while True:
             runs = self.runs()
@@ -150,15 +150,16 @@ class Command:
             time.sleep(0.02)
 
     def runs(self) -> bool:
-        self._ask(0)
+        """Return True if the command is still running."""
+        self._poll(0)
         return self.code is None
 
-    def _ask(self, seconds: float) -> None:
+    def _poll(self, seconds: float) -> None:
         if self.code is None and (ended := self._wait(self.pid, seconds)) is not None:
             self.code, self.memory = ended
 
     def signal(self, number: int, group: bool = True) -> None:
-        """Send a signal to it and its workers; nothing where it has ended."""
+        """Send a signal to the command and its workers, if it is still running."""
         if self.code is None:
             with contextlib.suppress(ProcessLookupError):
                 (os.killpg if group else os.kill)(self.pid, number)
@@ -170,19 +171,21 @@ class Command:
             return ""
 
 
-class Nursery:
-    """Starts commands without the seconds that importing torch takes."""
+class ForkServer:
+    """Starts commands in forks of a process that has imported torch, which takes seconds."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.nursery"],
+            [sys.executable, "-m", "tests.torture.fork_server"],
             cwd=ROOT,
             env=environment() | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.said = tempfile.TemporaryDirectory(prefix="torture-said-", ignore_cleanup_errors=True)
+        self.output = tempfile.TemporaryDirectory(
+            prefix="torture-said-", ignore_cleanup_errors=True
+        )
         self.number = 0
         atexit.register(self.close)
 
@@ -196,57 +199,58 @@ class Nursery:
         umask: int = 0o022,
         **given: Any,
     ) -> Command:
-        """Start ``convcompare argv``, after the function `before` was called with `given`."""
+        """Start ``convcompare argv``, after calling the function `before` with `given`."""
         self.number += 1
-        folder = Path(self.said.name, str(self.number))
+        folder = Path(self.output.name, str(self.number))
         folder.mkdir()
-        order: dict[str, Any] = {
+        task: dict[str, Any] = {
             "cwd": str(cwd),
             "umask": umask,
             "env": environment() | (env or {}),
         }
-        order |= {"out": str(folder / "out"), "err": str(folder / "err")}
-        order |= {"before": before, "with": given}
-        order |= {} if argv is None else {"argv": list(argv)}
-        return Command(self._ask(order), folder, list(argv or [before]), self._await)
+        task |= {"out": str(folder / "out"), "err": str(folder / "err")}
+        task |= {"before": before, "with": given}
+        task |= {} if argv is None else {"argv": list(argv)}
+        return Command(self._request(task), folder, list(argv or [before]), self._await)
 
-    def run(self, argv: Sequence[str] | None, cwd: Path, **how: Any) -> Ended:
-        """Start a command and wait for its end."""
-        return self.start(argv, cwd, **how).wait()
+    def run(self, argv: Sequence[str] | None, cwd: Path, **options: Any) -> Ended:
+        """Run a command to its end."""
+        return self.start(argv, cwd, **options).wait()
 
     def call(self, where: str, cwd: Path, **given: Any) -> Any:
-        """What the function ``module:name`` prints as JSON, called in a forked process."""
+        """Call the function ``module:name`` in a forked process; return the JSON that it prints."""
         ended = self.run(None, cwd, before=where, **given)
         must(ended.code == 0, ended)
         return json.loads(ended.out.splitlines()[-1])
 
     def close(self) -> None:
+        """End the server and remove the output of its commands."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
             self.process.wait(LONGEST)
-            self.said.cleanup()
+            self.output.cleanup()
 
     def _await(self, pid: int, seconds: float) -> tuple[int, int] | None:
-        ended: tuple[int, int] | None = self._ask({"wait": pid, "seconds": seconds})
+        ended: tuple[int, int] | None = self._request({"wait": pid, "seconds": seconds})
         return ended
 
-    def _ask(self, order: dict[str, Any]) -> Any:
+    def _request(self, task: dict[str, Any]) -> Any:
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.write(json.dumps(task) + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
 
 @lru_cache
-def nursery() -> Nursery:
-    """The one of this process, warm."""
-    made = Nursery()
+def fork_server() -> ForkServer:
+    """Return the server of this process, started on first use."""
+    made = ForkServer()
     made.run(["--version"], ROOT)
     return made
 
 
 def environment() -> dict[str, str]:
-    """This one's without the variables of the tool, one thread each."""
+    """Return this environment without variables of the tool, with one thread per process."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CONVCOMPARE_", "COLUMNS"))}
     kept.setdefault("CONVCOMPARE_CACHE", str(Path(tempfile.gettempdir(), "torture-no-cache")))
     return kept | {"OMP_NUM_THREADS": "1", "MPLCONFIGDIR": _matplotlib(), "no_proxy": "127.0.0.1"}
@@ -262,7 +266,7 @@ def _matplotlib() -> str:
 def real(
     argv: Sequence[str], cwd: Path, folder: Path, env: dict[str, str] | None = None
 ) -> Command:
-    """The same command in a process that starts Python itself, as a user's does."""
+    """Start the command in a new Python process, as a user does."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); "
     code += "from convcompare.cli import main; main()"
     folder.mkdir(parents=True, exist_ok=True)
@@ -286,7 +290,7 @@ def real(
 
 
 def session(pid: int) -> list[int]:
-    """The processes of a session that still run."""
+    """Return the running processes of a session."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -297,7 +301,7 @@ def session(pid: int) -> list[int]:
 
 
 def processor() -> str:
-    """What the processor of this machine is called."""
+    """Return the name of this machine's processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

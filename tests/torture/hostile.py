@@ -1,4 +1,4 @@
-"""Hostile files wherever one is read: nothing is executed, nothing escapes, memory is bounded."""
+"""Malicious files wherever files are read: nothing is executed, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ import numpy as np
 from PIL import Image
 
 from .damage import stores
-from .harness import Case, Ended, Outcome, cases, must, nursery
+from .harness import Case, Ended, Outcome, cases, fork_server, must
 from .small import SMALL
 
 MEGABYTES = 400
-"""What a command may take more than one that does nothing."""
+"""Permitted memory of a command beyond that of an idle one, in MB."""
 ADDRESSES = 6 << 30
-"""Bytes of address space beside what a process has: a bomb must not take the machine."""
+"""Permitted address space beyond that of the process, in bytes, to protect the machine."""
 BOUNDED = "tests.torture.hostile:bounded"
 STORE_FILES = (
     *("run.json", "trial.json", "environment.json", "weights.safetensors"),
@@ -42,35 +42,35 @@ READERS = (
 
 
 class Marks:
-    """A pickle of this writes a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __reduce__(self) -> tuple[Callable[..., int], tuple[str]]:
         return os.system, ("touch executed",)
 
 
 def hostile_files(n: int, seed: int) -> Outcome:
-    """Each kind of hostile content in each place where it could be read; `n` of them, 0 is all."""
-    every = [
+    """Place each kind of malicious content wherever it could be read; `n` of them, 0 for all."""
+    all_cases = [
         (f"{kind} in {place}", _in_store(place, kind)) for place in STORE_FILES for kind in BYTES
     ]
-    every += [(f"data folder: {kind}", _data_dir(kind)) for kind in DATA]
-    every += [(f"cache: {kind}", _cache(kind)) for kind in BYTES]
-    every += [(f"image: {kind}", _image(kind)) for kind in IMAGES]
-    if n and n < len(every):
-        every = random.Random(seed).sample(every, n)
-    return cases(every, seed)
+    all_cases += [(f"data folder: {kind}", _data_dir(kind)) for kind in DATA]
+    all_cases += [(f"cache: {kind}", _cache(kind)) for kind in BYTES]
+    all_cases += [(f"image: {kind}", _image(kind)) for kind in IMAGES]
+    if n and n < len(all_cases):
+        all_cases = random.Random(seed).sample(all_cases, n)
+    return cases(all_cases, seed)
 
 
 def bounded() -> None:
-    """Let this process take only so many more addresses."""
+    """Limit the address space of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + ADDRESSES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    maximum = pages * resource.getpagesize() + ADDRESSES
+    resource.setrlimit(resource.RLIMIT_AS, (maximum, maximum))
 
 
 def _run(argv: list[str], folder: Path, cache: str = "") -> Ended:
     env = {"CONVCOMPARE_CACHE": cache} if cache else {}
-    ended = nursery().run(argv, folder, before=BOUNDED, env=env).clean()
+    ended = fork_server().run(argv, folder, before=BOUNDED, env=env).clean()
     more = (ended.memory - _idle_memory()) >> 10
     must(more < MEGABYTES, f"took {more:,} MB: {ended}")
     must("\x1b" not in ended.out + ended.err, f"control characters: {ended}")
@@ -80,8 +80,8 @@ def _run(argv: list[str], folder: Path, cache: str = "") -> Ended:
 
 @lru_cache
 def _idle_memory() -> int:
-    """What the fork of a process that has imported everything has from the beginning, in kB."""
-    return nursery().run(["--version"], Path.cwd()).memory
+    """Return the memory in kB of a fork of the process that has imported everything."""
+    return fork_server().run(["--version"], Path.cwd()).memory
 
 
 # Contents
@@ -92,7 +92,7 @@ def _pickle() -> bytes:
 
 
 def _torch_file() -> bytes:
-    """The zip that `torch.load` reads, with a pickle that executes."""
+    """Return a zip file for `torch.load` whose pickle executes a command."""
     return _zipped({"archive/data.pkl": _pickle(), "archive/version": b"3\n"})
 
 
@@ -105,7 +105,7 @@ def _object_array() -> bytes:
 
 
 def _huge_array() -> bytes:
-    """Members that claim 8 TB."""
+    """Return an archive whose members claim 8 TB."""
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }"
     header = header.ljust(117) + b"\n"
     array = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
@@ -114,7 +114,7 @@ def _huge_array() -> bytes:
 
 
 def _zip_bomb() -> bytes:
-    """Members that unpack to a thousand times their size, and claim more."""
+    """Return an archive whose members unpack to a thousand times their size and claim more."""
     header = (
         b"{'descr': '|u1', 'fortran_order': False, 'shape': (2000000000,), }".ljust(117) + b"\n"
     )
@@ -138,7 +138,7 @@ def _zipped(members: dict[str, bytes]) -> bytes:
 
 
 def _many_tensors() -> bytes:
-    """A safetensors header of tens of megabytes."""
+    """Return a safetensors header of tens of megabytes."""
     one = b'"t%d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
     header = b"{" + b",".join(one % number for number in range(300_000)) + b"}"
     return struct.pack("<Q", len(header)) + header
@@ -165,9 +165,9 @@ BYTES: dict[str, Callable[[], bytes]] = {
 
 
 def _in_store(place: str, kind: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        half = place in ("record", "state", "half-done gradients", "error.json")
-        _fill(folder, half)
+    def case(rng: random.Random, folder: Path) -> None:
+        interrupted = place in ("record", "state", "half-done gradients", "error.json")
+        _fill(folder, interrupted)
         run = min(path.parent for path in folder.glob("runs/*/trial.json"))
         path = run / place
         if place == "comparison":
@@ -178,20 +178,22 @@ def _in_store(place: str, kind: str) -> Case:
         elif place == "half-done gradients":
             path = run / "analyses" / "gradients.npz"
         path.write_bytes(BYTES[kind]())
-        for argv in [*dice.sample(READERS[:-1], 3), READERS[-1]]:
+        for argv in [*rng.sample(READERS[:-1], 3), READERS[-1]]:
             _run(argv, folder)
         must(not Path("/tmp/executed-by-torture").exists(), "written outside")
 
     return case
 
 
-def _fill(folder: Path, half: bool) -> None:
-    shutil.copytree(Path(stores().name, "half" if half else "ended"), folder, dirs_exist_ok=True)
+def _fill(folder: Path, interrupted: bool) -> None:
+    shutil.copytree(
+        Path(stores().name, "half" if interrupted else "ended"), folder, dirs_exist_ok=True
+    )
 
 
 def _cache(kind: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        name = dice.choice(("mnist", "cifar10", "fashion-mnist"))
+    def case(rng: random.Random, folder: Path) -> None:
+        name = rng.choice(("mnist", "cifar10", "fashion-mnist"))
         (folder / "cache").mkdir()
         (folder / "cache" / f"{name}.npz").write_bytes(BYTES[kind]())
         ended = _run(["models", "fcn", "-d", name], folder, str(folder / "cache"))
@@ -250,23 +252,25 @@ DATA: dict[str, Callable[[Path], None]] = {
 
 
 def _data_dir(kind: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         DATA[kind](folder / "data")
         name = "mnist" if "idx" in kind or "gzip" in kind else "cifar10"
         argv = ["compare", "fcn", "-d", name, "--data-dir", "data", "--dry-run"]
         env = {"CONVCOMPARE_CACHE": str(folder / "cache")}
-        ended = nursery().run(argv, folder, before="tests.torture.hostile:at_home", env=env)
+        ended = fork_server().run(
+            argv, folder, before="tests.torture.hostile:bounded_offline", env=env
+        )
         ended.clean(3)
         must(not list(folder.parent.glob("executed")) + list(folder.rglob("executed")), "executed")
 
     return case
 
 
-def at_home() -> None:
-    """Bounded, and nothing is fetched."""
-    from .commands import stay_at_home
+def bounded_offline() -> None:
+    """Bound the memory and make downloads fail."""
+    from .commands import forbid_downloads
 
-    stay_at_home()
+    forbid_downloads()
     bounded()
 
 
@@ -285,13 +289,13 @@ def _png(width: int, height: int) -> bytes:
 
 
 def _text_bomb() -> bytes:
-    """A PNG with a comment of 200 MB."""
+    """Return a PNG with a comment of 200 MB."""
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG")
     text = b"zTXt" + b"k\0\0" + zlib.compress(bytes(200_000_000), 9)
-    whole = buffer.getvalue()
+    complete = buffer.getvalue()
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
-    return whole[:33] + chunk + whole[33:]
+    return complete[:33] + chunk + complete[33:]
 
 
 IMAGES: dict[str, Callable[[], bytes]] = {
@@ -308,7 +312,7 @@ IMAGES: dict[str, Callable[[], bytes]] = {
 
 
 def _image(kind: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         for name in "ab":
             (folder / "photos" / name).mkdir(parents=True)
             for i in range(4):

@@ -1,4 +1,4 @@
-"""The kinds of torture: what is tried, how often in each form, what must hold."""
+"""The kinds of torture: their tests, numbers of cases in each form, and guarantees."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Torture = Callable[[int, int], Outcome]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of test, with how many cases are tried in each form.
+    """A kind of test, with the number of cases in each form.
 
-    `short` by `make test`, `medium` by `make test-long`, `long` by `make torture`: 0 is all there
-    are.
+    `short` is for `make test`, `medium` for `make test-long`, `long` for `make torture`; 0 means
+    all.
     """
 
     name: str
@@ -205,7 +205,7 @@ def by_name() -> dict[str, Kind]:
 
 
 def scaled(kind: Kind, scale: float) -> int:
-    """How many cases of the long form at a scale; of what is tried in all cases, a share of 400."""
+    """Return the number of cases at a scale of the long form; 400 stands for all."""
     if scale >= 1:
         return kind.long
     return max(1, round((kind.long or 400) * scale))

@@ -1,4 +1,4 @@
-"""Hostile names of all that has one: no path escapes, no terminal and no page is fooled."""
+"""Malicious names: no path escapes, and no terminal or page is manipulated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from .damage import stores
-from .harness import Broken, Case, Ended, Outcome, cases, must, nursery
+from .harness import Broken, Case, Ended, Outcome, cases, fork_server, must
 
 NAMES = (
     "../../out",
@@ -48,21 +48,21 @@ PLACES = (
 
 
 def hostile_names(n: int, seed: int) -> Outcome:
-    """Each name in each place; `n` of them, 0 is all."""
-    every = [
+    """Use each name in each place; `n` of them, 0 for all."""
+    all_cases = [
         (f"{name[:30]!r} as {place}", _case(place, name)) for place in PLACES for name in NAMES
     ]
-    if n and n < len(every):
-        every = random.Random(seed).sample(every, n)
-    return cases(every, seed)
+    if n and n < len(all_cases):
+        all_cases = random.Random(seed).sample(all_cases, n)
+    return cases(all_cases, seed)
 
 
 def _case(place: str, name: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         work = folder / "work" / "here"
         work.mkdir(parents=True)
         try:
-            ended = PUT[place](work, name)
+            ended = USES[place](work, name)
         except (OSError, ValueError) as error:
             raise Broken(f"the test cannot make it: {error}") from error
         for one in ended:
@@ -78,7 +78,7 @@ def _case(place: str, name: str) -> Case:
 
 
 def _check_text(ended: Ended) -> None:
-    """Broken where a control character, or one that turns the line round, reaches a terminal."""
+    """Assert that no control character or bidirectional mark reaches a terminal."""
     for text in (ended.out, ended.err):
         odd = {
             c for c in text if c != "\n" and unicodedata.category(c) in ("Cc", "Cf") and c != "\t"
@@ -87,7 +87,7 @@ def _check_text(ended: Ended) -> None:
 
 
 def _run(folder: Path, *argv: str) -> Ended:
-    return nursery().run(argv, folder)
+    return fork_server().run(argv, folder)
 
 
 def _model(folder: Path, name: str) -> list[Ended]:
@@ -202,7 +202,7 @@ def _option_value(folder: Path, name: str) -> list[Ended]:
     return [_run(folder, *data, f"--{option}={name}") for option in options]
 
 
-PUT = dict(
+USES = dict(
     zip(
         PLACES,
         (

@@ -1,4 +1,4 @@
-"""Odd places: full and read-only disks, missing homes, foreign locales, tight limits."""
+"""Unusual environments: full and read-only disks, missing homes, foreign locales, tight limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .harness import Case, Outcome, Skipped, cases, must, nursery, real
+from .harness import Case, Outcome, Skipped, cases, fork_server, must, real
 from .small import SMALL, announced, check_equal
 
 _NEWNS, _NEWUSER = 0x00020000, 0x10000000
@@ -28,7 +28,7 @@ LOCALES = (
 
 
 def places(n: int, seed: int) -> Outcome:
-    """Round robin over the places; those with random sizes differ each time."""
+    """Try the environments in turn; those with random sizes differ each time."""
     kinds: list[tuple[str, Case]] = [
         ("full disk", _in_namespace("full_disk")),
         ("read-only store", _in_namespace("read_only")),
@@ -44,11 +44,11 @@ def places(n: int, seed: int) -> Outcome:
     return cases([kinds[number % len(kinds)] for number in range(n)], seed)
 
 
-# In a name space of mounts: each function prints what it saw as JSON
+# In a mount namespace: each function prints its results as JSON
 
 
 def own_mounts() -> None:
-    """Mounts that nobody else sees, and that go with this process; OSError where not allowed."""
+    """Enter a private mount namespace that ends with this process; OSError if not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if libc.unshare(_NEWNS | (_NEWUSER if user else 0)):
@@ -61,13 +61,14 @@ def own_mounts() -> None:
 
 
 def mount(options: str, *more: str) -> None:
+    """Mount a file system in memory as the store."""
     Path("runs").mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", options, *more, "tmpfs", "runs"]
     subprocess.run(command, check=True, capture_output=True)
 
 
 def child(argv: list[str]) -> dict[str, Any]:
-    """The command in a fork of this process."""
+    """Run the command in a fork of this process; return its exit code and output."""
     pid = os.fork()
     if not pid:
         for name, number in (("out", 1), ("err", 2)):
@@ -89,7 +90,7 @@ def child(argv: list[str]) -> dict[str, Any]:
 
 
 def full_disk(number: float) -> None:
-    """A store with too little room, then with enough."""
+    """Train on a disk with too little space, then with enough."""
     own_mounts()
     kilobytes = int(40 * 100**number)
     mount(f"size={kilobytes}k")
@@ -100,7 +101,7 @@ def full_disk(number: float) -> None:
 
 
 def no_inodes(number: float) -> None:
-    """A store that may hold few files."""
+    """Train on a disk that holds few files, then with enough inodes."""
     own_mounts()
     mount(f"size=64m,nr_inodes={int(3 + 22 * number)}")
     first = child([*SMALL])
@@ -112,7 +113,7 @@ def no_inodes(number: float) -> None:
 
 
 def read_only(number: float) -> None:
-    """A store that may be read alone."""
+    """Read a store on a read-only disk, and try to train there."""
     own_mounts()
     mount("size=64m")
     child([*SMALL])
@@ -136,10 +137,10 @@ def _report(
 
 
 def _in_namespace(name: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        if nursery().run(None, folder, before=f"{HERE}:own_mounts").code:
+    def case(rng: random.Random, folder: Path) -> None:
+        if fork_server().run(None, folder, before=f"{HERE}:own_mounts").code:
             raise Skipped("mounts of one's own are not allowed here")
-        found = nursery().call(f"{HERE}:{name}", folder, number=dice.random())
+        found = fork_server().call(f"{HERE}:{name}", folder, number=rng.random())
         first, last = found["first"], found["last"]
         must(first["code"] in (0, 4), f"{found.get('size')} kB: {first}")
         must("Traceback" not in first["err"] + found["listed"]["err"], first)
@@ -155,30 +156,30 @@ def _in_namespace(name: str) -> Case:
 # Elsewhere
 
 
-def _locale(dice: random.Random, folder: Path) -> None:
-    env = dice.choice(LOCALES)
+def _locale(rng: random.Random, folder: Path) -> None:
+    env = rng.choice(LOCALES)
     ended = real(SMALL, folder, folder / "said", env).wait().clean(0)
     must(len(ended.out.splitlines()) > 4, ended)
     real(["runs", "latest"], folder, folder / "said2", env).wait().clean(0)
     check_equal(folder / "runs")
 
 
-def _umask(dice: random.Random, folder: Path) -> None:
-    mask = dice.choice((0o077, 0o022, 0o027))
-    nursery().run(SMALL, folder, umask=mask).clean(0)
+def _umask(rng: random.Random, folder: Path) -> None:
+    mask = rng.choice((0o077, 0o022, 0o027))
+    fork_server().run(SMALL, folder, umask=mask).clean(0)
     for path in [folder / "runs", *(folder / "runs").rglob("*")]:
         mode = path.stat().st_mode & 0o777
-        wanted = (0o777 if path.is_dir() else 0o666) & ~mask
-        must(mode == wanted, f"umask {mask:03o}: {path.relative_to(folder)} has {mode:03o}")
+        expected = (0o777 if path.is_dir() else 0o666) & ~mask
+        must(mode == expected, f"umask {mask:03o}: {path.relative_to(folder)} has {mode:03o}")
     check_equal(folder / "runs")
 
 
-def _home(dice: random.Random, folder: Path) -> None:
+def _home(rng: random.Random, folder: Path) -> None:
     (folder / "file").touch()
-    home = dice.choice(("/nonexistent", str(folder / "file"), "", "relative"))
+    home = rng.choice(("/nonexistent", str(folder / "file"), "", "relative"))
     env = {"HOME": home, "CONVCOMPARE_CACHE": "", "XDG_CACHE_HOME": ""}
-    nursery().run(SMALL, folder, env=env).clean(0)
-    nursery().run(["datasets"], folder, env=env).clean(0)
+    fork_server().run(SMALL, folder, env=env).clean(0)
+    fork_server().run(["datasets"], folder, env=env).clean(0)
     check_equal(folder / "runs")
 
 
@@ -188,11 +189,11 @@ def limit_file_size(number: float) -> None:
 
 
 def _limited(name: str) -> Case:
-    def case(dice: random.Random, folder: Path) -> None:
-        how = {"before": f"{HERE}:{name}", "number": dice.random()}
-        ended = nursery().run(SMALL, folder, **how).clean(0, 4)
+    def case(rng: random.Random, folder: Path) -> None:
+        arguments = {"before": f"{HERE}:{name}", "number": rng.random()}
+        ended = fork_server().run(SMALL, folder, **arguments).clean(0, 4)
         must(ended.code == 0 or ended.err.count("error: ") == 1, ended)
-        nursery().run(SMALL, folder).clean(0)
+        fork_server().run(SMALL, folder).clean(0)
         check_equal(folder / "runs")
 
     return case
@@ -202,13 +203,13 @@ def remove_here() -> None:
     Path.cwd().rmdir()
 
 
-def _removed(dice: random.Random, folder: Path) -> None:
+def _removed(rng: random.Random, folder: Path) -> None:
     for argv in (SMALL, ("runs",), ("report",), ("models", "fcn"), ("plot", "seeds")):
         (folder / "gone").mkdir(exist_ok=True)
-        nursery().run(argv, folder / "gone", before=f"{HERE}:remove_here").clean(2, 3, 4, 0)
+        fork_server().run(argv, folder / "gone", before=f"{HERE}:remove_here").clean(2, 3, 4, 0)
 
 
-def _not_a_store(dice: random.Random, folder: Path) -> None:
+def _not_a_store(rng: random.Random, folder: Path) -> None:
     (folder / "file").write_text("no store")
     (folder / "loop").symlink_to("loop")
     (folder / "nowhere").symlink_to("missing/too")
@@ -217,6 +218,6 @@ def _not_a_store(dice: random.Random, folder: Path) -> None:
         for argv in (["runs"], ["plot", "seeds"], ["report"], [*SMALL]):
             if store == "nowhere" or (store[1:] == "\nb\x1b[2J" and argv[0] == "compare"):
                 continue
-            ended = nursery().run([*argv, "--store", store], folder).clean(2, 4)
+            ended = fork_server().run([*argv, "--store", store], folder).clean(2, 4)
             must(not announced(ended), f"trained first: {ended}")
             must("\x1b" not in ended.err, f"control characters: {ended!r}")

@@ -1,4 +1,4 @@
-"""Records of runs that nobody trained."""
+"""Untrained records of runs."""
 
 from __future__ import annotations
 

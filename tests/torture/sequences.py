@@ -1,4 +1,4 @@
-"""Random sequences of operations on a store, held against a model of what must be in it."""
+"""Random sequences of store operations, compared with a model of the store's contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from convcompare.store.cost import Cost
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
 
-from .harness import Outcome, cases, nursery
+from .harness import Outcome, cases, fork_server
 from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 
 BATCH = 25
@@ -32,7 +32,7 @@ SEEDS = st.integers(0, 2)
 
 
 def sequences(n: int, seed: int) -> Outcome:
-    """`n` sequences of up to 20 operations, in processes of 25."""
+    """Run `n` sequences of up to 20 operations, 25 per process."""
     size = min(n, BATCH)
     found = cases([(f"{size} sequences", _batch(size))] * -(-n // BATCH), seed)
     broken = found.tried - found.held
@@ -40,9 +40,11 @@ def sequences(n: int, seed: int) -> Outcome:
 
 
 def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         where = "tests.torture.sequences:run_sequences"
-        ended = nursery().run(None, folder, before=where, count=count, seed=dice.randrange(2**32))
+        ended = fork_server().run(
+            None, folder, before=where, count=count, seed=rng.randrange(2**32)
+        )
         if ended.code or not ended.out.endswith("all held\n"):
             raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
 
@@ -50,7 +52,7 @@ def _batch(count: int):  # type: ignore[no-untyped-def]
 
 
 def run_sequences(count: int, seed: int) -> None:
-    """Run the machine in this process; what does not hold is raised with its steps."""
+    """Run the state machine in this process; a failure is raised with its steps."""
     limits = settings(
         max_examples=count,
         stateful_step_count=STEPS,
@@ -65,13 +67,13 @@ def run_sequences(count: int, seed: int) -> None:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Three trials of one store. The model: states saved, ended or not, failed or not."""
+    """Three trials of one store. The model: saved checkpoints, ended runs, failed runs."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.store = RunStore(Path(self.folder.name, "runs"))
-        self.begun: set[int] = set()
+        self.started: set[int] = set()
         self.ready: set[int] = set()
         self.epochs: dict[int, list[Epoch]] = {}
         self.states: dict[int, list[tuple[int, bytes]]] = {}
@@ -85,7 +87,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(number=SEEDS)
     def begin(self, number: int) -> None:
         self.store.begin(trial(number), PLACE)
-        self.begun.add(number)
+        self.started.add(number)
         self.ready.add(number)
 
     @precondition(lambda self: self.ready - self.ended.keys())
@@ -132,7 +134,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(n not in self.ended for n in self.states))
     @rule(data=st.data(), cut=st.booleans())
     def damage_newest_state(self, data: Any, cut: bool) -> None:
-        """The store must fall back to the state before, and say so to who goes on from there."""
+        """The store must fall back to the previous checkpoint and report it."""
         number = data.draw(st.sampled_from([n for n in sorted(self.states) if n not in self.ended]))
         epoch, tensors = self.states[number][-1]
         path = self.store.folder(trial(number).id) / "checkpoint" / f"{epoch:04}.safetensors"
@@ -153,12 +155,12 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = RunStore(self.store.root)
 
     @invariant()
-    def the_store_says_what_the_model_says(self) -> None:
-        assert set(self.store.ids()) == {trial(number).id for number in self.begun}
+    def store_agrees_with_the_model(self) -> None:
+        assert set(self.store.ids()) == {trial(number).id for number in self.started}
         assert self.store.comparisons() == sorted(self.comparisons)
         for name, record in self.comparisons.items():
             assert self.store.comparison(name).items() >= record.items()
-        for number in self.begun:
+        for number in self.started:
             self._check(number, trial(number).id)
 
     def _check(self, number: int, run_id: str) -> None:

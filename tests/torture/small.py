@@ -1,8 +1,7 @@
-"""A small comparison, what an uninterrupted one leaves behind, and what must be equal to it."""
+"""A small comparison, the results of an uninterrupted run, and comparisons with them."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 from convcompare.store.run_store import RunStore
 
-from .harness import Ended, must, nursery
+from .harness import Ended, fork_server, must
 
 EPOCHS = 4
 DATA = ("-d", "shapes:train=192,test=48")
@@ -22,31 +21,31 @@ SMALL = ("compare", *DATA, *NETWORKS, "-e", str(EPOCHS), "-b", "64", "--threads"
 ONE = ("compare", *DATA, NETWORKS[0], "-e", "2", "-b", "64", "--threads", "1")
 BINARY = ("weights.safetensors", "test_logits.npz", "analyses/gradients.npz")
 CLOCKS = ("train_seconds", "evaluation_seconds", "waited_seconds", "jobs", "stopped_seconds")
-"""What is measured in an epoch, and differs between any two runs."""
+"""Measurements of an epoch that differ between any two runs."""
 _SAVED = re.compile(r"([\w:=.,-]+)(?: · seed \d+)? .*?epoch (\d+)/(\d+)")
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A comparison that nothing disturbed: its results by run, and the seconds that it took."""
+class Reference:
+    """The results by run of an undisturbed comparison, and its duration in seconds."""
 
     results: dict[str, dict[str, Any]]
     seconds: float
 
 
 @lru_cache
-def whole(command: tuple[str, ...] = SMALL) -> Whole:
-    """The uninterrupted run of a command; made once a process."""
+def reference(command: tuple[str, ...] = SMALL) -> Reference:
+    """Run a command without interruption, once per process; return its results."""
     with TemporaryDirectory(prefix="torture-whole-") as folder:
-        nurse = nursery()
+        server = fork_server()
         started = time.monotonic()
-        nurse.run(command, Path(folder)).clean(0)
+        server.run(command, Path(folder)).clean(0)
         seconds = time.monotonic() - started
-        return Whole(results(Path(folder, "runs")), seconds)
+        return Reference(results(Path(folder, "runs")), seconds)
 
 
 def results(store: Path) -> dict[str, dict[str, Any]]:
-    """Metrics by epoch, final weights, logits and analyses of each finished run of a store."""
+    """Return epochs, final weights, logits and analyses of each finished run of a store."""
     opened = RunStore(store)
     found = {}
     for run_id in opened.ids():
@@ -67,13 +66,13 @@ def _without_clocks(epoch: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_equal(store: Path, command: tuple[str, ...] = SMALL, but: str = "") -> None:
-    """Broken unless a store holds what the uninterrupted command leaves, and no litter.
+    """Assert that a store equals that of the uninterrupted command, without temporary files.
 
-    One part of the results, `but`, may differ.
+    The part `but` of the results may differ.
     """
-    wanted, found = whole(command).results, results(store)
-    must(set(found) == set(wanted), f"runs {sorted(found)}, want {sorted(wanted)}")
-    for run_id, run in wanted.items():
+    expected, found = reference(command).results, results(store)
+    must(set(found) == set(expected), f"runs {sorted(found)}, want {sorted(expected)}")
+    for run_id, run in expected.items():
         for part, value in run.items():
             other = found[run_id][part]
             shown = f": {other} / {value}" if not isinstance(value, bytes) else ""
@@ -86,7 +85,7 @@ def check_equal(store: Path, command: tuple[str, ...] = SMALL, but: str = "") ->
 
 
 def saved(store: Path) -> dict[str, int]:
-    """How many epochs each begun run has behind it, as a reader sees it."""
+    """Return the number of epochs of each started run, as a reader finds it."""
     opened = RunStore(store)
     counts = {}
     for run_id in opened.ids():
@@ -101,7 +100,7 @@ def saved(store: Path) -> dict[str, int]:
 
 
 def announced(ended: Ended) -> dict[str, list[int]]:
-    """The epochs that a command said it had finished, by network."""
+    """Return the epochs that a command printed as finished, by network."""
     found: dict[str, list[int]] = {}
     for line in ended.err.splitlines():
         match = _SAVED.match(line)
@@ -110,31 +109,26 @@ def announced(ended: Ended) -> dict[str, list[int]]:
     return found
 
 
-def labels(store: Path) -> dict[str, str]:
-    """Ids by the names of the networks."""
+def ids_by_label(store: Path) -> dict[str, str]:
+    """Return the run ids by label of the network."""
     opened = RunStore(store)
     return {opened.trial(run_id).label: run_id for run_id in opened.ids()}
 
 
-def check_kept(store: Path, said: dict[str, list[int]]) -> None:
-    """Broken where an epoch that was announced is not in the store, or was announced twice."""
-    counts, ids = saved(store), labels(store)
-    for label, epochs in said.items():
+def check_kept(store: Path, announced_epochs: dict[str, list[int]]) -> None:
+    """Assert that each announced epoch is in the store and was announced once."""
+    counts, ids = saved(store), ids_by_label(store)
+    for label, epochs in announced_epochs.items():
         must(epochs == sorted(set(epochs)), f"{label} announced {epochs}")
         kept = counts.get(ids.get(label, ""), 0)
         must(kept >= max(epochs), f"{label}: epoch {max(epochs)} announced, {kept} kept")
 
 
 def check_readable(folder: Path, report: bool = False) -> None:
-    """Broken unless the readers answer, now, whatever state the store is in."""
-    begun = bool(RunStore(folder / "runs").ids())
-    nursery().run(["runs"], folder).clean(*((0,) if begun else (2,)))
-    nursery().run(["runs", "latest", "--format", "json"], folder).clean(0, 1, 2)
-    nursery().run(["plot", "learning-curves", "--format", "json"], folder).clean(0, 2)
+    """Assert that the readers work in the present state of the store."""
+    started = bool(RunStore(folder / "runs").ids())
+    fork_server().run(["runs"], folder).clean(*((0,) if started else (2,)))
+    fork_server().run(["runs", "latest", "--format", "json"], folder).clean(0, 1, 2)
+    fork_server().run(["plot", "learning-curves", "--format", "json"], folder).clean(0, 2)
     if report:
-        nursery().run(["report", "--out", "report"], folder).clean(0, 2)
-
-
-def stored(path: Path) -> Any:
-    """A record as JSON, unchecked."""
-    return json.loads(path.read_bytes())
+        fork_server().run(["report", "--out", "report"], folder).clean(0, 2)

@@ -1,4 +1,4 @@
-"""Random specs, a layer below the command line: an error in words, or a network or data set."""
+"""Random specs, without the command line: a clear error, or a network or data set."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
 from .commands import SPEC
-from .harness import Outcome, cases, must, nursery
+from .harness import Outcome, cases, fork_server, must
 
 BATCH = 500
 
 
 def specs(n: int, seed: int) -> Outcome:
-    """`n` random specs, parsed, written, parsed again and bound; in processes of 500."""
+    """Parse, write, parse again and bind `n` random specs, 500 per process."""
     size = min(n, BATCH)
     found = cases([(f"{size} specs", _batch(size))] * -(-n // BATCH), seed)
     broken = found.tried - found.held
@@ -24,16 +24,18 @@ def specs(n: int, seed: int) -> Outcome:
 
 
 def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(dice: random.Random, folder: Path) -> None:
+    def case(rng: random.Random, folder: Path) -> None:
         where = "tests.torture.specs:run_specs"
-        ended = nursery().run(None, folder, before=where, count=count, seed=dice.randrange(2**32))
+        ended = fork_server().run(
+            None, folder, before=where, count=count, seed=rng.randrange(2**32)
+        )
         must(not ended.code and ended.out.endswith("all held\n"), f"{ended.out[-900:]}{ended}")
 
     return case
 
 
 def run_specs(count: int, seed: int) -> None:
-    """Draw specs in this process."""
+    """Draw and check specs in this process."""
     from convcompare.core.errors import ConvcompareError
     from convcompare.core.registry import register
     from convcompare.core.spec import Spec, bind

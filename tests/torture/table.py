@@ -1,7 +1,7 @@
-"""What the long form of each kind came to last: a record as JSON, and a table of reliability.md.
+"""Results of the latest long form of each kind: a JSON record and a table in reliability.md.
 
-A kind that was run in parts, `1/4` to `4/4`, is the sum of them. A part that is run again takes the
-place of what it was; another division into parts, or other random numbers, begin anew.
+The result of a kind that was run in parts, `1/4` to `4/4`, is their sum. A repeated part replaces
+its previous result; another number of parts or another seed starts again.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 from .kinds import KINDS, Kind
 
 Record = dict[str, Any]
-"""One run of one kind, or of a part of it."""
+"""The result of one kind, or of a part of it."""
 
 
-def put(text: str, name: str, page: Path) -> None:
-    """Put a text between the two marks of a page that have this name."""
+def replace_section(text: str, name: str, page: Path) -> None:
+    """Replace the text between the two marks of this name in a page."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     after = rest.partition(end)[2]
@@ -27,44 +27,44 @@ def put(text: str, name: str, page: Path) -> None:
 
 
 def keep(found: Mapping[str, Record], docs: Path) -> str:
-    """Add runs of kinds, by name, to the record and the page in a folder; the table."""
+    """Add results by kind to the record and the page in a folder; return the table."""
     path, page = docs / "reliability.json", docs / "reliability.md"
     kept: dict[str, list[Record]] = json.loads(path.read_text(encoding="utf-8"))
     for name, record in found.items():
-        others = [one for one in kept.get(name, []) if _beside(one, record)]
+        others = [one for one in kept.get(name, []) if _other_part(one, record)]
         kept[name] = sorted([*others, record], key=lambda one: int(one["part"][0]))
     path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = table(kept)
-    put(text, "torture", page)
+    replace_section(text, "torture", page)
     return text
 
 
-def alone(found: Mapping[str, Record]) -> dict[str, list[Record]]:
-    """Runs of kinds as `table` takes them."""
+def as_parts(found: Mapping[str, Record]) -> dict[str, list[Record]]:
+    """Return results in the form that `table` takes."""
     return {name: [record] for name, record in found.items()}
 
 
-def _beside(one: Record, other: Record) -> bool:
-    """Whether two records are different parts of one long form."""
+def _other_part(one: Record, other: Record) -> bool:
+    """Return True if two records are different parts of one long form."""
     same = one["seed"] == other["seed"] and one["part"][1] == other["part"][1]
     return bool(same and one["part"][0] != other["part"][0])
 
 
 def table(kept: Mapping[str, list[Record]]) -> str:
-    """Kind, tried, held, of how many, time, date; what was left out, and where it was run."""
+    """Return a table of results, with skipped cases and machines below."""
     lines = [
         "| test | must hold | tried | held | of | time | date |",
         "|---|---|--:|--:|--:|--:|---|",
     ]
-    every = [one for kind in KINDS for one in kept.get(kind.name, [])]
+    records = [one for kind in KINDS for one in kept.get(kind.name, [])]
     for kind in KINDS:
         lines.append(
             f"| {kind.title} | {kind.promise} | {_figures(kind, kept.get(kind.name, []))} |"
         )
-    tried, held = _sum(every, "tried"), _sum(every, "held")
-    lines.append(f"| **all** | | **{tried:,}** | **{held:,}** | | {_time(every)} | |")
-    lines += ["", f"On {', '.join(sorted({one['machine'] for one in every})) or 'no machine'}."]
-    skipped = Counter(reason for one in every for reason in one["skipped"])
+    tried, held = _sum(records, "tried"), _sum(records, "held")
+    lines.append(f"| **all** | | **{tried:,}** | **{held:,}** | | {_time(records)} | |")
+    lines += ["", f"On {', '.join(sorted({one['machine'] for one in records})) or 'no machine'}."]
+    skipped = Counter(reason for one in records for reason in one["skipped"])
     lines += [f"Left out, {count} times: {reason}." for reason, count in skipped.items()]
     return "\n".join(lines)
 

@@ -32,7 +32,7 @@ from convcompare.training.device_group import ALONE, DeviceGroup
 from tests.support import device_process
 from tests.support.ray_cluster import await_end
 from tests.support.stores import assert_same_bits
-from tests.torture.harness import nursery
+from tests.torture.harness import fork_server
 
 Run = Callable[..., Any]
 KILLS = int(os.environ.get("CONVCOMPARE_KILLS", "1"))
@@ -192,7 +192,7 @@ def train_whole(folder: Path, epochs: int) -> None:
     """Train without interruption into the store ``whole`` of the folder."""
     (folder / "net.py").write_text(NET.replace("{when}", "False"))
     command = [*TRAIN, "net.py:Net", "-e", str(epochs), "--store", "whole", "--seed", "1"]
-    error = nursery().run(command, folder).clean(0).err
+    error = fork_server().run(command, folder).clean(0).err
     assert "2 × cpu, 1 thread each" in error
     assert error.count(f"epoch {epochs}/{epochs}") == 1
     assert "Warning" not in error
@@ -223,7 +223,7 @@ def test_killed_device_changes_nothing(whole: Path, number: int) -> None:
     store = f"killed-{number}"
     epoch, rank = (chance.choice((0, 1, 2)), chance.choice((0, 1, -1))) if number else (1, 1)
     command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS), "--seed", "1", "--store", store]
-    job = nursery().start(command, whole)
+    job = fork_server().start(command, whole)
     if epoch:
         job.until(f"epoch {epoch}/{EPOCHS}")
     while job.runs() and not ranks_of(job.pid):
@@ -244,10 +244,10 @@ def test_all_devices_restart_if_a_checkpoint_is_missing(tmp_path: Path) -> None:
     hidden = NET.replace('register_buffer("steps", torch.zeros(()))', "steps = 0")
     (tmp_path / "net.py").write_text(hidden.replace("{when}", "False"))
     command = [*TRAIN, "net.py:Net", "-e", str(EPOCHS)]
-    job = nursery().start(command, tmp_path)
+    job = fork_server().start(command, tmp_path)
     job.until(f"epoch 1/{EPOCHS}")
     job.signal(signal.SIGINT, group=False)
-    said = [job.wait().err, nursery().start(command, tmp_path).wait().clean(0).err]
+    said = [job.wait().err, fork_server().start(command, tmp_path).wait().clean(0).err]
     first, again = (re.findall(rf"epoch 1/{EPOCHS} · (.*) ·", one) for one in said)
     assert first == again != []
     assert "starts again" in said[1]
@@ -266,7 +266,7 @@ def test_interrupted_training_leaves_no_process_and_no_folder(
 ) -> None:
     (tmp_path / "temporary").mkdir()
     command = [*TRAIN, "fcn:hidden=8", "-e", "50"]
-    job = nursery().start(command, tmp_path, env={"TMPDIR": str(tmp_path / "temporary")})
+    job = fork_server().start(command, tmp_path, env={"TMPDIR": str(tmp_path / "temporary")})
     job.until("epoch 1/50")
     ranks = ranks_of(job.pid)
     assert sorted(ranks) == [-1, 0, 1]

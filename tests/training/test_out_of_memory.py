@@ -14,7 +14,7 @@ import torch
 
 from convcompare.core import failures
 from convcompare.store.run_store import RunStore
-from tests.torture.harness import nursery
+from tests.torture.harness import fork_server
 
 Run = Callable[..., Any]
 HERE = "tests.training.test_out_of_memory"
@@ -90,7 +90,7 @@ def limit() -> None:
 def test_process_limit_ends_only_one_trial(tmp_path: Path) -> None:
     large = "fcn:hidden=60000x60000"
     command = ("compare", *DATA, large, "fcn:hidden=8", "-e", "1")
-    done = nursery().run(command, tmp_path, before=f"{HERE}:limit").clean(1)
+    done = fork_server().run(command, tmp_path, before=f"{HERE}:limit").clean(1)
     assert f"{large} (seed 0) failed: out of memory" in done.err
     assert HINT in done.err
     store = RunStore(tmp_path / "runs")
@@ -126,7 +126,7 @@ def test_worker_killed_by_the_system_is_out_of_memory(tmp_path: Path) -> None:
     command = ("compare", *DATA, "net.py:Net", "fcn:hidden=8", "-e", "2", "--jobs", "2")
     with memory_group(2 << 30) as group:
         how = {"before": f"{HERE}:enter", "group": str(group)}
-        done = nursery().run(command, tmp_path, **how).clean(1)
+        done = fork_server().run(command, tmp_path, **how).clean(1)
     assert "net.py:Net (seed 0) failed: out of memory: its process was killed" in done.err
     assert "the state after epoch 1 is kept" in done.err
     assert "try 2" not in done.err

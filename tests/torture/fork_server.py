@@ -1,7 +1,7 @@
-"""A process that has imported everything, and forks a child for each command that it is given.
+"""A process that has imported everything and forks a child for each command.
 
-Starting Python and torch takes seconds, a fork milliseconds. Orders and answers are JSON lines.
-Each child has a session of its own, so that it and its workers can be killed together.
+Starting Python and torch takes seconds, a fork milliseconds. Requests and answers are JSON lines.
+Each child has its own session, so that it and its workers can be killed together.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ WARM = (
     ["runs", "latest"],
     ["plot", "learning-curves", "--format", "json"],
 )
-Order = dict[str, Any]
+Task = dict[str, Any]
 
 
 def main() -> None:
-    """Serve until the input ends; then end what still runs."""
-    orders, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    """Serve until the input ends; then kill the remaining children."""
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     _import_all()
-    born: set[int] = set()
-    for line in orders:
-        order = json.loads(line)
-        if "wait" in order:
-            answer: Any = _await(order["wait"], order["seconds"])
+    children: set[int] = set()
+    for line in requests:
+        task = json.loads(line)
+        if "wait" in task:
+            answer: Any = _await(task["wait"], task["seconds"])
             if answer is not None:
-                born.discard(order["wait"])
+                children.discard(task["wait"])
         else:
             answer = os.fork()
             if not answer:
-                _live(order)
-            born.add(answer)
+                _run_child(task)
+            children.add(answer)
         print(json.dumps(answer), file=answers, flush=True)
-    for pid in born:
+    for pid in children:
         try:
             os.killpg(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _import_all() -> None:
-    """Import what commands import, by seeing what a child that ran some has imported."""
+    """Import all modules that a child has imported after running some commands."""
     import tempfile
 
     import torch
@@ -82,8 +82,9 @@ def _import_all() -> None:
 
 
 def _await(pid: int, seconds: float) -> tuple[int, int] | None:
-    """The exit code of a child, minus the signal that killed it, and the most memory that it had
-    in kB; None where it still runs.
+    """Return a child's exit code, minus the signal that killed it, and its peak memory in kB.
+
+    Returns None if it is still running.
     """
     end = time.monotonic() + seconds
     while True:
@@ -102,24 +103,24 @@ def _redirect(out: str, err: str) -> None:
         os.close(descriptor)
 
 
-def _live(order: Order) -> None:
-    """Be the process of a command, and end as it does."""
+def _run_child(task: Task) -> None:
+    """Run the command in this child and exit with its code."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _redirect(order["out"], order["err"])
+    _redirect(task["out"], task["err"])
     code: Any = 1
     try:
         os.environ.clear()
-        os.environ.update(order["env"])
-        os.chdir(order["cwd"])
-        os.umask(order.get("umask", 0o022))
-        if order.get("before"):
-            named(order["before"])(**order["with"])
-        if "argv" in order:
+        os.environ.update(task["env"])
+        os.chdir(task["cwd"])
+        os.umask(task.get("umask", 0o022))
+        if task.get("before"):
+            named(task["before"])(**task["with"])
+        if "argv" in task:
             from convcompare import cli
 
-            sys.argv = ["convcompare", *order["argv"]]
-            cli.main(order["argv"])
+            sys.argv = ["convcompare", *task["argv"]]
+            cli.main(task["argv"])
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
@@ -139,7 +140,7 @@ def _live(order: Order) -> None:
 
 
 def named(where: str) -> Any:
-    """The function that ``module:name`` names."""
+    """Return the function that ``module:name`` names."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
 
