@@ -1,7 +1,7 @@
-"""Known vulnerabilities of what the tool needs to run, as it is installed here; by pip-audit.
+"""Audit the installed packages that the tool needs for known vulnerabilities, with pip-audit.
 
-Exit code 0: none is known; 1: some are; 3: the service that knows them does not answer, and nothing
-was audited. With ``--if-online`` the last is said, and is no failure.
+Exit code 0: none known; 1: some known; 3: the service does not answer, and nothing was audited.
+With ``--if-online`` the last case is printed and is no failure.
 """
 
 from __future__ import annotations
@@ -19,28 +19,32 @@ SECONDS = 120
 
 
 def needed(name: str, extras: tuple[str, ...] = ()) -> dict[str, str]:
-    """The versions of all packages that one needs, as far as they are installed; without itself."""
+    """Return the installed versions of all packages that one needs, without itself."""
     found: dict[str, str] = {}
     waiting = [(name, extras)]
     while waiting:
-        package, wanted = waiting.pop()
+        package, package_extras = waiting.pop()
         for text in distribution(package).requires or ():
             requirement = Requirement(text)
             marker = requirement.marker
-            if marker and not any(marker.evaluate({"extra": extra}) for extra in ("", *wanted)):
+            if marker and not any(
+                marker.evaluate({"extra": extra}) for extra in ("", *package_extras)
+            ):
                 continue
             try:
                 version = distribution(requirement.name).version
             except PackageNotFoundError:
                 continue
             if requirement.name not in found:
-                found[requirement.name] = version.partition("+")[0]  # 2.13.0+cpu is built of 2.13.0
+                found[requirement.name] = version.partition("+")[
+                    0
+                ]  # 2.13.0+cpu is built from 2.13.0
                 waiting.append((requirement.name, tuple(requirement.extras)))
     return found
 
 
 def audit(versions: dict[str, str]) -> tuple[list[dict[str, object]] | None, str]:
-    """What pip-audit says of each package; None, and why, where the service does not answer."""
+    """Return pip-audit's record per package; None and the reason if there is no answer."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("".join(f"{name}=={version}\n" for name, version in versions.items()))
         file.flush()
@@ -59,11 +63,13 @@ def audit(versions: dict[str, str]) -> tuple[list[dict[str, object]] | None, str
 
 
 def main() -> int:
-    """Audit and say what came of it."""
+    """Audit and print the result."""
     versions = needed(PROJECT, ("timm", "ray"))
-    dependencies, why = audit(versions)
+    dependencies, reason = audit(versions)
     if dependencies is None:
-        print(f"audit: NOT done for {len(versions)} packages, the service does not answer: {why}")
+        print(
+            f"audit: NOT done for {len(versions)} packages, the service does not answer: {reason}"
+        )
         return 0 if "--if-online" in sys.argv else 3
     bad = [one for one in dependencies if one.get("vulns")]
     skipped = [one["name"] for one in dependencies if "skip_reason" in one]

@@ -1,4 +1,4 @@
-"""src/convcompare/cli/completion_table.json, from the code: what a shell completes.
+"""Write src/convcompare/cli/completion_table.json: the completions of a shell, from the code.
 
 python docs/completion_table.py    writes it; a test checks that it is current
 """

@@ -1,5 +1,4 @@
-"""The tables of docs/results/index.md, from the records beside it: all conclusions, and what would
-decide those that are open.
+"""Write the tables of docs/results/index.md: all conclusions, and a plan for the open ones.
 
 python docs/conclusions_table.py            writes them into the page
 python docs/conclusions_table.py --check    fails if they are not current
@@ -35,15 +34,17 @@ END = "<!-- end -->"
 BEGIN = "<!-- conclusions: made by docs/conclusions_table.py -->"
 BEGIN_PLAN = "<!-- plan: made by docs/conclusions_table.py -->"
 DECIDED = ("confirmed", "contradicted")
-Said = dict[int, dict[str, list[tuple[str, str]]]]
-"""What is said of each number, by study: an outcome and its figures for each of its claims."""
+Outcomes = dict[int, dict[str, list[tuple[str, str]]]]
+"""Outcome and figures of each claim, by number of the conclusion and by study."""
 
 
 def table() -> str:
-    """The counts in a sentence, and a row for each of the conclusions."""
+    """Return the counts in a sentence, and a row for each conclusion."""
     recorded, counted = _recorded(), _counted()
-    words = Counter(word for by in recorded.values() for said in by.values() for word, _ in said)
-    every = [{w for said in by.values() for w, _ in said} for by in recorded.values()]
+    words = Counter(
+        word for by in recorded.values() for outcomes in by.values() for word, _ in outcomes
+    )
+    every = [{w for outcomes in by.values() for w, _ in outcomes} for by in recorded.values()]
     decided = sum(bool(found & {*DECIDED}) for found in every)
     listed = ", ".join(f"{words[word]} {word}" for word in MARKS if words[word])
     lines = [
@@ -58,22 +59,22 @@ def table() -> str:
         of, without = recorded.get(number, {}), counted.get(number, {})
         names = dict.fromkeys([*of, *without])
         cells = (_cell(name, [*of.get(name, ()), *without.get(name, ())]) for name in names)
-        said = "<br>".join(cells)
-        said = said or UNEXAMINED[number]
-        lines.append(f"| {number} | {one.reports} | {one.sentence.replace('|', '')} | {said} |")
+        outcomes = "<br>".join(cells)
+        outcomes = outcomes or UNEXAMINED[number]
+        lines.append(f"| {number} | {one.reports} | {one.sentence.replace('|', '')} | {outcomes} |")
     return "\n".join(lines)
 
 
 def plan() -> str:
-    """What would decide the open conclusions, cheapest first."""
+    """Return the runs that would decide the open conclusions, cheapest first."""
     text = render(plan_of_conclusions(RunStore(RUNS), []), "markdown")
     return re.sub(r" {2,}", " ", re.sub(r"-{4,}", "---", text))
 
 
 def _cell(study: str, claims: list[tuple[str, str]]) -> str:
-    """The claims of a study on one conclusion: ``mnist: confirmed, better by 1.47 ± 0.28``."""
-    said = (f"**{word}**, {figures}" if figures else f"**{word}**" for word, figures in claims)
-    return f"`{study}`: " + "<br>".join(said).replace("|", "")
+    """Return a study's claims on one conclusion: ``mnist: confirmed, better by 1.47 points``."""
+    texts = (f"**{word}**, {figures}" if figures else f"**{word}**" for word, figures in claims)
+    return f"`{study}`: " + "<br>".join(texts).replace("|", "")
 
 
 @cache
@@ -81,24 +82,24 @@ def _sections() -> tuple[Section, ...]:
     return tuple(select([], RunStore(RUNS), Sources(RUNS)))
 
 
-def _recorded() -> Said:
-    found: Said = defaultdict(lambda: defaultdict(list))
+def _recorded() -> Outcomes:
+    found: Outcomes = defaultdict(lambda: defaultdict(list))
     for section in _sections():
         for one in findings(section.assessment):
-            told = one.outcome, _figures(one)
-            found[one.claim.number][str(section.name)].append(told)
+            outcome = one.outcome, _figures(one)
+            found[one.claim.number][str(section.name)].append(outcome)
     return found
 
 
 def _figures(finding: Finding) -> str:
-    """The figures that decide a claim, without the command for what is not recorded."""
+    """Return the figures that decide a claim, without the command for missing records."""
     return replace(finding, recorded_by=()).evidence
 
 
-def _counted() -> Said:
-    """What the counts say of the claims whose networks have not all run."""
+def _counted() -> Outcomes:
+    """Return the outcomes by counts for claims whose networks have not all run."""
     recorded = {section.name: section.assessment for section in _sections()}
-    found: Said = defaultdict(lambda: defaultdict(list))
+    found: Outcomes = defaultdict(lambda: defaultdict(list))
     for entry in register.study:
         study: Study = entry.function()
         run = recorded.get(entry.name)
@@ -111,9 +112,11 @@ def _counted() -> Said:
             continue
         counts = {row.name: vars(_description(row.spec, study)) for row in study.rows}
         for claim in left:
-            said, figures = by_counts(claim, counts)
-            told = (f"{said} by counts", figures)
-            found[claim.number][entry.name].append(told if said in DECIDED else ("not run", ""))
+            outcome, figures = by_counts(claim, counts)
+            entry_text = (f"{outcome} by counts", figures)
+            found[claim.number][entry.name].append(
+                entry_text if outcome in DECIDED else ("not run", "")
+            )
     return found
 
 
@@ -122,7 +125,7 @@ def _description(spec: str, study: Study) -> object:
 
 
 def page() -> str:
-    """The page with the tables of today."""
+    """Return the page with the current tables."""
     text = PAGE.read_text(encoding="utf-8")
     for begin, made in ((BEGIN, table()), (BEGIN_PLAN, plan())):
         before, _, rest = text.partition(begin)

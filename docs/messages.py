@@ -1,9 +1,9 @@
-"""Every text of the source that a user may see, with its place: to be read as a whole by an editor.
+"""Print all texts of the source that users may see, with their places, for an editor.
 
 python docs/messages.py > messages.txt
 
-Errors, hints, warnings, help, notes, captions: all strings of two words or more except
-docstrings. A value put in is shown as {…}.
+Errors, hints, warnings, help, notes, captions: all strings of two words or more except docstrings.
+Inserted values are printed as {…}.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
 WORDS = 2
-"""The fewest words of a text that is listed; shorter ones are names, units and formats."""
+"""Minimum number of words of a listed text; shorter ones are names, units and formats."""
 
 
 def texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and text of every string of a module, without docstrings."""
+    """Iterate over line and text of every string of a module, without docstrings."""
     alone = (node.value for node in ast.walk(tree) if isinstance(node, ast.Expr))
     skipped = {id(value) for value in alone if isinstance(value, ast.Constant)}
     nodes: list[ast.AST] = [tree]
@@ -34,7 +34,7 @@ def texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def _text(node: ast.AST) -> str | None:
-    """The text of a string or f-string; None of anything else."""
+    """Return the text of a string or f-string, else None."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

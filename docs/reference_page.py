@@ -1,7 +1,7 @@
-"""The pages docs/reference/*.md, from the code: every command with its options, every public name.
+"""Write docs/reference/*.md from the code: all commands with their options, all public names.
 
 python docs/reference_page.py            writes the pages
-python docs/reference_page.py --check    fails where one is not current
+python docs/reference_page.py --check    fails if one is not current
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ PLUGINS = {
     "For a plot": ("PlotSource", "Drawing", "panels", "model_rows"),
     "To report an error": ("UsageError", "ModelError", "DataError"),
 }
-"""The public names that packages need which add something, by what they are for."""
+"""Public names for packages with plugins, by purpose."""
 MADE = "Made from the code by `python docs/reference_page.py`; a test checks that it is current."
 
 
 def commands() -> Iterator[str]:
-    """What ``--help`` says of the tool and of each command."""
+    """Iterate over the ``--help`` of the tool and of each command."""
     yield f"# Commands\n\n{MADE}\n"
     yield _text(group_help(WIDTH))
     for name in COMMANDS:
@@ -55,7 +55,7 @@ def _text(lines: Iterator[str] | list[str]) -> str:
 
 
 def library() -> Iterator[str]:
-    """The public names: what each takes, gives and raises."""
+    """Iterate over the public names: arguments, results and errors."""
     yield f"# Library\n\n{MADE}\n"
     yield _prose(convcompare)
     for name in ("compare", "read", "robustness"):
@@ -81,9 +81,9 @@ def library() -> Iterator[str]:
 
 
 def _plugin_name(name: str) -> Iterator[str]:
-    """A public name: how it is called or what it stands for, and its docstring."""
+    """Iterate over the signature or definition of a public name, and its docstring."""
     thing = getattr(convcompare, name)
-    if name in ("register", "PlotSource"):  # no caller makes one
+    if name in ("register", "PlotSource"):  # callers do not construct these
         yield _prose(thing)
     elif inspect.isclass(thing) and issubclass(thing, Exception):
         yield _text([f"class {name}({thing.__bases__[0].__name__}): exit code {thing.exit_code}"])
@@ -95,7 +95,7 @@ def _plugin_name(name: str) -> Iterator[str]:
 
 
 def _alias(name: str) -> Iterator[str]:
-    """A type that is written out in its module, and the docstring below it."""
+    """Iterate over the definition of a type alias and the docstring below it."""
     module = importlib.import_module(f"convcompare.{convcompare._HOMES[name]}")
     body = ast.parse(inspect.getsource(module)).body
     for node, below in pairwise(body):
@@ -118,7 +118,7 @@ def _function(name: str, function: object, is_property: bool = False) -> Iterato
 
 
 def _prose(thing: object) -> str:
-    """A docstring as Markdown: its code is code, its arguments are a list."""
+    """Return a docstring as Markdown, with code marked and arguments as a list."""
     text = _markdown(inspect.getdoc(thing) or "")
     text = re.sub(r"^(Args|Returns|Raises):$", r"**\1**\n", text, flags=re.MULTILINE)
     text = re.sub(r"^ {4}(\*?\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The tables of docs/reference/screens.md, of invented runs with five seeds.
+"""Write the tables of docs/reference/screens.md, of invented runs with five seeds.
 
 python docs/screens_page.py            writes them into the page
 python docs/screens_page.py --check    fails if they are not current
@@ -31,7 +31,7 @@ SCREENS = ((2, (40, 120)), (12, (40, 80, 120, 200)))
 
 
 def page() -> str:
-    """The page with the tables of today."""
+    """Return the page with the current tables."""
     before, heading, _ = PAGE.read_text(encoding="utf-8").partition(HEADING)
     parts = [
         f"### {networks} networks, {columns} columns\n\n```text\n{shown}```\n"
@@ -42,7 +42,7 @@ def page() -> str:
 
 
 def screens(networks: int, widths: Iterable[int]) -> Iterator[tuple[int, str]]:
-    """What terminals of these numbers of columns show of so many networks."""
+    """Iterate over terminal widths and the output for this number of networks."""
     with tempfile.TemporaryDirectory() as folder:
         assessment = _assessment(networks, Path(folder))
         for columns in widths:
@@ -50,19 +50,19 @@ def screens(networks: int, widths: Iterable[int]) -> Iterator[tuple[int, str]]:
 
 
 def _screen(assessment: Assessment, columns: int) -> str:
-    told = io.StringIO()
-    console = Console(file=told, width=columns, highlight=False, markup=False)
+    file = io.StringIO()
+    console = Console(file=file, width=columns, highlight=False, markup=False)
     print_table(console, assessed_table(assessment), columns, MOST_NOTES)
     for heading, block in verdict_blocks(assessment, columns):
         console.print(f"\n {heading}\n")
         print_table(console, block, columns)
     for note in assessment.notes:
         console.print(f" {note}")
-    return "".join(f"{line.rstrip()}\n" for line in told.getvalue().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
 
 
 def _assessment(networks: int, folder: Path) -> Assessment:
-    """The same invented runs each time."""
+    """Return the assessment of the same invented runs each time."""
     store, runs = RunStore(folder), []
     predictions = Predictions(np.zeros((10_000, 10), np.float32), np.arange(10_000) % 10)
     kernels = [f"cnn:kernel={side},dropout=0.25" for side in range(5, 27, 2)]
@@ -76,7 +76,7 @@ def _assessment(networks: int, folder: Path) -> Assessment:
 
 
 def main() -> None:
-    """Write the page, or check it."""
+    """Write or check the page."""
     if "--check" not in sys.argv:
         PAGE.write_text(page(), encoding="utf-8")
     elif page() != PAGE.read_text(encoding="utf-8"):

@@ -1,4 +1,4 @@
-"""The page docs/results/for-students.md, its numbers from the records of the studies.
+"""Write docs/results/for-students.md, with numbers from the records of the studies.
 
 python docs/students_page.py            writes it
 python docs/students_page.py --check    fails if it is not current
@@ -40,11 +40,11 @@ FIGURES = (
         "the difference that a number of seeds shows, for the four custom layers not decided",
     ),
 )
-"""The command of each figure, its file in docs/pictures, and what it shows."""
+"""Command of each figure, its file in docs/pictures, and its alternative text."""
 
 
 def sentences() -> list[str]:
-    """The seven sentences; each number is of a verdict that says what the sentence says."""
+    """Return the seven sentences; each number is that of a verdict with the stated relation."""
     return [
         "**Convolutions matter more on harder images.** A simple convolutional network beats a "
         f"fully connected one by {gain('mnist', 'Simple CNN', 'FCN')} on MNIST, a residual one by "
@@ -85,7 +85,7 @@ def _assessed(study: str) -> Assessment:
 
 
 def verdict(study: str, figure: str, model: str, baseline: str) -> Verdict:
-    """The verdict of a study on a figure of two networks, the model first."""
+    """Return the verdict of a study on a figure of two networks, with `model` first."""
     name = named(figure).quantity.name
     (found,) = (
         one
@@ -105,14 +105,14 @@ def _decided(
 
 
 def gain(study: str, model: str, baseline: str) -> str:
-    """By how much the model is more accurate: ``1.47 ± 0.28 points``."""
+    """Return by how much the model is more accurate: ``1.47 ± 0.28 points``."""
     found = _decided(study, "accuracy", model, baseline)
     assert found.estimate is not None
     return figure_words.amount(found.estimate, found.quantity).removeprefix("+")
 
 
 def factor(study: str, figure: str, model: str, baseline: str) -> str:
-    """How many times as much of a figure the model has: ``1.53 ± 0.20 times``."""
+    """Return the ratio of a figure of the model to the baseline's: ``1.53 ± 0.20 times``."""
     found = _decided(study, figure, model, baseline)
     assert found.estimate is not None
     shown, comma, ends = figure_words.times(found.estimate).partition(", ")
@@ -120,7 +120,7 @@ def factor(study: str, figure: str, model: str, baseline: str) -> str:
 
 
 def alike(study: str, model: str, baseline: str, margin: float) -> str:
-    """A difference of accuracy whose whole interval is within a margin."""
+    """Return a difference of accuracy whose entire interval is within a margin."""
     found = verdict(study, "accuracy", model, baseline)
     joint = found.joint
     if joint is None or joint.low is None or joint.high is None:
@@ -131,7 +131,7 @@ def alike(study: str, model: str, baseline: str, margin: float) -> str:
 
 
 def undecided(study: str, model: str, baseline: str) -> str:
-    """A difference of accuracy that is not decided."""
+    """Return a difference of accuracy that is not decided."""
     found = _decided(study, "accuracy", model, baseline, ("unclear", "too few"))
     assert found.estimate is not None
     return figure_words.amount(found.estimate, found.quantity)
@@ -148,7 +148,7 @@ def _wrapped(text: str, indent: int = 0) -> list[str]:
 
 
 def page() -> str:
-    """The page of today."""
+    """Return the current page."""
     lines = [
         "# What a student should take from this",
         "",

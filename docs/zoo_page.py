@@ -1,7 +1,7 @@
-"""The page docs/zoo.md, from the registry: names, options, counts, papers.
+"""Write docs/zoo.md from the registry: names, options, counts, papers.
 
 python docs/zoo_page.py            writes the page
-python docs/zoo_page.py --check    fails where the page is not current
+python docs/zoo_page.py --check    fails if the page is not current
 """
 
 from __future__ import annotations
