@@ -1,11 +1,11 @@
-"""How often Almost Stochastic Order is false for two networks, and what it finds, simulated.
+"""Simulate how often Almost Stochastic Order is wrong for two networks, and what it finds.
 
 python benchmarks/aso.py [--rounds 4000]
 
 ASO (del Barrio et al. 2018, arXiv:1705.01788; Dror et al. 2019, doi:10.18653/v1/P19-1266) calls
 network A better if the violation ratio of "A is stochastically larger than B" is at most 0.2 with
-95 % confidence, by a bootstrap of 1,000 samples. Computed here for many tables at once; with the
-package deepsig at hand (`pip install deepsig`), five tables are computed by it, too.
+95 % confidence, by a bootstrap of 1,000 samples. It is computed here for many tables at once; if
+the package deepsig is installed (`pip install deepsig`), five tables are also computed with it.
 """
 
 from __future__ import annotations
@@ -26,38 +26,40 @@ SHOWN = ("equal spreads, normal", "log-normal", "one network 3 times noisier")
 
 
 def violation(first: Array, second: Array) -> Array:
-    """How far "first is larger" is violated: the share of squared distance of the quantiles.
+    """Return how far "first is larger" is violated, as a share of squared quantile distances.
 
-    Both are (…, n); of equal samples it is 0.5.
+    Both arguments are (…, n); equal samples give 0.5.
     """
     apart = np.sort(first, -1) - np.sort(second, -1)
     squared = apart**2
-    whole = squared.sum(-1)
+    total = squared.sum(-1)
     against = np.where(apart < 0, squared, 0).sum(-1)
-    return np.where(whole > 0, against / np.where(whole > 0, whole, 1), 0.5)
+    return np.where(total > 0, against / np.where(total > 0, total, 1), 0.5)
 
 
 def bound(first: Array, second: Array, rng: np.random.Generator) -> Array:
-    """The upper limit of the violation ratio that ASO decides by, for tables (rounds, n)."""
+    """Return the upper limit of the violation ratio used by ASO, for tables (rounds, n)."""
     rounds, n = first.shape
     found = violation(first, second)
     drawn = []
     for one in (first, second):
-        chosen = rng.integers(n, size=(DRAWS, rounds, n))
-        drawn.append(np.take_along_axis(np.broadcast_to(one, chosen.shape), chosen, -1))
+        drawn_rows = rng.integers(n, size=(DRAWS, rounds, n))
+        drawn.append(np.take_along_axis(np.broadcast_to(one, drawn_rows.shape), drawn_rows, -1))
     deviation = (violation(*drawn) - found).std(0)
     return np.clip(found + NormalDist().inv_cdf(CONFIDENCE) * deviation, 0, 1)
 
 
 def claimed(tables: Array, rng: np.random.Generator) -> tuple[float, float]:
-    """The share of tables (rounds, 2, n) in which either network, and in which the second one, is
-    called better."""
+    """Return the shares of tables with a better network, and with a better second one.
+
+    Tables are (rounds, 2, n).
+    """
     both = [bound(tables[:, a], tables[:, b], rng) <= THRESHOLD for a, b in ((0, 1), (1, 0))]
     return float((both[0] | both[1]).mean()), float(both[1].mean())
 
 
 def detectable(n: int, rounds: int) -> float:
-    """The difference that is found in 80 %, in standard deviations of the paired difference."""
+    """Return the difference found in 80 % of cases, in deviations of paired differences."""
     low, high = 0.0, 8.0
     for _ in range(9):
         middle = (low + high) / 2
@@ -69,7 +71,7 @@ def detectable(n: int, rounds: int) -> float:
 
 
 def table(rounds: int) -> Iterator[str]:
-    """False verdicts and detectable differences beside those of the paired t-test."""
+    """Iterate over lines of false verdicts and detectable differences, beside the t-test's."""
     yield f"| two networks | {' | '.join(f'{n} seeds' for n in SEEDS)} |"
     yield f"|---|{'--:|' * len(SEEDS)}"
     for name in SHOWN:
@@ -85,7 +87,7 @@ def table(rounds: int) -> Iterator[str]:
 
 
 def beside_deepsig() -> Iterator[str]:
-    """Five tables by the package and by the lines above."""
+    """Compute five tables with deepsig and with this module."""
     from deepsig import aso
 
     rng = np.random.default_rng(0)

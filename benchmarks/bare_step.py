@@ -1,7 +1,7 @@
-"""The least that training can take: the same network and optimizer on one batch that stays.
+"""The lower limit of training time: the same network and optimizer on one fixed batch.
 
-Forward, loss, backward and optimizer step, with the layout, the precision and the fused optimizer
-of convcompare; no data to fetch, no metrics, nothing shown, nothing saved.
+Forward pass, loss, backward pass and optimizer step, with the layout, precision and fused optimizer
+of convcompare, without data loading, metrics, display and saving.
 """
 
 from __future__ import annotations

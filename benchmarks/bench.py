@@ -1,7 +1,7 @@
-"""``make bench``: measures every figure of docs/benchmarks.md on this machine and writes the page.
+"""``make bench``: measure all figures of docs/benchmarks.md on this machine and write the page.
 
-python benchmarks/bench.py                  everything, about an hour on 2 cores
-python benchmarks/bench.py start-up steps   only these parts; the others keep theirs
+python benchmarks/bench.py                  all, about an hour on 2 cores
+python benchmarks/bench.py start-up steps   only these parts; the others are unchanged
 python benchmarks/bench.py --write          only the page, from benchmarks/results.json
 """
 
@@ -41,7 +41,7 @@ SPEEDRUN = "speedrun --dataset cifar10 --recipe speedrun --seeds 3"
 
 
 def compare(arguments: str) -> dict[str, Any]:
-    """A comparison in an empty store, by the command line: its JSON and its Markdown table."""
+    """Run a comparison in an empty store; return its command, JSON and Markdown table."""
     command = [str(Path(sys.executable).parent / "convcompare")]
     with tempfile.TemporaryDirectory() as store:
         where = ["--store", store]
@@ -53,7 +53,7 @@ def compare(arguments: str) -> dict[str, Any]:
 
 
 def layers() -> dict[str, Any]:
-    """`convcompare layers` in both precisions, as it prints it."""
+    """Return the output of `convcompare layers` for both precisions."""
     command = [str(Path(sys.executable).parent / "convcompare"), "layers", "--format", "markdown"]
     tables = {}
     for precision in ("fp32", "bf16"):
@@ -64,7 +64,7 @@ def layers() -> dict[str, Any]:
 
 
 def recording() -> list[dict[str, Any]]:
-    """What the analyses of a run cost beside one epoch of training, of one run a network."""
+    """Return the cost of a run's analyses relative to one epoch, for one run per network."""
     rows = []
     for dataset, models in (("mnist", "fcn simple residual"), ("cifar10", "residual")):
         record = compare(f"--dataset {dataset} {models} --epochs 1")["json"]
@@ -76,7 +76,7 @@ def recording() -> list[dict[str, Any]]:
 
 
 def timed(code: str) -> tuple[int, float]:
-    """Code that prints a count and its seconds, in five new processes: count, median seconds."""
+    """Run code that prints a count and its seconds in five processes; return count and median."""
     runs = [
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
         for _ in range(5)
@@ -86,7 +86,7 @@ def timed(code: str) -> tuple[int, float]:
 
 
 def fields() -> dict[str, float]:
-    """Seconds for every field of torchvision's ResNet-152, torch and torchvision imported."""
+    """Return the seconds for all receptive fields of torchvision's ResNet-152, without imports."""
     layers, seconds = timed(
         "import time; from convcompare.models.torchvision_import import import_torchvision;"
         " from convcompare.models.build import resolve; from convcompare.models.shape import Shape;"
@@ -100,7 +100,7 @@ def fields() -> dict[str, float]:
 
 
 def listing() -> dict[str, float]:
-    """Seconds that `convcompare models` takes after torch is imported, and how many it builds."""
+    """Return the seconds of `convcompare models` without imports, and its number of networks."""
     networks, seconds = timed(
         "import contextlib, io, json, time, torch; t = time.perf_counter();"
         " from convcompare.cli.command_line import run; told = io.StringIO()\n"
@@ -112,7 +112,7 @@ def listing() -> dict[str, float]:
 
 
 def rates() -> dict[str, Any]:
-    """How often a verdict is wrong and how often it finds something, from accuracies of runs."""
+    """Return false-verdict rates and power, from accuracies of runs."""
     found = error_rates.measure(error_rates.load(HERE / "accuracies.json"), rounds=2000)
     draw_power(found["power"], HERE.parent / "docs" / "pictures" / "power.png")
     return found
@@ -145,7 +145,7 @@ PARTS: dict[str, Callable[[], Any]] = {
 
 
 def kind() -> str:
-    """The kind of this processor, by what torch makes fast use of: a column of the page."""
+    """Return the kind of this processor, by its instructions: a column of the page."""
     import torch
 
     found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

@@ -1,11 +1,10 @@
-"""The least that a step can take: its convolutions and linear layers alone, both ways.
+"""The lower limit of a step: its convolutions and linear layers alone, forward and backward.
 
     python benchmarks/ceiling.py [SPEC@DATASET …]
 
-Each layer of a network is run by itself on the shapes that it has in a step, in float32 and in
-bfloat16, channels last, in turn; the medians are added up. Beside what a step of the course loop
-takes (`training_step.py`) they say how many times as fast a step could be at most on this machine,
-were everything else for nothing.
+Each layer of a network runs on its shapes in a step, in float32 and bfloat16 in turn, channels
+last; the medians are summed. Compared with a step of the tutorial loop (`training_step.py`), the
+sum gives the largest possible speed-up on this machine if everything else took no time.
 """
 
 from __future__ import annotations
@@ -30,30 +29,32 @@ PRECISIONS = (torch.float32, torch.bfloat16)
 
 
 def shapes(row: str) -> list[tuple[nn.Module, Tensor]]:
-    """The layers of a network with what goes into each in a step."""
+    """Return the layers of a network with their inputs in a step."""
     from convcompare.data.dataset import Sources
     from convcompare.data.load import default_cache, load_dataset
 
     spec, _, name = row.rpartition("@")
-    one = trainer(spec, part(load_dataset(name, Sources(default_cache())), steps=1))
+    built = trainer(spec, part(load_dataset(name, Sources(default_cache())), steps=1))
     found: list[tuple[nn.Module, Tensor]] = []
     hooks = [
         layer.register_forward_hook(lambda module, given, _: found.append((module, given[0])))
-        for layer in one.model.modules()
+        for layer in built.model.modules()
         if isinstance(layer, LAYERS)
     ]
-    images, _ = next(one.batches(0))
+    images, _ = next(built.batches(0))
     with torch.no_grad():
-        one.model(images)
+        built.model(images)
     for hook in hooks:
         hook.remove()
     return found
 
 
 def layer_seconds(layer: nn.Module, given: Tensor, first: bool) -> dict[str, float]:
-    """Median seconds of a layer, forward and backward, by precision; the first needs no gradient
-    of the images."""
-    seconds: dict[str, list[float]] = {str(one): [] for one in PRECISIONS}
+    """Return median seconds of a layer's forward and backward pass, by precision.
+
+    The first layer needs no gradient of the images.
+    """
+    seconds: dict[str, list[float]] = {str(built): [] for built in PRECISIONS}
     for _ in range(TURNS + 1):
         for precision in PRECISIONS:
             module = layer.to(precision)
@@ -70,7 +71,7 @@ def layer_seconds(layer: nn.Module, given: Tensor, first: bool) -> dict[str, flo
 
 
 def measure(row: str) -> dict[str, Any]:
-    """Milliseconds a step of all layers of a network, in float32 and bfloat16."""
+    """Return milliseconds per step of all layers of a network, in float32 and bfloat16."""
     keep_freed_memory()
     totals = dict.fromkeys(map(str, PRECISIONS), 0.0)
     for number, (layer, given) in enumerate(shapes(row)):

@@ -1,10 +1,10 @@
-"""Every check of a device in one run of under ten minutes: a line for each, and one JSON.
+"""All checks of a device in one run of less than ten minutes: one line each, and a JSON file.
 
     python benchmarks/check_device.py [--device NAME] [--json FILE] [--seconds N]
 
-For whoever has a GPU, a Mac or another accelerator; `docs/guides/devices.md` says how to read it.
-Whatever there is no time for is counted as not run, never as passed. On the CPU alone the fast
-path (channels-last, fused optimizers) is held against the plain one.
+For a GPU, a Mac or another accelerator; `docs/guides/devices.md` explains the results. Checks
+without enough time count as not run, never as passed. On a CPU without an accelerator, the fast
+path (channels last, fused optimizers) is compared with the plain one.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ from convcompare.models import devices
 from convcompare.training.hardware import choose_precision, choose_runtime, environment
 
 FEW = "shapes:train=8,test=4"
-"""The images of the steps that are compared."""
+"""Images of the compared steps."""
 TRAINED = "mnist-mini"
 SHARES = {"equality": 0.5, "tables": 0.3}
-"""What a check may take of all the time."""
+"""Maximum share of the total time of a check."""
 TABLES = ("study", "all", "-d", "shapes:train=128,test=64", "-e", "1", "--no-weights")
 ROWS = {"fcn@mnist-mini": 40, "simple@mnist-mini": 15}
-"""Networks that are timed beside the tutorial loop, and steps a turn."""
+"""Networks timed beside the tutorial loop, with steps per turn."""
 
 
 def equality(device: torch.device, seconds: float) -> Found:
-    """Every network with every recipe: a step on the device and a plain one on the CPU."""
+    """Compare a step on the device with one on the CPU, for each network and recipe."""
     dataset = load_dataset(FEW, Sources(default_cache(), None))
     networks = [entry.name for entry in register.model]
     pairs = [(name, one) for one, name in itertools.product(RECIPES, networks)]
@@ -96,24 +96,24 @@ def equality(device: torch.device, seconds: float) -> Found:
 
 
 def resume(device: torch.device, seconds: float) -> Found:
-    """Two epochs at once, and the second one from the state after the first."""
+    """Compare two uninterrupted epochs with a second epoch resumed from the first."""
     dataset = part(load_dataset(TRAINED, Sources(default_cache(), None)), steps=4, test_images=100)
     rows = []
     for spec, recipe in (("simple", "report"), ("residual", "modern"), ("fcn", "report")):
         settings = {"epochs": "2", "batch_size": "32"}
         config = RECIPES[recipe].replace(settings)
-        whole = trainer(spec, config, dataset, device)
-        epochs = iter(whole)
+        uninterrupted = trainer(spec, config, dataset, device)
+        epochs = iter(uninterrupted)
         next(epochs)
-        state = {name: t.detach().cpu().clone() for name, t in whole.state().items()}
+        state = {name: t.detach().cpu().clone() for name, t in uninterrupted.state().items()}
         next(epochs)
         again = trainer(spec, config, dataset, device)
         again.restore(1, state)
         next(iter(again))
-        then, now = whole.state(), again.state()
+        then, now = uninterrupted.state(), again.state()
         equal = all(torch.equal(then[name].cpu(), now[name].cpu()) for name in then)
-        most = far(whole.test_logits, again.test_logits)
-        rows.append({"network": spec, "recipe": recipe, "bit_identical": equal, "logits": most})
+        largest = far(uninterrupted.test_logits, again.test_logits)
+        rows.append({"network": spec, "recipe": recipe, "bit_identical": equal, "logits": largest})
     promised = devices.traits(device).deterministic
     return {
         "passed": all(r["bit_identical"] if promised else r["logits"] <= 0.05 for r in rows),
@@ -124,7 +124,7 @@ def resume(device: torch.device, seconds: float) -> Found:
 
 
 def command(*arguments: str, seconds: float) -> tuple[int, str]:
-    """Exit code and messages of a command; 124 where it took too long and was ended."""
+    """Return exit code and message of a command; code 124 if it was ended after a timeout."""
     call = [sys.executable, "-m", "convcompare", *arguments]
     with subprocess.Popen(
         call, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -137,18 +137,18 @@ def command(*arguments: str, seconds: float) -> tuple[int, str]:
 
 
 def jobs(device: torch.device, seconds: float) -> Found:
-    """Two networks with two seeds, one trial at a time and two: the same losses."""
+    """Compare the losses of two networks with two seeds, with one and with two parallel trials."""
     from convcompare.store.run_store import RunStore
 
     losses: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in ("1", "2"):
-            asked = ("compare", "-d", TRAINED, "fcn", "lenet-5", "-e", "1", "--train-images", "256",
+            words = ("compare", "-d", TRAINED, "fcn", "lenet-5", "-e", "1", "--train-images", "256",
                      "--seeds", "2", "--threads", "1", "--jobs", count, "--quiet",
                      "--device", device.type, "--store", f"{folder}/{count}")  # fmt: skip
-            code, said = command(*asked, seconds=seconds / 2)
+            code, message = command(*words, seconds=seconds / 2)
             if code:
-                return {"passed": False, "told": f"exit code {code} with --jobs {count} {said}"}
+                return {"passed": False, "told": f"exit code {code} with --jobs {count} {message}"}
             store = RunStore(Path(folder, count))
             losses[count] = {i: [e.train_loss for e in store.history(i)] for i in store.ids()}
     equal = losses["1"] == losses["2"]
@@ -166,7 +166,7 @@ def jobs(device: torch.device, seconds: float) -> Found:
 
 
 def precision(device: torch.device, seconds: float) -> Found:
-    """What ``--precision auto`` chooses, and a step in bfloat16 beside one in float32."""
+    """Return the choice of ``--precision auto``, and compare a step in bfloat16 with float32."""
     chosen, why = choose_precision("auto", device.type)
     dataset = load_dataset(FEW, Sources(default_cache(), None))
     config = RECIPES["report"].replace({"batch_size": "4"})
@@ -175,29 +175,34 @@ def precision(device: torch.device, seconds: float) -> Found:
         for name in ("fp32", "bf16")
     )
     difference = abs(exact["loss"] - coarse["loss"]) / max(1.0, exact["loss"])
-    told = f"{chosen} ({why}); loss in bf16 differs by {difference:.1e}"
-    return {"passed": difference <= 0.05, "told": told, "chosen": chosen, "loss": difference}
+    summary = f"{chosen} ({why}); loss in bf16 differs by {difference:.1e}"
+    return {"passed": difference <= 0.05, "told": summary, "chosen": chosen, "loss": difference}
 
 
 def throughput(device: torch.device, seconds: float) -> Found:
-    """Milliseconds a step beside the tutorial loop on the same device, in turn."""
+    """Compare milliseconds per step with the tutorial loop on the same device, in turn."""
     if device.type != (devices.accelerator() or "cpu"):
-        told = "both sides take the device of `--device auto`"
-        return {"passed": True, "not_run": 1, "told": told}
+        summary = "both sides take the device of `--device auto`"
+        return {"passed": True, "not_run": 1, "told": summary}
     rows = [interleaved(row, ["convcompare", "course"], steps, 2) for row, steps in ROWS.items()]
     ratios = [f"{row['network']} {row['times']['course']['median']:.1f}" for row in rows]
     return {"passed": True, "told": f"times the tutorial loop's: {', '.join(ratios)}", "rows": rows}
 
 
 def tables(device: torch.device, seconds: float) -> Found:
-    """The tables of all published reports, on few images: that they come, not what they say."""
+    """Train the networks of all published reports on few images; only the exit code is checked."""
     with tempfile.TemporaryDirectory() as folder:
-        code, said = command(
+        code, message = command(
             *TABLES, "--device", device.type, "--store", folder, "--quiet", seconds=seconds
         )
         done = len(list(Path(folder).glob("*/run.json")))
-    told = f"{done} trials ended, exit code {code} {said}".rstrip()
-    return {"passed": code in (0, 124), "not_run": int(code == 124), "told": told, "trials": done}
+    summary = f"{done} trials ended, exit code {code} {message}".rstrip()
+    return {
+        "passed": code in (0, 124),
+        "not_run": int(code == 124),
+        "told": summary,
+        "trials": done,
+    }
 
 
 CHECKS: dict[str, Callable[[torch.device, float], Found]] = {
@@ -216,8 +221,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=Path("device.json"))
     parser.add_argument("--seconds", type=float, default=540.0, help="for all of it [540]")
     parser.add_argument("--only", nargs="*", choices=CHECKS, default=list(CHECKS))
-    a = parser.parse_args()
-    runtime = choose_runtime(a.device, None)
+    options = parser.parse_args()
+    runtime = choose_runtime(options.device, None)
     device = torch.device(runtime.device)
     record: Found = {
         "convcompare": __version__, "torch": str(torch.__version__), "device": runtime.device,
@@ -226,22 +231,22 @@ def main() -> int:
     }  # fmt: skip
     print(f"{record['name']} ({runtime.device}), torch {record['torch']}", flush=True)
     started = time.perf_counter()
-    for name in a.only:
-        left = a.seconds - (time.perf_counter() - started)
-        began = time.perf_counter()
+    for name in options.only:
+        left = options.seconds - (time.perf_counter() - started)
+        check_started = time.perf_counter()
         try:
-            found = CHECKS[name](device, min(left, SHARES.get(name, 1.0) * a.seconds))
+            found = CHECKS[name](device, min(left, SHARES.get(name, 1.0) * options.seconds))
         except Exception as error:
             found = {"passed": False, "told": f"{type(error).__name__}: {error}"[:300]}
-        found["seconds"] = round(time.perf_counter() - began, 1)
+        found["seconds"] = round(time.perf_counter() - check_started, 1)
         record["checks"][name] = found
         missed = found.get("not_run", 0)
         found["state"] = "not all run" if missed else "ok"
         found["state"] = found["state"] if found.pop("passed") else "failed"
-        told = f"{found['told']}; {missed} not run" if missed > 1 else found["told"]
-        print(f"{found['state']:<13}{name:<11}{told} ({found['seconds']} s)", flush=True)
+        summary = f"{found['told']}; {missed} not run" if missed > 1 else found["told"]
+        print(f"{found['state']:<13}{name:<11}{summary} ({found['seconds']} s)", flush=True)
         record["seconds"] = round(time.perf_counter() - started, 1)
-        a.json.write_text(json.dumps(record, indent=1))
+        options.json.write_text(json.dumps(record, indent=1))
     return int(any(found["state"] == "failed" for found in record["checks"].values()))
 
 

@@ -1,11 +1,11 @@
-"""Two nodes against one, and what a trial costs the command that sends it: on a real Ray cluster.
+"""Throughput of two nodes over one, and the cost of a trial to its command, on a Ray cluster.
 
     python benchmarks/cluster.py nodes [--rounds N]   throughput of two nodes of one CPU over one
-    python benchmarks/cluster.py empty [--trials N]   trials that train nothing, and their listing
+    python benchmarks/cluster.py empty [--trials N]   trials without training, and their listing
 
-The nodes are processes of this machine, and so is the command. What is empty is the training alone:
-the trial travels, an epoch, logits and weights of a few bytes and a record of five epochs come back
-and are committed as always.
+Nodes and command are processes of this machine. Empty trials omit only the training: the trial is
+sent, and an epoch, logits and weights of a few bytes and a record of five epochs are returned and
+committed as usual.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RECORD_EPOCHS = 5
 
 
 def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int) -> Any:
-    """The trials as the command line prepares them for a cluster."""
+    """Return the plan of the trials, prepared for a cluster as by the command line."""
     from convcompare.experiment.planning import prepare
     from convcompare.experiment.reporter import QuietReporter
     from convcompare.experiment.request import Request, model_requests
@@ -51,7 +51,7 @@ def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int
 
 
 def trained(address: str, store: str) -> None:
-    """Prints the seconds from the first order to the last end."""
+    """Print the seconds from sending the first trial to the end of the last."""
     from convcompare.experiment.events import Ended
     from convcompare.experiment.trial_runner import execute
 
@@ -65,8 +65,8 @@ def trained(address: str, store: str) -> None:
     print(json.dumps(seconds))
 
 
-def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
-    """In the place of `remote.attempt_of`: what it tells of a trial, without training."""
+def empty_attempt(task: str, images: object, state: object) -> Iterator[Any]:
+    """Replace `ray_task.attempt_of`: yield the events of a trial without training."""
     from convcompare.experiment.events import Ended, EpochFinished, Started
     from convcompare.experiment.workers.protocol import event_to_json
     from convcompare.experiment.workers.ray_task import RayTaskSpec
@@ -76,7 +76,7 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
     from convcompare.store.run import Epoch, Run
     from convcompare.training.progress import StepProgress
 
-    trial, node = from_record(RayTaskSpec, json.loads(order)).trial, {"node": "nowhere"}
+    trial, node = from_record(RayTaskSpec, json.loads(task)).trial, {"node": "nowhere"}
     place = Environment("0.1.0", "3.12.0", "2.13.0", "Linux 6.0", "some processor", "cpu", 1)
     epochs = tuple(
         Epoch(n, 0.5123456 / n, 0.9123456, 0.4123456 / n, 0.9234567, 1e-3, 1.234567, 0.1234567)
@@ -95,7 +95,7 @@ def empty_attempt(order: str, images: object, state: object) -> Iterator[Any]:
 
 
 def driven(address: str, store: str, trials: str) -> None:
-    """Prints what empty trials cost this process: seconds, seconds of a processor, memory."""
+    """Print the cost of empty trials to this process: seconds, CPU seconds, memory."""
     from ray import cloudpickle
 
     from convcompare.experiment.events import Ended
@@ -121,13 +121,13 @@ def driven(address: str, store: str, trials: str) -> None:
 
 
 def _resident() -> int:
-    """Bytes of memory that this process has now."""
+    """Return the resident memory of this process in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def call(cluster: Any, function: str, *arguments: str) -> Any:
-    """What a function of this file prints, called in a new process."""
+    """Call a function of this file in a new process; return the JSON that it prints."""
     code = f"import cluster, sys; cluster.{function}(*sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", code, cluster.address, *arguments],
@@ -139,7 +139,7 @@ def call(cluster: Any, function: str, *arguments: str) -> Any:
 
 
 def nodes(rounds: int = 3) -> dict[str, Any]:
-    """The same trials on one node and on two, in turn; the ratio is taken pair by pair."""
+    """Run the same trials on one node and on two, in turn; ratios are taken pair by pair."""
     from tests.support_ray import nodes as two_nodes
 
     pairs = []
@@ -161,7 +161,7 @@ def _seconds(cluster: Any) -> float:
 
 
 def empty(trials: int = EMPTY) -> dict[str, Any]:
-    """The driver's cost of empty trials, then what lists them, and what finds them all done."""
+    """Return the driver's cost of empty trials, of listing them, and of a repeated command."""
     from tests.support_ray import nodes as two_nodes
 
     with tempfile.TemporaryDirectory() as store, two_nodes() as cluster:
@@ -172,7 +172,7 @@ def empty(trials: int = EMPTY) -> dict[str, Any]:
 
 
 def _listing(store: str) -> dict[str, float]:
-    """Seconds and the most memory of `convcompare runs`."""
+    """Return seconds and peak memory of `convcompare runs`."""
     command = [sys.executable, "-m", "convcompare", "runs", "--store", store]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -191,9 +191,9 @@ def main() -> None:
     parser.add_argument("part", choices=["nodes", "empty"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=EMPTY)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     started = time.perf_counter()
-    found = nodes(asked.rounds) if asked.part == "nodes" else empty(asked.trials)
+    found = nodes(options.rounds) if options.part == "nodes" else empty(options.trials)
     print(json.dumps(found, indent=1))
     print(f"measured in {time.perf_counter() - started:.0f} s", file=sys.stderr)
 

@@ -1,8 +1,8 @@
-"""The training loop of most courses, as the peer to measure against.
+"""A standard tutorial loop, as the reference of the benchmarks.
 
-A torchvision-style data set that turns one image at a time into a normalised tensor, a DataLoader
-in the main process, Adam, float32, `.item()` each step. Nothing here is slowed down on purpose, and
-nothing is sped up: it is what a student copies from a tutorial.
+A torchvision-style data set that converts one image at a time into a normalised tensor, a
+DataLoader in the main process, Adam, float32, `.item()` in each step: typical tutorial code,
+neither slowed down nor optimised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from convcompare.models.build import resolve
 
 
 class ImageSet(TorchDataset[tuple[Tensor, int]]):
-    """What torchvision's MNIST and CIFAR10 do: keep arrays, make a PIL image, apply a transform."""
+    """Like torchvision's sets: stores arrays, makes a PIL image, applies a transform."""
 
     def __init__(self, split: Split, transform: Callable[[Image.Image], Tensor]) -> None:
         rows = split.images.transpose(0, 2, 3, 1)
@@ -39,14 +39,14 @@ class ImageSet(TorchDataset[tuple[Tensor, int]]):
 
 
 def image_set(split: Split, dataset: Dataset) -> ImageSet:
-    """A split with the transforms that every tutorial has."""
+    """Return a split with the usual transforms: to tensor, then normalise."""
     transforms = torchvision_import.import_torchvision("torchvision.transforms")
     normalise = transforms.Normalize(dataset.mean, dataset.std)
     return ImageSet(split, transforms.Compose([transforms.ToTensor(), normalise]))
 
 
 class CourseLoop:
-    """One network, trained the usual way; `epoch` gives its mean loss."""
+    """One network and its training; `epoch` returns the mean loss."""
 
     def __init__(self, spec: str, dataset: Dataset) -> None:
         torch.manual_seed(0)
@@ -83,7 +83,7 @@ def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
 
 
 def accuracy(model: nn.Module, dataset: Dataset) -> float:
-    """The share of the test images that a network gets right."""
+    """Return the share of test images that a network classifies correctly."""
     hits = 0
     with torch.inference_mode():
         for images, labels in DataLoader(image_set(dataset.test, dataset), batch_size=500):

@@ -1,4 +1,4 @@
-"""One step of a training, on a device and on the CPU, and how far the two are from each other."""
+"""One training step on a device and on the CPU, and the difference of the two."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ from convcompare.training.trainer import Trainer
 
 Found = dict[str, Any]
 LOSS, GRADIENT = 1e-3, 2e-2
-"""The most that a loss, and the gradient of all weights by its L2 norm, may differ, relatively."""
+"""Maximum relative differences of the loss and of the gradient by its L2 norm."""
 ROUNDING, TIMES = 1e-6, 10
-"""A deep network without shortcuts carries a rounding of its weights, relatively so large, further
-than that: then it may differ by so many times what the rounding makes on the CPU."""
+"""Size of a relative rounding of weights, and the permitted multiple of its effect.
+
+A deep network without shortcuts amplifies rounding beyond the tolerances above: its difference may
+then be TIMES as large as the effect of ROUNDING on the CPU.
+"""
 TOLERANCE = (("loss", LOSS), ("gradient", GRADIENT))
 
 
 def trainer(
     spec: str, config: TrainConfig, dataset: Dataset, device: torch.device, dropout: bool = True
 ) -> Trainer:
-    """A trainer at its beginning, without dropout if its draws would differ between devices."""
+    """Return a new trainer, without dropout if its draws differ between devices."""
     model = resolve(spec, shape_of(dataset, config)).build(0)
     for module in () if dropout else model.modules():
         if "Dropout" in type(module).__name__ and hasattr(module, "p"):
@@ -43,7 +46,7 @@ def trainer(
 def step(
     spec: str, config: TrainConfig, dataset: Dataset, device: torch.device, rounding: float = 0.0
 ) -> Found:
-    """Loss and gradient of one step on four images, from weights that are moved a little or not."""
+    """Return loss and gradient of a step on four images; weights have relative noise `rounding`."""
     made = trainer(spec, config, dataset, device, dropout=False)
     made.model.train()
     generator = torch.Generator().manual_seed(0)
@@ -62,7 +65,7 @@ def _has_grad(parameter: nn.Parameter) -> bool:
 
 @contextmanager
 def plain() -> Iterator[None]:
-    """Within it the CPU is used as a device that nothing is known of."""
+    """Use the CPU like a device without known features."""
     known = devices.TRAITS["cpu"]
     devices.TRAITS["cpu"] = dataclasses.replace(known, channels_last=False, fused=False)
     try:
@@ -71,15 +74,15 @@ def plain() -> Iterator[None]:
         devices.TRAITS["cpu"] = known
 
 
-def far(here: Tensor, there: Tensor) -> float:
-    """The L2 norm of a difference beside that of the first; infinite where one is not finite."""
-    distance = (torch.linalg.vector_norm(here - there) / torch.linalg.vector_norm(here)).item()
+def far(first: Tensor, second: Tensor) -> float:
+    """Return the relative L2 distance to `here`; infinite if it is not finite."""
+    distance = (torch.linalg.vector_norm(first - second) / torch.linalg.vector_norm(first)).item()
     return distance if math.isfinite(distance) else math.inf
 
 
-def differences(here: Found, there: Found) -> dict[str, float]:
-    """How far two steps are from each other, relatively."""
+def differences(first: Found, second: Found) -> dict[str, float]:
+    """Return the relative differences of two steps."""
     return {
-        "loss": abs(there["loss"] - here["loss"]) / max(1.0, abs(here["loss"])),
-        "gradient": far(here["gradient"], there["gradient"]),
+        "loss": abs(second["loss"] - first["loss"]) / max(1.0, abs(first["loss"])),
+        "gradient": far(first["gradient"], second["gradient"]),
     }

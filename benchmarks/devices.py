@@ -1,10 +1,10 @@
-"""Seconds an epoch by one process with all threads and by two with half of them: in turn, paired.
+"""Seconds per epoch of one process with all threads and of two with half of them: in turn, paired.
 
     python benchmarks/devices.py [--rounds N] [--write]
 
-Both sides train the same network as the command line does it, each time in an empty store; the
-first epoch, in which memory is taken and kernels are chosen, is left out. ``--write`` puts the
-table into docs/guides/several-devices.md.
+Both sides train the same network through the command line, each time in an empty store. The first
+epoch, with memory allocation and kernel selection, is left out. ``--write`` writes the table into
+docs/guides/several-devices.md.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ EPOCHS = 4
 
 
 def train(network: str, batch: int, devices: int) -> tuple[float, float]:
-    """Seconds of the median epoch but the first, and of the whole command."""
+    """Return the median seconds of an epoch without the first, and the seconds of the command."""
     with tempfile.TemporaryDirectory() as store:
         command = [sys.executable, "-m", "convcompare", "train", network, "-d", "mnist-mini"]
         command += ["-e", str(EPOCHS), "-b", str(batch), "--devices", str(devices)]
         command += ["--device", "cpu", "--store", store, "--quiet", "--format", "json"]
         started = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True)
-        whole = time.perf_counter() - started
+        command_seconds = time.perf_counter() - started
     (run,) = json.loads(done.stdout)["models"][0]["runs"]
-    return statistics.median(run["epoch_seconds"][1:]), whole
+    return statistics.median(run["epoch_seconds"][1:]), command_seconds
 
 
 def measure(rounds: int = 5) -> list[dict[str, Any]]:
-    """A row for each network and batch; the ratio is taken pair by pair."""
+    """Return a row for each network and batch size; ratios are taken pair by pair."""
     rows = []
     for batch in BATCHES:
         for network in NETWORKS:
@@ -58,7 +58,7 @@ def measure(rounds: int = 5) -> list[dict[str, Any]]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, with where they were measured."""
+    """Return the rows as Markdown, with machine, versions and date."""
     import torch
 
     from convcompare.training.hardware import choose_runtime, environment
@@ -88,13 +88,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     started = time.perf_counter()
-    rows = measure(asked.rounds)
+    rows = measure(arguments.rounds)
     text = table(rows)
-    print(text if asked.write else json.dumps(rows, indent=1))
+    print(text if arguments.write else json.dumps(rows, indent=1))
     print(f"measured in {time.perf_counter() - started:.0f} s", file=sys.stderr)
-    if asked.write:
+    if arguments.write:
         page = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(TABLE.sub(lambda _: text, page), encoding="utf-8")
 

@@ -1,16 +1,16 @@
-"""The promise of the verdicts, measured: how often they are wrong, how often they find something.
+"""False-verdict rate and power of the verdicts, measured on accuracies of runs.
 
 python benchmarks/error_rates.py FILE|STORE [--out FOLDER] [--rounds 2000]
 
-FILE is JSON, ``{model: {seed: test accuracy}}``; STORE a folder of runs. Writes
-error_rates.json and power.png, prints the tables.
+FILE is JSON, ``{model: {seed: test accuracy}}``; STORE a folder of runs. Writes error_rates.json
+and power.png, prints the tables.
 
-A/A: a model against itself, so that every verdict of a difference is false. One comparison draws
-k·n *different* runs of the model's pool (without replacement) and deals them out as n seeds of k
-networks: exchangeable under the null hypothesis, with no run twice and so no ties of resampling.
-Where the pool is smaller than that, runs are drawn from a normal distribution with its mean and
-standard deviation, rounded to the step of the pool's accuracies; that tests the procedure and not
-the shape of the distribution, and the table says which it was. All comparisons of a pool share its
+A/A: a model is compared with itself, so that every verdict of a difference is false. One comparison
+draws k·n *different* runs from the model's pool (without replacement) and assigns them to n seeds
+of k networks: exchangeable under the null hypothesis, without repeated runs and so without ties of
+resampling. If the pool is smaller, runs are drawn from a normal distribution with its mean and
+standard deviation, rounded to the step of the pool's accuracies; this tests the procedure, not the
+shape of the distribution, and the table states which was used. All comparisons of a pool share its
 runs: the interval (Clopper and Pearson 1934) covers the simulation, not the draw of the pool.
 
 Power: a known difference is added to the second network of an A/A comparison.
@@ -42,14 +42,14 @@ SIZES = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
 """Injected differences, in standard deviations of the paired differences."""
 POWER_SEEDS = (2, 3, 4, 5, 6, 8, 10, 13, 16)
 FEWEST = 8
-"""Runs below which a model is left out."""
+"""Minimum number of runs of a model."""
 
 Pools = Mapping[str, Mapping[int, float]]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A share of simulated comparisons with its interval, and how the runs were drawn."""
+    """A share of simulated comparisons with its interval, and the source of the runs."""
 
     model: str
     plan: str
@@ -64,7 +64,7 @@ class Row:
 
 
 def collect(store: RunStore) -> dict[str, dict[int, float]]:
-    """Test accuracy of the last epoch of every finished run, by model with configuration, seed."""
+    """Return the last test accuracy of every finished run, by model with configuration and seed."""
     found: dict[str, dict[int, float]] = {}
     for run_id in store.ids():
         run = store.outcome(run_id)
@@ -78,7 +78,7 @@ def collect(store: RunStore) -> dict[str, dict[int, float]]:
 
 
 def load(path: Path) -> dict[str, dict[int, float]]:
-    """Accuracies of a JSON file or of a store, of the models with enough runs."""
+    """Return the accuracies of a JSON file or store, for models with enough runs."""
     if path.is_dir():
         pools = collect(RunStore(path))
     else:
@@ -91,7 +91,10 @@ def load(path: Path) -> dict[str, dict[int, float]]:
 
 
 def draw(accuracies: Sequence[float], shape: tuple[int, int, int]) -> tuple[np.ndarray, str]:
-    """Accuracies (rounds, networks, seeds) of one model, and where from; always the same ones."""
+    """Return accuracies (rounds, networks, seeds) of one model, and their source.
+
+    The random numbers depend only on `shape`.
+    """
     rng = np.random.Generator(np.random.PCG64(list(shape)))
     pool = np.array(accuracies)
     needed = shape[1] * shape[2]
@@ -104,18 +107,23 @@ def draw(accuracies: Sequence[float], shape: tuple[int, int, int]) -> tuple[np.n
 
 
 def claims(runs: np.ndarray, level: rules.LevelOf) -> np.ndarray:
-    """In which rounds any network is claimed to differ from network 0.
+    """Return the rounds in which any network is claimed to differ from network 0.
 
-    runs: (rounds, networks, seeds) → bools (rounds,). ``level`` by the hypotheses that are left.
+    Args:
+        runs: Accuracies, (rounds, networks, seeds).
+        level: Significance level by the number of hypotheses left.
+
+    Returns:
+        Booleans, (rounds,).
     """
     p = rules.moderated(runs, rules.star(runs.shape[1] - 1))
     return rules.claims(p, runs.shape[1], runs.shape[2], level).any(1)
 
 
 def verdicts(runs: np.ndarray, schedule: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Whether a difference is claimed at any of the looks, and the seeds it took: (rounds,) each.
+    """Return whether a difference is claimed at any look, and the seeds needed: (rounds,) each.
 
-    One look is a fixed number of seeds, tested at 5 %.
+    One look means a fixed number of seeds, tested at 5 %.
     """
     claimed = np.zeros(len(runs), bool)
     seeds = np.full(len(runs), schedule[-1])
@@ -130,7 +138,7 @@ def verdicts(runs: np.ndarray, schedule: Sequence[int]) -> tuple[np.ndarray, np.
 def simulate(
     model: str, accuracies: Sequence[float], plan: str, contrasts: int, size: float, rounds: int
 ) -> Row:
-    """The share of comparisons that claim a difference; `size` in standard deviations is there."""
+    """Return the share of comparisons that claim a difference of `size` standard deviations."""
     schedule = sequential.looks() if plan == "until clear" else (int(plan.split()[0]),)
     difference = size * math.sqrt(2) * stdev(accuracies)
     runs, source = draw(accuracies, (rounds, contrasts + 1, schedule[-1]))
@@ -169,7 +177,7 @@ def normality(pools: Pools) -> dict[str, dict[str, float]]:
 
 
 def measure(pools: Pools, rounds: int) -> dict[str, Any]:
-    """A/A for every model, power for the one with most runs, normality."""
+    """Return A/A rates of every model, power for the model with most runs, and normality."""
     plans = [*(f"{n} seeds" for n in SEEDS), "until clear"]
     false = [
         simulate(model, list(runs.values()), plan, contrasts, 0, rounds)

@@ -1,4 +1,4 @@
-"""The results of error_rates.py for people: a figure of power, and tables."""
+"""Presentation of the results of error_rates.py: a figure of power, and tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convcompare.comparison.stats import power
 
 
 def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Power against the number of seeds: simulated as points, noncentral t as lines."""
+    """Draw power against the number of seeds: simulated as points, noncentral t as lines."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.6), layout="constrained")
@@ -45,7 +45,7 @@ def draw_power(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def print_tables(results: Mapping[str, Any], console: Console) -> None:
-    """The share of false claims by model, power, normality."""
+    """Print the share of false claims by model, power, and normality."""
     for model in results["normality"]:
         false = Table("plan", "contrasts", "false claims", "95 % interval", "seeds", "runs")
         for row in results["false_claims"]:

@@ -1,10 +1,10 @@
-"""How often verdicts are false, what they can show, and how many seeds they take, simulated.
+"""Simulate the false-verdict rate and the power of verdicts, and the seeds that they need.
 
 python benchmarks/false_verdicts.py [--rounds 20000] [--quick] [--out FILE]
 
 Prints the tables of docs/benchmarks.md in Markdown; docs/concepts/statistics.md has an excerpt.
-Networks are simulated: every table (networks, seeds) of a scenario is drawn independently.
-``--quick`` takes 2,000 rounds and 3 and 5 seeds.
+Networks are simulated: each table (networks, seeds) of a scenario is drawn independently.
+``--quick`` uses 2,000 rounds with 3 and 5 seeds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from convcompare.store.run_store import RunStore
 SEEDS = (2, 3, 4, 5, 8, 10)
 CONTRASTS = (1, 2, 3, 6)
 COLLAPSED, HOW_OFTEN = 10.0, 0.1
-"""A run that collapses loses so many standard deviations, and one in ten does."""
+"""A collapsed run loses this number of standard deviations, with this probability."""
 RECORDED = Path(__file__).parents[1] / "docs" / "results" / "recorded" / "runs.ccpack"
 Shape = tuple[int, int, int]
 """Rounds, networks, seeds."""
@@ -33,7 +33,7 @@ Scenario = Callable[[np.random.Generator, Shape], Array]
 
 
 def noisier(network: int, times: float) -> Scenario:
-    """One network varies so many times as much."""
+    """Return a scenario in which one network has `times` the standard deviation."""
 
     def draw(rng: np.random.Generator, shape: Shape) -> Array:
         found = rng.normal(size=shape)
@@ -44,12 +44,12 @@ def noisier(network: int, times: float) -> Scenario:
 
 
 def log_normal(rng: np.random.Generator, shape: Shape) -> Array:
-    """The logarithm of every figure is normal."""
+    """Draw values whose logarithm is normal."""
     return np.exp(rng.normal(size=shape))
 
 
 def collapses(network: int | None) -> Scenario:
-    """Runs of one network or of all collapse now and then; the true means stay equal."""
+    """Return a scenario in which runs of one or all networks may collapse; true means are equal."""
 
     def draw(rng: np.random.Generator, shape: Shape) -> Array:
         lost = COLLAPSED * ((rng.random(shape) < HOW_OFTEN) - HOW_OFTEN)
@@ -62,7 +62,7 @@ def collapses(network: int | None) -> Scenario:
 
 @functools.cache
 def recorded() -> tuple[Array, Array]:
-    """Of the recorded runs: residuals of networks × seeds, scaled to 1; spreads of networks."""
+    """Return residuals of recorded networks × seeds, scaled to 1, and spreads of networks."""
     tables: dict[object, dict[str, dict[int, float]]] = {}
     store = RunStore(RECORDED)
     for run_id in store.ids():
@@ -73,11 +73,11 @@ def recorded() -> tuple[Array, Array]:
             table.setdefault(trial.model, {})[trial.seed] = run.test_accuracy
     residuals, spreads = [], []
     for models in tables.values():
-        whole = [runs for runs in models.values() if len(runs) >= 3]
-        common = sorted(set.intersection(*(set(runs) for runs in whole))) if whole else []
-        if len(whole) < 3 or len(common) < 3:
+        complete = [runs for runs in models.values() if len(runs) >= 3]
+        common = sorted(set.intersection(*(set(runs) for runs in complete))) if complete else []
+        if len(complete) < 3 or len(common) < 3:
             continue
-        table = np.array([[runs[seed] for seed in common] for runs in whole])
+        table = np.array([[runs[seed] for seed in common] for runs in complete])
         left = table - table.mean(1, keepdims=True)
         left -= left.mean(0)
         residuals.append(left.ravel() / left.std())
@@ -86,12 +86,12 @@ def recorded() -> tuple[Array, Array]:
 
 
 def real_residuals(rng: np.random.Generator, shape: Shape) -> Array:
-    """Residuals of the recorded runs, with replacement."""
+    """Draw residuals of recorded runs, with replacement."""
     return rng.choice(recorded()[0], shape)
 
 
 def real_spreads(rng: np.random.Generator, shape: Shape) -> Array:
-    """Every network has the spread of a recorded one (an estimate of three seeds: too uneven)."""
+    """Draw networks with spreads of recorded ones: too uneven, as estimates from three seeds."""
     return rng.normal(size=shape) * rng.choice(recorded()[1], (*shape[:2], 1))
 
 
@@ -111,10 +111,10 @@ SCENARIOS: dict[str, Scenario] = {
 def false_share(
     scenario: Scenario, pairs: rules.Pairs, n: int, rounds: int, rule: rules.Rule = rules.TODAY
 ) -> float:
-    """The share of rounds with a false claim, for the worst number of true differences.
+    """Return the share of rounds with a false claim, at the worst number of true differences.
 
-    A contrast that truly differs is claimed for certain: that leaves Holm's procedure the highest
-    levels for the others. The contrasts of network 1, the noisy one, are left to the end.
+    A contrast with a true difference is claimed for certain, which leaves Holm's procedure the
+    highest levels for the others. The contrasts of network 1, the noisy one, are tested last.
     """
     networks = max(max(pair) for pair in pairs) + 1
     rng = np.random.Generator(np.random.PCG64([n, len(pairs), networks]))
@@ -132,7 +132,7 @@ def false_share(
 def false_table(
     families: Sequence[rules.Pairs], seeds: Sequence[int], rounds: int
 ) -> Iterator[str]:
-    """A table of false verdicts in per cent: the families of a cell, one after another."""
+    """Iterate over a table of false verdicts in per cent; cells list the families in order."""
     yield f"| scenario | {' | '.join(f'{n} seeds' for n in seeds)} |"
     yield f"|---|{'---|' * len(seeds)}"
     for name, scenario in SCENARIOS.items():
@@ -144,7 +144,7 @@ def false_table(
 
 
 def others_table(seeds: Sequence[int], rounds: int) -> Iterator[str]:
-    """The same of the rules that others use, 1 · 2 · 3 · 6 contrasts."""
+    """Iterate over a table of false verdicts by other rules, 1 · 2 · 3 · 6 contrasts."""
     others = {name: rule for name, rule in rules.RULES.items() if rule is not rules.TODAY}
     columns = [f"{name}, {n} seeds" for name in others for n in seeds]
     yield f"| scenario | {' | '.join(columns)} |"
@@ -162,7 +162,7 @@ def others_table(seeds: Sequence[int], rounds: int) -> Iterator[str]:
 
 
 def found_share(rule: rules.Rule, contrasts: int, n: int, size: float, rounds: int) -> float:
-    """How often one true difference is found, in standard deviations of the paired difference."""
+    """Return how often a true difference is found; `size` in standard deviations of the pairs."""
     rng = np.random.Generator(np.random.PCG64([n, contrasts]))
     tables = rng.normal(size=(rounds, contrasts + 1, n))
     tables[:, 1] += size * np.sqrt(2)
@@ -171,7 +171,7 @@ def found_share(rule: rules.Rule, contrasts: int, n: int, size: float, rounds: i
 
 
 def detectable(rule: str, contrasts: int, n: int, rounds: int) -> float:
-    """The smallest difference that is found in 80 % of all cases."""
+    """Return the smallest difference found in 80 % of cases."""
     low, high = 0.1, 40.0
     for _ in range(11):
         middle = (low * high) ** 0.5
@@ -183,7 +183,7 @@ def detectable(rule: str, contrasts: int, n: int, rounds: int) -> float:
 def power_table(
     figure: Callable[[str, int, int], str], seeds: Sequence[int], contrasts: Sequence[int]
 ) -> Iterator[str]:
-    """A figure of every rule, by contrasts and seeds."""
+    """Iterate over a table of a figure of every rule, by contrasts and seeds."""
     yield f"| contrasts, seeds | {' | '.join(rules.RULES)} |"
     yield f"|---|{'--:|' * len(rules.RULES)}"
     for m in contrasts:
@@ -192,7 +192,7 @@ def power_table(
 
 
 def tables(rounds: int, seeds: Sequence[int]) -> Iterator[str]:
-    """All tables, each under its heading."""
+    """Iterate over all tables with their headings."""
     families, often = [rules.star(m) for m in CONTRASTS], 2 * rounds
     yield f"\n### False verdicts in per cent, 1 · 2 · 3 · 6 contrasts to a baseline, n = {often}\n"
     yield from false_table(families, seeds, often)

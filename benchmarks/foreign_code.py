@@ -1,9 +1,9 @@
-"""What a process of its own costs a network: the same one from the zoo and from a file, in turn.
+"""Cost of a separate process for a network: the same network from the zoo and from a file, in turn.
 
 python benchmarks/foreign_code.py
 
-Compares ``fcn`` with a file that builds the same network: the time of a command with one epoch
-of ``mnist-mini``, and the seconds of its epochs; both as ratios, pair by pair.
+Compares ``fcn`` with a file that builds the same network: the time of a command with one epoch of
+``mnist-mini`` and the seconds of its epochs, as ratios pair by pair.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ NETWORKS = ("fcn", "net.py:Net")
 
 
 def command(network: str, epochs: int, folder: Path) -> tuple[float, float]:
-    """Seconds of the command, and of the median epoch of its training."""
+    """Return the seconds of the command and of the median epoch."""
     arguments = ["train", network, "-d", "mnist-mini", "-e", str(epochs), "--threads", "1"]
     arguments += ["--fresh", "--store", str(folder / "store"), "-q", "-f", "json"]
     started = time.perf_counter()
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "convcompare", *arguments],
         cwd=folder,
         check=True,
@@ -47,7 +47,7 @@ def command(network: str, epochs: int, folder: Path) -> tuple[float, float]:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     seconds = time.perf_counter() - started
-    (model,) = json.loads(said.stdout)["models"]
+    (model,) = json.loads(done.stdout)["models"]
     return seconds, statistics.median(model["runs"][0]["epoch_seconds"][1:] or [0.0])
 
 
@@ -57,13 +57,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "net.py").write_text(FILE)
-        for network in NETWORKS:  # warms the caches of files
+        for network in NETWORKS:  # warm up the file caches
             command(network, 1, folder)
         for _ in range(PAIRS):
             for network in NETWORKS:
-                whole, _ = command(network, 1, folder)
+                command_seconds, _ = command(network, 1, folder)
                 _, epoch = command(network, EPOCHS, folder)
-                found[network].append((whole, epoch))
+                found[network].append((command_seconds, epoch))
     for place, what in enumerate(("seconds of a command with one epoch", "seconds of an epoch")):
         zoo, own = ([pair[place] for pair in found[name]] for name in NETWORKS)
         ratios = sorted(b / a for a, b in zip(zoo, own, strict=True))

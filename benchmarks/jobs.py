@@ -1,9 +1,9 @@
-"""A comparison of six small trials as it runs by default, against one trial at a time.
+"""A comparison of six small trials by default, against one trial at a time.
 
     python benchmarks/jobs.py [--rounds N]
 
-Both sides are whole commands in an empty store, in turn: from the start of the interpreter to the
-table, with what each run measures alone afterwards.
+Both sides are complete commands in an empty store, in turn: from the start of the interpreter to
+the table, including the measurements after each run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CONVCOMPARE = (sys.executable, "-m", "convcompare")
 
 
 def seconds(*options: str) -> float:
-    """Seconds of the command with further options, in an empty store."""
+    """Return the seconds of the command with these options, in an empty store."""
     with tempfile.TemporaryDirectory() as store:
         started = time.perf_counter()
         subprocess.run(
@@ -50,20 +50,20 @@ def seconds(*options: str) -> float:
     return ended
 
 
-def chosen() -> int:
-    """How many trials at a time the command runs by default on this machine."""
+def default_jobs() -> int:
+    """Return the default number of parallel trials of the command on this machine."""
     return prepare(REQUEST, QuietReporter()).runtime.jobs
 
 
 def measure(rounds: int = 3) -> dict[str, object]:
-    """Both sides in turn; the ratio is taken pair by pair."""
+    """Measure both sides in turn; ratios are taken pair by pair."""
     pairs = [(seconds("--jobs", "1"), seconds()) for _ in range(rounds)]
     ratios = sorted(alone / together for alone, together in pairs)
     alone, together = (statistics.median(side) for side in zip(*pairs, strict=True))
     return {
         "command": " ".join(("convcompare", *COMMAND)),
         "trials": 6,
-        "jobs": chosen(),
+        "jobs": default_jobs(),
         "alone_s": alone,
         "together_s": together,
         "ratio": statistics.median(ratios),

@@ -1,8 +1,8 @@
-"""Keras 3's `fit` as its users write it, on torch or on JAX, as a peer to measure against.
+"""Keras 3's `fit` in typical use, on torch or JAX, as a peer of the benchmarks.
 
-The images as normalised float32 arrays in memory, channels last as Keras has them, Adam, float32,
-accuracy as a metric, the progress bar off. The network is laid out from the modules of ours, layer
-by layer, with the same paddings and with as many parameters.
+Normalised float32 images in memory, channels last as usual in Keras, Adam, float32, accuracy as a
+metric, without a progress bar. The network is converted layer by layer from ours, with the same
+paddings and the same number of parameters.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENDLESS = 10**6
 
 
 class InTurn(keras.callbacks.Callback):
-    """An epoch a turn."""
+    """Runs one epoch per turn."""
 
     def __init__(self, turns: Turns) -> None:
         super().__init__()
@@ -37,18 +37,18 @@ class InTurn(keras.callbacks.Callback):
         self.turns.end()
 
 
-def laid(module: nn.Module, x: Any) -> Any:
-    """What the Keras layers for a module give for x: (n, h, w, c), or (n, features)."""
+def converted(module: nn.Module, x: Any) -> Any:
+    """Apply the Keras layers of a module to x: (n, h, w, c) or (n, features)."""
     match module:
         case nn.Sequential():
             for child in module:
-                x = laid(child, x)
+                x = converted(child, x)
             return x
         case BasicBlock():
-            out = laid(module.bn1, laid(module.conv1, x))
-            out = laid(module.dropout1, layers.ReLU()(out))
-            out = laid(module.dropout2, laid(module.bn2, laid(module.conv2, out)))
-            return layers.ReLU()(layers.add([out, laid(module.shortcut, x)]))
+            out = converted(module.bn1, converted(module.conv1, x))
+            out = converted(module.dropout1, layers.ReLU()(out))
+            out = converted(module.dropout2, converted(module.bn2, converted(module.conv2, out)))
+            return layers.ReLU()(layers.add([out, converted(module.shortcut, x)]))
         case nn.Conv2d():
             if any(module.padding):
                 x = layers.ZeroPadding2D(module.padding)(x)
@@ -75,11 +75,11 @@ def laid(module: nn.Module, x: Any) -> Any:
 
 
 def compiled(spec: str, dataset: Dataset) -> keras.Model:
-    """The network of `spec` in Keras; RuntimeError where it is not the same size."""
+    """Return the network of `spec` in Keras; RuntimeError if the number of parameters differs."""
     keras.utils.set_random_seed(0)
     ours = resolve(spec, shape_of(dataset)).build(0)
     inputs = keras.Input((dataset.image_size, dataset.image_size, dataset.channels))
-    model = keras.Model(inputs, laid(ours, inputs))
+    model = keras.Model(inputs, converted(ours, inputs))
     count = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     if count != sum(parameter.numel() for parameter in ours.parameters()):
         raise RuntimeError(f"{spec} has {count} parameters in Keras")
@@ -92,7 +92,7 @@ def compiled(spec: str, dataset: Dataset) -> keras.Model:
 
 
 def arrays(split: Split, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised float32 images (n, h, w, c) and their labels."""
+    """Return normalised float32 images (n, h, w, c) and their labels."""
     images = split.images.transpose(0, 2, 3, 1).astype(np.float32) / 255
     normalised = (images - np.array(dataset.mean)) / np.array(dataset.std)
     return normalised.astype(np.float32), split.labels
@@ -103,10 +103,10 @@ def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
 
 
 def fit(spec: str, dataset: Dataset, epochs: int, *callbacks: Any) -> keras.Model:
-    """The network after that many epochs."""
+    """Return the network after `epochs` epochs."""
     model, (images, labels) = compiled(spec, dataset), arrays(dataset.train, dataset)
-    given = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
-    model.fit(images, labels, callbacks=list(callbacks), **given)
+    options = {"batch_size": BATCH_SIZE, "epochs": epochs, "verbose": 0}
+    model.fit(images, labels, callbacks=list(callbacks), **options)
     return model
 
 

@@ -1,12 +1,12 @@
-"""MACs and layers of torchvision's and timm's networks against what is published and called.
+"""MACs and layers of torchvision's and timm's networks against published values and actual calls.
 
 python benchmarks/library_counts.py torchvision
 python benchmarks/library_counts.py timm
 
 Everything runs on ``meta``: nothing is computed, and the figures do not depend on the machine. MACs
-of torchvision are held against its published ``_ops`` (10⁹ MACs, three decimals). timm publishes
-none with its code: those are held against ``torch.utils.flop_counter``. The first and the last
-layer are held against the first and the last convolution or linear layer that is called.
+of torchvision are compared with its published ``_ops`` (10⁹ MACs, three decimals). timm publishes
+none with its code: its MACs are compared with ``torch.utils.flop_counter``. The first and the last
+layer are compared with the first and the last convolution or linear layer that is called.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TOLERANCE = 0.005
 ROUNDING = 0.0005
 """Half of the last decimal of a published figure, in 10⁹ MACs."""
 Network = tuple[str, nn.Module, int, float | None]
-"""Its name, itself on ``meta``, the side of its images, the published 10⁹ MACs."""
+"""Name, network on ``meta``, image side, published 10⁹ MACs."""
 
 
 def on_meta(build: Any) -> nn.Module:
-    """The network without numbers; the layouts that some compute with tensors have theirs."""
+    """Return the network on ``meta``, with real buffers if it computes layouts with them."""
     try:
         with torch.device("meta"):
             return build()
@@ -44,7 +44,7 @@ def on_meta(build: Any) -> nn.Module:
 
 
 def of_torchvision() -> Iterator[Network]:
-    """Its classification networks."""
+    """Iterate over torchvision's classification networks."""
     models = import_torchvision().models
     for name in models.list_models(module=models):
         published = next(iter(models.get_model_weights(name)))
@@ -56,7 +56,7 @@ def of_torchvision() -> Iterator[Network]:
 
 
 def of_timm() -> Iterator[Network]:
-    """The smallest network of each of its modules."""
+    """Iterate over the smallest network of each module of timm."""
     import_torchvision()
     import timm
 
@@ -74,17 +74,17 @@ def of_timm() -> Iterator[Network]:
 
 
 def faults(network: Network) -> Iterator[str]:
-    """What of a network is not as it should be, a line each."""
+    """Iterate over the discrepancies of a network, one line each."""
     _, model, side, published = network
     images = torch.empty(2, 3, side, side, device="meta")
     found, _ = count_macs(model, images)
     if found.macs is None:
         yield f"not counted: {', '.join(found.uncounted)}"
         return
-    wanted = published if published is not None else theirs(model, images)
-    off = abs(found.macs / 1e9 - wanted)
-    if off > max(TOLERANCE * wanted, ROUNDING):
-        yield f"{found.macs / 1e9:.4f}, not {wanted:.4f} · 10⁹ MACs"
+    expected = published if published is not None else theirs(model, images)
+    off = abs(found.macs / 1e9 - expected)
+    if off > max(TOLERANCE * expected, ROUNDING):
+        yield f"{found.macs / 1e9:.4f}, not {expected:.4f} · 10⁹ MACs"
     rows = layer_table(model, images)
     if sum(row.macs or 0 for row in rows) != found.macs:
         yield "its rows do not add up to its MACs"
@@ -97,14 +97,14 @@ def faults(network: Network) -> Iterator[str]:
 
 
 def theirs(model: nn.Module, images: Tensor) -> float:
-    """10⁹ MACs by torch's counter, which divides by the images what a pass does once."""
+    """Return 10⁹ MACs by torch's counter, which divides all operations by the images."""
     with torch.enable_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(images)
     return float(counter.get_total_flops() / 2 / len(images) / 1e9)
 
 
 def ends(model: nn.Module, images: Tensor) -> tuple[str, str]:
-    """The first and the last convolution or linear layer that is called."""
+    """Return the first and the last convolution or linear layer that is called."""
     called: list[str] = []
     for name, module in model.named_modules():
         if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)):

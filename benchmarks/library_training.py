@@ -3,9 +3,9 @@
 python benchmarks/library_training.py torchvision
 python benchmarks/library_training.py timm
 
-Each is tried in a process of its own, so that one that crashes is counted, too. It is resolved for
-images of 3×S×S, S the smallest of 32, 64, 96, 128 and its own side that it takes, and makes one
-step with two images of noise. Prints a line for each, and the counts.
+Each network runs in its own process, so that crashes are counted too. It is resolved for images of
+3×S×S, with the smallest accepted S of 32, 64, 96, 128 and its default size, and makes one step with
+two images of noise. Prints a line for each network, and the counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CLASSES = 10
 
 
 def names(library: str) -> Iterator[str]:
-    """Specs: torchvision's classification networks, the shortest name of each module of timm."""
+    """Iterate over specs: torchvision's classification networks, or one of each module of timm."""
     models = import_torchvision().models
     if library == "torchvision":
         yield from (f"torchvision:{name}" for name in models.list_models(module=models))
@@ -46,7 +46,7 @@ def names(library: str) -> Iterator[str]:
 
 
 def fitting(name: str) -> Builder:
-    """The network at the smallest side that it takes; ModelError with the reason of the last."""
+    """Return the network at the smallest accepted size; raise the last ModelError if none fits."""
     own = default_shape(name)
     sides = [*SIDES, own.image_size if own else 224]
     for place, side in enumerate(sides):
@@ -62,7 +62,7 @@ def fitting(name: str) -> Builder:
 
 
 def dataset(side: int) -> Dataset:
-    """Four images of noise for training and for testing."""
+    """Return four images of noise for training and for testing."""
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (4, 3, side, side), dtype=np.uint8)
     split = Split(images, np.arange(4) % CLASSES)
@@ -80,7 +80,7 @@ def dataset(side: int) -> Dataset:
 
 
 def step(builder: Builder) -> float:
-    """The loss of one step."""
+    """Return the loss of one step."""
     import torch
 
     data = dataset(builder.shape.image_size)
@@ -93,7 +93,7 @@ def step(builder: Builder) -> float:
 
 
 def outcome(name: str) -> tuple[str, str]:
-    """What became of a network, and why."""
+    """Return the result for a network, and the reason."""
     try:
         builder = fitting(name)
     except ModelError as error:
@@ -106,14 +106,14 @@ def outcome(name: str) -> tuple[str, str]:
 
 
 def apart(name: str) -> tuple[str, str]:
-    """The same in a process of its own, which may crash."""
+    """Return the result from a separate process, which may crash."""
     context = multiprocessing.get_context("fork")
-    here, there = context.Pipe()
-    process = context.Process(target=lambda: there.send(outcome(name)))
+    receiver, sender = context.Pipe()
+    process = context.Process(target=lambda: sender.send(outcome(name)))
     process.start()
-    there.close()
+    sender.close()
     try:
-        found: tuple[str, str] = here.recv()
+        found: tuple[str, str] = receiver.recv()
     except EOFError:
         process.join()
         return "crashed", f"exit code {process.exitcode}"
@@ -122,14 +122,14 @@ def apart(name: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Try all networks of a library, and print the counts."""
+    """Train all networks of a library, and print the counts."""
     warnings.simplefilter("ignore")
     counts: collections.Counter[str] = collections.Counter()
     for name in names(sys.argv[1]):
-        what, why = apart(name)
-        counts[what] += 1
-        print(f"{name}: {what}{why and f': {why}'}", flush=True)
-    print(", ".join(f"{what} {number}" for what, number in counts.most_common()))
+        result, reason = apart(name)
+        counts[result] += 1
+        print(f"{name}: {result}{reason and f': {reason}'}", flush=True)
+    print(", ".join(f"{result} {number}" for result, number in counts.most_common()))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""PyTorch Lightning's Trainer as its users write it, as a peer to measure against.
+"""PyTorch Lightning's Trainer in typical use, as a peer of the benchmarks.
 
-A LightningModule that logs loss and accuracy, a DataLoader with two workers that stay, the
-transforms of the course loop applied on the fly, Adam, float32. Logger, checkpoints, progress bar
-and summary are off. An epoch begins when Lightning says so and ends when its hooks have run.
+A LightningModule that logs loss and accuracy, a DataLoader with two persistent workers, the
+transforms of the tutorial loop applied on the fly, Adam, float32. Logger, checkpoints, progress bar
+and summary are off. An epoch lasts from Lightning's start hook to the end of its hooks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from convcompare.experiment.shapes import shape_of
 from convcompare.models.build import resolve
 from convcompare.models.torchvision_import import import_torchvision
 
-import_torchvision()  # Lightning imports it as well, and it may need help
+import_torchvision()  # Lightning also imports it, and the import may need a workaround
 import lightning  # noqa: E402
 
 WORKERS = 2
@@ -49,7 +49,7 @@ class Classifier(lightning.LightningModule):
 
 
 class InTurn(lightning.Callback):
-    """An epoch a turn."""
+    """Runs one epoch per turn."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -62,7 +62,7 @@ class InTurn(lightning.Callback):
 
 
 def fit(spec: str, dataset: Dataset, epochs: int, *callbacks: lightning.Callback) -> nn.Module:
-    """The network after that many epochs."""
+    """Return the network after `epochs` epochs."""
     warnings.filterwarnings("ignore")
     lightning.seed_everything(0, verbose=False)
     module = Classifier(resolve(spec, shape_of(dataset)).build(0))

@@ -1,4 +1,4 @@
-"""Write the levels of the usual looks, computed with four times the cells of other schedules.
+"""Write the levels of the default looks, computed with four times the cells of other schedules.
 
 python benchmarks/look_levels.py  (about two minutes; writes comparison/stats/look_levels.py)
 """
@@ -16,7 +16,7 @@ CELLS = 4 * spending.CELLS
 
 
 def text() -> str:
-    """The module."""
+    """Return the source of the module."""
     rows = []
     for hypotheses in range(1, HYPOTHESES + 1):
         levels = spending.exact_levels(SCHEDULE, ALPHA / hypotheses, CELLS)

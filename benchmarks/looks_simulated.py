@@ -1,4 +1,4 @@
-"""`--until-clear` simulated: how often it is wrong, what it finds, and how many seeds it takes."""
+"""Simulation of `--until-clear`: its false-verdict rate, power and number of seeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZES = (0, 0.5, 1, 1.5, 2, 3)
 
 @dataclass(frozen=True)
 class Plan:
-    """How the looks are made: their levels, and whether hopeless contrasts are stopped."""
+    """Levels of the looks, and whether contrasts are stopped for futility."""
 
     name: str
     levels: tuple[float, ...]
@@ -36,7 +36,7 @@ PLANS = (
 
 @dataclass(frozen=True)
 class Ended:
-    """Shares of comparisons that ended with each verdict, and the seeds on average."""
+    """Shares of comparisons with each verdict, and the mean number of seeds."""
 
     different: float
     equivalent: float
@@ -44,26 +44,26 @@ class Ended:
 
 
 def one_contrast(differences: Array, plan: Plan, margin: float) -> Ended:
-    """Two networks whose paired differences are (rounds, seeds)."""
+    """Simulate two networks with these paired differences, (rounds, seeds)."""
     rounds = len(differences)
-    still, seeds = np.ones(rounds, bool), np.full(rounds, SCHEDULE[-1])
+    active, seeds = np.ones(rounds, bool), np.full(rounds, SCHEDULE[-1])
     different, equivalent = np.zeros(rounds, bool), np.zeros(rounds, bool)
     for n, level in zip(SCHEDULE, plan.levels, strict=True):
         mean, spread = differences[:, :n].mean(1), differences[:, :n].std(1, ddof=1)
         error = spread / np.sqrt(n)
-        different |= still & (2 * special.stdtr(n - 1, -np.abs(mean) / error) <= level)
+        different |= active & (2 * special.stdtr(n - 1, -np.abs(mean) / error) <= level)
         beyond = special.stdtr(n - 1, (np.abs(mean) - margin) / error)
-        equivalent |= still & ~different & (beyond <= level)
+        equivalent |= active & ~different & (beyond <= level)
         ends = different | equivalent
         if plan.stops and sequential.STOPPED_FROM <= n < SCHEDULE[-1]:
             ends = ends | _hopeless(mean, spread, n, margin, plan.levels[-1])
-        seeds[still & ends] = n
-        still &= ~ends
+        seeds[active & ends] = n
+        active &= ~ends
     return Ended(float(different.mean()), float(equivalent.mean()), float(seeds.mean()))
 
 
 def _hopeless(mean: Array, spread: Array, n: int, margin: float, level: float) -> Bools:
-    """`sequential.hopeless`, vectorised."""
+    """Vectorised `sequential.hopeless`."""
     end, now = SCHEDULE[-1], np.abs(mean)
     error, left = spread / np.sqrt(end), spread * np.sqrt(end - n) / end
     needed = special.stdtrit(end - 1, 1 - level / 2) * error
@@ -74,10 +74,12 @@ def _hopeless(mean: Array, spread: Array, n: int, margin: float, level: float) -
 
 
 def false_of_family(tables: Array, true: int) -> float:
-    """How often any of several contrasts is claimed falsely at any look.
+    """Return how often any of several contrasts is falsely claimed at any look.
 
-    tables: (rounds, networks, seeds); the last `true` networks differ and are claimed at once, so
-    that Holm's procedure has the fewest hypotheses left; all of them go on to the last look.
+    Args:
+        tables: (rounds, networks, seeds).
+        true: The last `true` networks differ and are claimed at once, so that Holm's procedure has
+        the fewest hypotheses left; all of them continue to the last look.
     """
     networks = tables.shape[1]
     nulls = networks - 1 - true
@@ -91,7 +93,7 @@ def false_of_family(tables: Array, true: int) -> float:
 
 
 def until_clear_tables(rounds: int) -> Iterator[str]:
-    """Tables of one contrast, of several, and of false equivalence."""
+    """Iterate over tables of one contrast, of several, and of false equivalence."""
     yield f"\n### Until it is clear: share found, and seeds on average, n = {rounds}\n"
     yield f"| true difference | {' | '.join(plan.name for plan in PLANS)} |"
     yield f"|---|{'---|' * len(PLANS)}"

@@ -1,4 +1,4 @@
-"""Make the digits that ship with the tool: python benchmarks/make_mnist_mini.py."""
+"""Make the digits that are shipped with the tool: python benchmarks/make_mnist_mini.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convcompare.data.load import default_cache, load_dataset
 
 
 def first_of_each_class(split: Split, count: int) -> Split:
-    """The first `count` images of each class, in the order of `split`."""
+    """Return the first `count` images of each class, in the order of `split`."""
     chosen = [np.flatnonzero(split.labels == label)[:count] for label in range(10)]
     order = np.sort(np.concatenate(chosen))
     return Split(split.images[order], split.labels[order])

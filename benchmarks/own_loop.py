@@ -1,4 +1,4 @@
-"""convcompare's own trainer, at its best settings on this machine."""
+"""convcompare's trainer with the best settings on this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from convcompare.training.trainer import Trainer
 def prepared(
     spec: str, dataset: Dataset, store: Path = Path("unused"), epochs: int = 10**6
 ) -> tuple[TrialRunner, Trial]:
-    """A runner on this machine, and a trial of `spec` for it."""
+    """Return a runner on this machine and a trial of `spec`."""
     runtime = choose_runtime("auto", None)
     precision, _ = choose_precision("auto", runtime.device)
     config = TrainConfig(epochs=epochs, batch_size=BATCH_SIZE, precision=precision)
@@ -30,13 +30,13 @@ def prepared(
 
 
 def trainer(spec: str, dataset: Dataset, epochs: int = 10**6) -> Trainer:
-    """A trainer of that many epochs."""
+    """Return a trainer of `epochs` epochs."""
     runner, trial = prepared(spec, dataset, epochs=epochs)
     return runner.trainer(trial)
 
 
 def take_turns(spec: str, dataset: Dataset, turns: Turns) -> None:
-    """An epoch a turn: data, training, metrics, and the evaluation of one image."""
+    """Train one epoch per turn: data, training, metrics, and the evaluation of one image."""
     epochs = iter(trainer(spec, dataset))
     while True:
         turns.begin()

@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md, from the figures that were measured."""
+"""Write docs/benchmarks.md from the measured figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ brackets. GPU: not measured. CIFAR-10 to 94 %: see [the speed
 record](concepts/speedrun.md#measured).
 """
 Part = Mapping[str, Mapping[str, Any]]
-"""The measurements of a part, by the kind of processor."""
+"""Measurements of a part, by kind of processor."""
 KINDS = ("AMX", "AVX-512 BF16", "neither")
 SECTIONS: Mapping[str, Callable[[Any, str], str]] = {
     "verdict": page_training.verdict,
@@ -40,8 +40,9 @@ SECTIONS: Mapping[str, Callable[[Any, str], str]] = {
 
 
 def write_page(results: Mapping[str, Part], path: Path) -> None:
-    """The summary by kind of processor, then a heading a part with its figures folded: the newest,
-    and the tables of other kinds of processor.
+    """Write the summary by kind of processor, and a folded section per part.
+
+    A section shows the newest figures, and the tables of other kinds of processor.
     """
     parts = [INTRODUCTION, page_summary.table(results, KINDS)]
     for name, section in SECTIONS.items():
@@ -63,7 +64,7 @@ def write_page(results: Mapping[str, Part], path: Path) -> None:
 def _written(
     results: Mapping[str, Part], name: str, section: Callable[[Any, str], str], kind: str
 ) -> str:
-    """The section of a part with the figures of one kind of processor."""
+    """Return the section of a part with the figures of one kind of processor."""
     part = results[name][kind]
     measured = part["measured"]
     if name == "ceiling":
@@ -80,7 +81,7 @@ def _tables(section: str) -> str:
 
 
 def _folded(section: str) -> str:
-    """A section whose text opens below its heading."""
+    """Fold the text of a section below its heading."""
     heading, _, text = section.partition("\n")
     inner = text.strip()
     return (

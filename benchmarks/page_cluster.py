@@ -1,4 +1,4 @@
-"""Section of docs/benchmarks.md: what a cluster brings, and what a trial costs the command."""
+"""Section of docs/benchmarks.md on Ray clusters: throughput, and cost per trial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md with the figures that are one number each: a table."""
+"""Section of docs/benchmarks.md for figures of one number each: a table."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Row = tuple[str, str, str, str]
-"""What was measured and how, the figure with its range, how often, the target."""
+"""Measurement, figure with range, number of measurements, target."""
 
 
 def section(
     results: Mapping[str, Mapping[str, Mapping[str, Any]]], where: Callable[..., str]
 ) -> str:
-    """A row for each part and kind of processor, the newest first."""
+    """Return a row for each part and kind of processor, newest first."""
     lines = []
     for part, row in ROWS.items():
         by_kind = results.get(part, {})

@@ -1,4 +1,4 @@
-"""Sections of docs/benchmarks.md: the speed record, the verdicts."""
+"""Sections of docs/benchmarks.md on the speed record and the verdicts."""
 
 from __future__ import annotations
 

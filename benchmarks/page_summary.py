@@ -1,4 +1,4 @@
-"""The table at the top of docs/benchmarks.md: a line a question, a column a kind of processor."""
+"""Summary table of docs/benchmarks.md: a line per question, a column per kind of processor."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 from training_step import EPOCH_STEPS
 
 NOTHING = "–"
-Say = Callable[[Any], str]
+Format = Callable[[Any], str]
 SINGLE = "#start-listings-parallel-trials"
-"""The section of figures that are one number."""
+"""Section of figures of one number each."""
 PEERS = {"course": "a tutorial loop", "lightning": "Lightning"}
 
 
 def table(results: Mapping[str, Mapping[str, Mapping[str, Any]]], kinds: Sequence[str]) -> str:
-    """Every line with the figures of each kind of processor that was measured."""
-    there = [kind for kind in kinds if any(kind in part for part in results.values())]
+    """Return each line with the figures of the measured kinds of processor."""
+    measured_kinds = [kind for kind in kinds if any(kind in part for part in results.values())]
     lines = []
     for part, label, target, say in LINES:
         cells = [
             say(results[part][kind]["measured"]) if kind in results.get(part, {}) else NOTHING
-            for kind in there
+            for kind in measured_kinds
         ]
         if set(cells) != {NOTHING}:
             lines.append(f"| {label} | {' | '.join(cells)} | {target} |")
     lines = [
-        f"| measured | {' | '.join(there)} | target |",
-        f"|---|{'---|' * len(there)}---|",
+        f"| measured | {' | '.join(measured_kinds)} | target |",
+        f"|---|{'---|' * len(measured_kinds)}---|",
         *lines,
         "",
         "*neither*: no fast bf16, so the tool computes in fp32. All on two cores; each section",
@@ -37,14 +37,14 @@ def table(results: Mapping[str, Mapping[str, Mapping[str, Any]]], kinds: Sequenc
     return "\n".join(lines)
 
 
-def _verdict(peer: str) -> Say:
+def _verdict(peer: str) -> Format:
     def say(rows: Sequence[Mapping[str, Any]]) -> str:
         return _range([row["ratio"] for row in rows if row["peer"] == peer])
 
     return say
 
 
-def _steps(peer: str) -> Say:
+def _steps(peer: str) -> Format:
     def say(rows: Sequence[Mapping[str, Any]]) -> str:
         return _range([row["times"][peer]["median"] for row in rows if peer in row["times"]])
 
@@ -83,7 +83,7 @@ def _gain(rows: Sequence[Mapping[str, Any]]) -> str:
     return _range([row["ratios"]["gain"]["median"] for row in rows])
 
 
-LINES: tuple[tuple[str, str, str, Say], ...] = (
+LINES: tuple[tuple[str, str, str, Format], ...] = (
     *(
         (
             "verdict",

@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md on training: against others, and against the bare step."""
+"""Sections of docs/benchmarks.md on training: against other frameworks, and the bare step."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ WAYS = {
     "no logger, checkpoints or bar",
     "Keras (`keras_loop.py`)": "`fit` on normalised arrays in memory",
 }
-"""How each side trains."""
+"""Description of each side's training."""
 
 
 def steps(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """Times a step beside those of the peers; rows and sides without a figure say so."""
+    """Return times per step beside those of the peers, with missing figures named."""
     found = {row["network"]: row for row in measured}
     lines = [_step_row(network, found.get(network)) for network in ROWS]
     n = _rounds(measured)
@@ -64,7 +64,7 @@ programs).
 def ceiling(
     measured: tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]], where: str
 ) -> str:
-    """What the arithmetic alone takes, beside the course loop's whole step."""
+    """Return the time of the arithmetic alone, beside the tutorial loop's complete step."""
     layers, steps = measured
     course = {row["network"]: row["ms"]["course"]["step"] for row in steps}
     own = {row["network"]: row["ms"]["convcompare"]["step"] for row in steps}
@@ -91,7 +91,7 @@ layers find their input in the cache.
 
 
 def _rounds(measured: Sequence[Mapping[str, Any]]) -> str:
-    """What n was, for a heading; empty where nothing was measured."""
+    """Return the number of rounds for a heading; empty if nothing was measured."""
     return "".join(f" · n = {n} rounds per row" for n in {row["rounds"] for row in measured})
 
 
@@ -113,7 +113,7 @@ def _name(network: str) -> str:
 
 
 def peers(measured: Mapping[str, float], where: str) -> str:
-    """That the sides train alike: their test accuracy after the same epochs."""
+    """Return the test accuracy of each side after the same epochs."""
     spec, dataset, epochs = SAME
     shown = [
         f"{name} {measured[side]:.4f}" if side in measured else f"{name} {NONE}"
@@ -129,7 +129,7 @@ def peers(measured: Mapping[str, float], where: str) -> str:
 
 
 def whole(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """What everything around the arithmetic costs."""
+    """Return the cost of everything around the arithmetic."""
     found = {row["network"]: row for row in measured}
     lines = [_whole_row(network, found.get(network)) for network in WHOLE_ROWS]
     n = _rounds(measured)
@@ -159,7 +159,7 @@ def _whole_row(network: str, row: Mapping[str, Any] | None) -> str:
 
 
 def spinning(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """What threads that wait cost, on a free and on a busy machine."""
+    """Return the cost of waiting threads on a free and on a busy machine."""
     lines = [
         f"| {_name(row['network'])} | {place} | "
         + " | ".join(f"{way['ms']:.2f}, {_times(way['times'])}" for way in row[place].values())
@@ -183,7 +183,7 @@ sleeps (`convcompare/core/openmp.py`). *Busy*: a program that never waits runs o
 
 
 def parallel(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """What parallel trials gain, and what the tool's model takes it to be."""
+    """Return the gain of parallel trials, measured and by the tool's model."""
     lines = []
     for row in measured:
         ms, ratios, model = row["ms"], row["ratios"], row["model"]
@@ -219,7 +219,7 @@ MORE_CORES = (1, 2, 8, 16)
 
 
 def _modelled(macs: int) -> str:
-    """The cells of a size of network."""
+    """Return the table cells for a size of network."""
     loads = [Load(15 * 938, macs)] * 32
     cells = []
     for cores in MORE_CORES:
@@ -230,7 +230,7 @@ def _modelled(macs: int) -> str:
 
 
 def verdict(measured: Sequence[Mapping[str, Any]], where: str) -> str:
-    """How much sooner a verdict is there, and why."""
+    """Return how much sooner a verdict is available, with the factors."""
     lines = [
         f"| {row['question']} | {SIDES[row['peer']]} | {row['seeds']} | {row['speed']:.2f} "
         f"| {row['parallel']:.2f} | {row['seeds_ratio']:.2f} | **{row['ratio']:.1f}** "

@@ -1,4 +1,4 @@
-"""Sides of `peer.py` told in turn, and the ratios of each to the first, pair by pair."""
+"""Sides of `peer.py` run in turn, and the ratio of each to the first, round by round."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PEER = Path(__file__).parent / "peer.py"
 
 
 class Peer:
-    """A process that trains when it is told to."""
+    """A process that trains an epoch on request."""
 
     def __init__(
         self, side: str, row: str, steps: int, variables: Mapping[str, str] | None = None
     ) -> None:
-        """`variables` are added to its environment."""
+        """Start the process; `variables` are added to its environment."""
         spec, _, dataset = row.rpartition("@")
         self.side = side
         self.process = subprocess.Popen(
@@ -35,18 +35,18 @@ class Peer:
         )
 
     def turn(self) -> dict[str, float]:
-        """Seconds a step of one epoch, and of its parts."""
+        """Return the seconds per step of one epoch, and of its parts."""
         self.begin()
         return self.answer()
 
     def begin(self) -> None:
-        """Tell it to train an epoch."""
+        """Request an epoch."""
         assert self.process.stdin
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
 
     def answer(self) -> dict[str, float]:
-        """Seconds a step of the epoch it has begun; what else is printed is passed over."""
+        """Return the seconds per step of the requested epoch; other output is ignored."""
         assert self.process.stdout
         for line in self.process.stdout:
             if line.startswith("{"):
@@ -70,16 +70,21 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def interleaved(row: str, sides: Sequence[str], steps: int, rounds: int) -> dict[str, Any]:
-    """Of each side the median milliseconds a step and of its parts, and how many times those of
-    the first side it takes: median and range of the rounds. The first round warms up."""
+    """Return each side's milliseconds per step and ratio to the first side.
+
+    Milliseconds are medians of a step and its parts; ratios have median and range over the rounds.
+    The first round warms up.
+    """
     with ExitStack() as running:
         peers = [running.enter_context(Peer(side, row, steps)) for side in sides]
-        told = [[peer.turn() for peer in peers] for _ in range(rounds + 1)][1:]
+        rounds_of_seconds = [[peer.turn() for peer in peers] for _ in range(rounds + 1)][1:]
     found: dict[str, Any] = {"network": row, "steps": steps, "rounds": rounds, "ms": {}}
     found["times"] = {}
     for number, side in enumerate(sides):
-        turns = [one[number] for one in told]
+        turns = [one[number] for one in rounds_of_seconds]
         parts = {name: [1000 * turn[name] for turn in turns] for name in turns[0]}
         found["ms"][side] = {name: statistics.median(values) for name, values in parts.items()}
-        found["times"][side] = spread([one[number]["step"] / one[0]["step"] for one in told])
+        found["times"][side] = spread(
+            [one[number]["step"] / one[0]["step"] for one in rounds_of_seconds]
+        )
     return found

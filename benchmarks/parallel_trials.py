@@ -1,12 +1,12 @@
-"""What several trials at a time gain over one with all cores: the constants of the tool's choice.
+"""Gain of several trials at a time over one on all cores: the constants of the tool's choice.
 
 python benchmarks/parallel_trials.py [--rounds 7] [NETWORK@DATA ...]
 
-For each network three kinds of step, in turn in one run, 3 to 30 steps a turn by its size: one
-process on one thread, one process on all cores, and as many processes as there are cores, a thread
-each, at the same time. *beside* is how many times as long the last takes as the first; *gain* is
-the throughput of the last over that of the second. Next to them is what
-`convcompare.experiment.parallel_trials` takes them to be.
+Three kinds of step are timed for each network, in turn in one run, 3 to 30 steps per turn by its
+size: one process on one thread, one process on all cores, and as many processes as cores with one
+thread each, in parallel. *beside* is the ratio of the last to the first; *gain* is the throughput
+of the last over the second. The values of `convcompare.experiment.parallel_trials` are printed
+beside them.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ SHAPES = {"mnist": Shape(1, 28, 10), "cifar10": Shape(3, 32, 10)}
 BATCH = 64
 MOST_STEPS, FEWEST_STEPS = 30, 3
 TURN_SECONDS = 2.0
-"""What a turn on one thread takes, about, between those numbers of steps."""
+"""Approximate duration of a turn on one thread, between those numbers of steps."""
 
 
 def measure(row: str, rounds: int) -> dict[str, Any]:
-    """Milliseconds a step of the three kinds, and their ratios: median and range of the rounds."""
+    """Return milliseconds per step of the three kinds, and ratios with median and range."""
     here = cores()
-    macs = macs_a_step(row)
-    steps = steps_a_turn(macs)
+    macs = macs_per_step(row)
+    steps = steps_per_turn(macs)
     with ExitStack() as running:
 
         def peer(threads: int) -> Peer:
             variables = {"OMP_NUM_THREADS": str(threads)}
             return running.enter_context(Peer("convcompare", row, steps, variables))
 
-        single, whole = peer(1), peer(here)
+        single, all_cores = peer(1), peer(here)
         beside = [peer(1) for _ in range(here)]
-        told = [_round(single, whole, beside) for _ in range(rounds + 1)][1:]
+        rounds_of_seconds = [_round(single, all_cores, beside) for _ in range(rounds + 1)][1:]
     ratios = {
-        "threads": [one / every for one, every, _ in told],
-        "beside": [together / one for one, _, together in told],
-        "gain": [here * every / together for _, every, together in told],
+        "threads": [one / every for one, every, _ in rounds_of_seconds],
+        "beside": [together / one for one, _, together in rounds_of_seconds],
+        "gain": [here * every / together for _, every, together in rounds_of_seconds],
     }
-    ms = [1000 * statistics.median(column) for column in zip(*told, strict=True)]
+    ms = [1000 * statistics.median(column) for column in zip(*rounds_of_seconds, strict=True)]
     return {
         "network": row,
         "cores": here,
@@ -70,44 +70,48 @@ def measure(row: str, rounds: int) -> dict[str, Any]:
     }
 
 
-def macs_a_step(row: str) -> int:
-    """Multiply-accumulates of a training step of a network on a data set, ``NETWORK@DATA``."""
+def macs_per_step(row: str) -> int:
+    """Return the MACs of a training step of ``NETWORK@DATA``."""
     spec, _, data = row.rpartition("@")
     return TRAINING_PASSES * BATCH * (resolve(spec, SHAPES[data]).description.macs or 0)
 
 
-def steps_a_turn(macs: int) -> int:
-    """Steps that are timed at once: fewer of a large network."""
+def steps_per_turn(macs: int) -> int:
+    """Return the number of steps per turn: fewer for larger networks."""
     within = int(TURN_SECONDS / (Load(1, macs).seconds(1) - TRIAL_SECONDS))
     return min(MOST_STEPS, max(FEWEST_STEPS, within))
 
 
-def _round(single: Peer, whole: Peer, beside: list[Peer]) -> tuple[float, float, float]:
-    one, every = single.turn()["step"], whole.turn()["step"]
+def _round(single: Peer, all_cores: Peer, beside: list[Peer]) -> tuple[float, float, float]:
+    one, every = single.turn()["step"], all_cores.turn()["step"]
     for peer in beside:
         peer.begin()
     return one, every, statistics.mean(peer.answer()["step"] for peer in beside)
 
 
 def _model(macs: int, here: int) -> dict[str, float]:
-    single, whole = (Load(1, macs).seconds(threads) - TRIAL_SECONDS for threads in (1, here))
-    return {"single": 1000 * single, "whole": 1000 * whole, "gain": here * whole / single / BESIDE}
+    single, all_cores = (Load(1, macs).seconds(threads) - TRIAL_SECONDS for threads in (1, here))
+    return {
+        "single": 1000 * single,
+        "whole": 1000 * all_cores,
+        "gain": here * all_cores / single / BESIDE,
+    }
 
 
 def main() -> None:
-    """Print a row a network, and all of it as JSON."""
+    """Print a row per network, and all results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", default=ROWS)
     parser.add_argument("--rounds", type=int, default=7)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     found = []
     print(
         "| network | M MACs a step | 1 thread, ms | all cores, ms | beside, ms "
         "| times beside | gain | model: 1 thread, all cores, gain |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
-    for row in given.rows:
-        one = measure(row, given.rounds)
+    for row in arguments.rows:
+        one = measure(row, arguments.rounds)
         ms, ratios, model = one["ms"], one["ratios"], one["model"]
         gain = ratios["gain"]
         print(

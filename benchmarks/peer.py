@@ -1,10 +1,10 @@
-"""One side of a paired timing, as a process: `turns.py` says how it is told what to do.
+"""One side of a paired timing, as a process; `turns.py` describes its protocol.
 
-    python benchmarks/peer.py SIDE SPEC DATASET STEPS               an epoch of STEPS steps a line
-    python benchmarks/peer.py SIDE SPEC DATASET --accuracy EPOCHS   trains, prints the test accuracy
+    python benchmarks/peer.py SIDE SPEC DATASET STEPS               one epoch of STEPS steps per
+    line
+    python benchmarks/peer.py SIDE SPEC DATASET --accuracy EPOCHS   prints the test accuracy
 
-SIDE is a name of SIDES. Each is a module with `take_turns` and, where it trains to an end,
-`test_accuracy`.
+SIDE is a name of SIDES: a module with `take_turns`, and `test_accuracy` if it supports --accuracy.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ SIDES = {
 }
 OWN = ("convcompare", "bare", "whole")
 NEEDS = {"lightning": ("lightning",), "keras": ("keras",), "keras-jax": ("keras", "jax")}
-"""What must be installed for a side (`pip install 'convcompare[bench]'`)."""
+"""Packages that a side needs (`pip install 'convcompare[bench]'`)."""
 
 
 def missing(side: str) -> list[str]:
-    """The packages that a side needs and that are not installed."""
+    """Return the packages that a side needs and that are not installed."""
     return [name for name in NEEDS.get(side, ()) if importlib.util.find_spec(name) is None]
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     if side.startswith("keras"):
         os.environ["KERAS_BACKEND"] = "jax" if side == "keras-jax" else "torch"
     if side in OWN:
-        openmp.install()  # as the command does, and nobody else
+        openmp.install()  # as the command does; other sides run without it
     assert "torch" not in sys.modules
     module = importlib.import_module(SIDES[side])
     dataset = load_dataset(name, Sources(default_cache()))

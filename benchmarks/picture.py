@@ -1,6 +1,6 @@
-"""The pictures of the README: a study on a terminal, and the beginning of its report.
+"""Pictures of the README: a study on a terminal, and the start of its report.
 
-Its runs are those of docs/results/recorded: nothing is trained.
+The runs are those of docs/results/recorded: nothing is trained.
 
 python benchmarks/picture.py      writes docs/pictures/study.svg and, with chromium, report.png
 """
@@ -44,23 +44,31 @@ FRAME = """\
 
 
 def on_terminal(store: Path) -> str:
-    """What the command prints on a terminal of WIDTH columns; its progress is left out."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (50, WIDTH))
-    chosen = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "CONVCOMPARE_STORE": str(store)}
+    """Return the command's output on a terminal of WIDTH columns, without its progress."""
+    our_end, terminal_end = pty.openpty()
+    termios.tcsetwinsize(terminal_end, (50, WIDTH))
+    variables = {
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "CONVCOMPARE_STORE": str(store),
+    }
     with subprocess.Popen(
-        COMMAND, env=os.environ | chosen, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL
+        COMMAND,
+        env=os.environ | variables,
+        stdin=terminal_end,
+        stdout=terminal_end,
+        stderr=subprocess.DEVNULL,
     ) as process:
-        os.close(theirs)
+        os.close(terminal_end)
         printed = b""
-        while chunk := read(ours):
+        while chunk := read(our_end):
             printed += chunk
     assert process.returncode == 0
     return printed.decode().replace("\r\n", "\n")
 
 
 def read(terminal: int) -> bytes:
-    """The next bytes of a terminal; none when its program has ended."""
+    """Return the next bytes of a terminal; empty when its program has ended."""
     try:
         return os.read(terminal, 65536)
     except OSError:
@@ -68,7 +76,7 @@ def read(terminal: int) -> bytes:
 
 
 def page(store: Path, folder: Path) -> None:
-    """The beginning of the study's report, as a browser shows it."""
+    """Save a screenshot of the start of the study's report."""
     subprocess.run(
         ["convcompare", "report", COMMAND[2], "--store", store, "--out", folder], check=True
     )

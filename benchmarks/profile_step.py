@@ -1,4 +1,4 @@
-"""Where a training step goes: the share of each operator in the time of a few steps."""
+"""Profile of a training step: the share of each operator in the time of a few steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEPS = 20
 
 
 def measure(spec: str, name: str) -> dict[str, Any]:
-    """The operators that take 2 % or more of the CPU time of an epoch of STEPS steps."""
+    """Return the operators that take 2 % or more of the CPU time of an epoch of STEPS steps."""
     epochs = iter(trainer(spec, part(load_dataset(name, Sources(default_cache())), STEPS)))
     next(epochs)
     with profile(activities=[ProfilerActivity.CPU]) as profiler:

@@ -1,8 +1,8 @@
 """Rules that decide whether networks differ, for many simulated tables at once.
 
-Tables are (rounds, networks, seeds), contrasts pairs of rows. Each rule gives p-values (rounds,
-contrasts) and `claims` what Holm's procedure claims of them. `moderated` is the library's own rule
-over again, vectorised; tests/comparison/test_rules.py holds it against the library.
+Tables are (rounds, networks, seeds), contrasts are pairs of rows. Each rule returns p-values
+(rounds, contrasts), and its `claims` apply Holm's procedure. `moderated` is a vectorised copy of
+the library's rule; tests/comparison/test_rules.py compares the two.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ LevelOf = Callable[[int], float]
 
 
 def star(contrasts: int) -> list[tuple[int, int]]:
-    """Each network with the first one."""
+    """Pair each network with the first one."""
     return [(i, 0) for i in range(1, contrasts + 1)]
 
 
 def every(contrasts: int) -> list[tuple[int, int]]:
-    """All pairs of 2, 3 or 4 networks."""
+    """Return all pairs of 2, 3 or 4 networks."""
     networks = {1: 2, 3: 3, 6: 4}[contrasts]
     return [(b, a) for a, b in itertools.combinations(range(networks), 2)]
 
 
 def t_p(mean: Array, variance: Array, n: int, freedom: int) -> Array:
-    """Two-sided p-values of means of n."""
+    """Return two-sided p-values of means of n values."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(mean) * math.sqrt(n) / np.sqrt(variance)
     return np.asarray(2 * special.stdtr(freedom, -np.nan_to_num(t, posinf=1e300)))
 
 
 def differences(tables: Array, pairs: Pairs) -> Array:
-    """(rounds, contrasts, seeds)."""
+    """Return paired differences, (rounds, contrasts, seeds)."""
     return np.stack([tables[:, a] - tables[:, b] for a, b in pairs], 1)
 
 
 def paired_t(tables: Array, pairs: Pairs) -> Array:
-    """The plain paired t-test."""
+    """Return p-values of the paired t-test."""
     found, n = differences(tables, pairs), tables.shape[2]
     mean, variance = found.mean(2), found.var(2, ddof=1)
     equal = np.where(np.abs(mean) > paired.ROUNDING, 2.0 ** (1 - n), 1.0)
@@ -57,7 +57,7 @@ def paired_t(tables: Array, pairs: Pairs) -> Array:
 
 
 def with_flips(tables: Array, pairs: Pairs) -> Array:
-    """The rule of versions before: the paired t-test, and sign flips where they can reject."""
+    """Return p-values of the earlier rule: paired t-test, and sign flips if they can reject."""
     n, p = tables.shape[2], paired_t(tables, pairs)
     if 2.0 ** (1 - n) > 0.05 / len(pairs):
         return p
@@ -71,7 +71,7 @@ def with_flips(tables: Array, pairs: Pairs) -> Array:
 
 
 def moderated_parts(tables: Array, pairs: Pairs) -> tuple[Array, Array, int, Bools]:
-    """Means, pooled variances, degrees of freedom, and which contrasts are guarded."""
+    """Return means, pooled variances, degrees of freedom, and the guarded contrasts."""
     _, networks, n = tables.shape
     found = differences(tables, pairs)
     mean, own = found.mean(2), found.var(2, ddof=1)
@@ -94,7 +94,7 @@ def moderated_parts(tables: Array, pairs: Pairs) -> tuple[Array, Array, int, Boo
 
 
 def moderated(tables: Array, pairs: Pairs) -> Array:
-    """The rule of today: a moderated paired t from three networks and three seeds on."""
+    """Return p-values of the current rule: moderated from three networks and seeds."""
     _, networks, n = tables.shape
     plain = paired_t(tables, pairs)
     if networks < shared.FEWEST or n < shared.FEWEST:
@@ -105,7 +105,7 @@ def moderated(tables: Array, pairs: Pairs) -> Array:
 
 
 def welch(tables: Array, pairs: Pairs) -> Array:
-    """Welch's t-test (1947), unpaired."""
+    """Return p-values of Welch's t-test (1947), unpaired."""
     n, mean, variance = tables.shape[2], tables.mean(2), tables.var(2, ddof=1)
     found = []
     for a, b in pairs:
@@ -117,7 +117,7 @@ def welch(tables: Array, pairs: Pairs) -> Array:
 
 
 def dunnett(tables: Array, pairs: Pairs) -> Array:
-    """Dunnett's test (1955), unpaired, of each network with the first one: adjusted p-values."""
+    """Return adjusted p-values of Dunnett's unpaired test (1955) against the first network."""
     largest = _largest_t(len(pairs), tables.shape[2])
     return np.asarray(1 - np.searchsorted(largest, _dunnett_t(tables)) / len(largest))
 
@@ -130,13 +130,13 @@ def _dunnett_t(tables: Array) -> Array:
 
 @functools.cache
 def _largest_t(contrasts: int, n: int) -> Array:
-    """The largest of Dunnett's |t| of 200,000 tables of equal networks, ascending."""
+    """Return the largest of Dunnett's |t| in 200,000 tables of equal networks, ascending."""
     rng = np.random.Generator(np.random.PCG64(7))
     return np.sort(_dunnett_t(rng.normal(size=(200_000, contrasts + 1, n))).max(1))
 
 
 def holm(level: LevelOf, p: Array) -> Bools:
-    """What Holm's procedure claims, (rounds, contrasts), of the levels by hypotheses left."""
+    """Return the claims (rounds, contrasts) of Holm's procedure; `level` by hypotheses left."""
     order = np.argsort(p, 1, kind="stable")
     limits = [level(p.shape[1] - rank) for rank in range(p.shape[1])]
     going = np.logical_and.accumulate(np.take_along_axis(p, order, 1) <= limits, 1)
@@ -146,7 +146,7 @@ def holm(level: LevelOf, p: Array) -> Bools:
 
 
 def claims(p: Array, networks: int, n: int, level: LevelOf = lambda left: 0.05 / left) -> Bools:
-    """The claims of the rule of today: its steps where variances are moderated."""
+    """Return the claims of the current rule: its steps if variances are moderated."""
     m = p.shape[1]
     if networks < shared.FEWEST or n < shared.FEWEST:
         return holm(level, p)
@@ -156,17 +156,17 @@ def claims(p: Array, networks: int, n: int, level: LevelOf = lambda left: 0.05 /
 
 
 def plain_claims(p: Array, networks: int, n: int) -> Bools:
-    """The claims of Holm's procedure as it is."""
+    """Return the claims of Holm's procedure."""
     return holm(lambda left: 0.05 / left, p)
 
 
 def adjusted_claims(p: Array, networks: int, n: int) -> Bools:
-    """The claims by p-values that are adjusted already."""
+    """Return the claims of p-values that are already adjusted."""
     return np.asarray(p <= 0.05)
 
 
 class Rule(NamedTuple):
-    """How p-values are made, and what is claimed of them for so many networks and seeds."""
+    """Computation of p-values, and of claims by number of networks and seeds."""
 
     p_values: Callable[[Array, Pairs], Array]
     claims: Callable[[Array, int, int], Bools]
@@ -179,4 +179,4 @@ RULES = {
     "Welch, Holm": Rule(welch, plain_claims),
     "Dunnett": Rule(dunnett, adjusted_claims),
 }
-"""By their names in the tables."""
+"""By name in the tables."""

@@ -1,9 +1,9 @@
-"""How much of the paired variance over seeds is jitter of the last epoch, by the recorded runs.
+"""Share of last-epoch jitter in the paired variance over seeds, from the recorded runs.
 
 python benchmarks/score_noise.py
 
-For every two networks of one data set and configuration with a constant learning rate, 10 epochs or
-more and three seeds or more in common: the variance of the differences of their scores, pooled by
+For every two networks of one data set and configuration with a constant learning rate, at least 10
+epochs and at least three common seeds: the variance of the differences of their scores, pooled by
 data set, as a share of that of the last epoch's accuracy.
 """
 
@@ -24,7 +24,7 @@ MEANS = (1, 2, 3, 5, 8)
 
 
 def networks() -> dict[tuple[object, ...], dict[str, dict[int, Run]]]:
-    """Finished runs by data set and configuration, by network and by seed."""
+    """Return finished runs by data set and configuration, by network and by seed."""
     found: dict[tuple[object, ...], dict[str, dict[int, Run]]] = {}
     store = RunStore(RUNS)
     for run_id in store.ids():

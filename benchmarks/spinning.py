@@ -1,10 +1,10 @@
-"""What threads that wait cost on a free machine and on a busy one: interleaved, in one run.
+"""Cost of waiting threads on a free machine and on a busy one, interleaved in one run.
 
     python benchmarks/spinning.py [--rounds N]
 
 The same training in three processes that differ in how long OpenMP's threads spin before they
-sleep: as torch finds it, as convcompare asks for (`convcompare/patience.py`), and not at all. On
-the busy machine a program that never waits runs on every core meanwhile.
+sleep: torch's default, convcompare's setting (`convcompare/core/openmp.py`), and no spinning. On
+the busy machine a program that never waits runs on every core.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ WAYS = {
     "as convcompare asks": {"GOMP_SPINCOUNT": SPINS},
     "never spinning": {"OMP_WAIT_POLICY": "passive"},
 }
-"""OpenMP's own count is 300,000 where there are as many cores as threads."""
+"""OpenMP's default count is 300,000 if there are as many cores as threads."""
 ROWS = {"fcn@mnist-mini": 150, "simple@mnist-mini": 20}
-"""Steps a turn."""
+"""Steps per turn."""
 
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Within it every core has a program that never waits."""
+    """Run a program that never waits on every core."""
     command = [sys.executable, "-c", "while True: pass"]
     programs = [subprocess.Popen(command) for _ in range(os.cpu_count() or 1)]
     try:
@@ -47,7 +47,7 @@ def busy_cores() -> Iterator[None]:
 
 
 def compare(row: str, rounds: int) -> dict[str, Any]:
-    """Milliseconds a step of each way, free and busy; ratios to convcompare's, round by round."""
+    """Return milliseconds per step of each setting, free and busy, and ratios to convcompare's."""
     ours = list(WAYS).index("as convcompare asks")
     found: dict[str, Any] = {"network": row, "steps": ROWS[row], "rounds": rounds}
     with ExitStack() as running:
@@ -58,16 +58,16 @@ def compare(row: str, rounds: int) -> dict[str, Any]:
         for peer in peers:
             peer.turn()
         for place in ("free", "busy"):
-            told = []
+            rounds_of_ms = []
             for _ in range(rounds):
                 with ExitStack() as around:
                     if place == "busy":
                         around.enter_context(busy_cores())
-                    told.append([1000 * peer.turn()["step"] for peer in peers])
+                    rounds_of_ms.append([1000 * peer.turn()["step"] for peer in peers])
             found[place] = {
                 way: {
-                    "ms": statistics.median(turn[number] for turn in told),
-                    "times": spread([turn[number] / turn[ours] for turn in told]),
+                    "ms": statistics.median(turn[number] for turn in rounds_of_ms),
+                    "times": spread([turn[number] / turn[ours] for turn in rounds_of_ms]),
                 }
                 for number, way in enumerate(WAYS)
             }

@@ -1,4 +1,4 @@
-"""What the command line costs before it does anything, against importing its parser alone."""
+"""Start-up time of the command line, against the import of its parser alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def seconds(command: list[str]) -> float:
 
 
 def measure(rounds: int = 15) -> dict[str, float]:
-    """Medians of both, and the ratio pair by pair; the first pair warms the caches."""
+    """Return the medians of both, and the ratio pair by pair; the first pair warms the caches."""
     pairs = [(seconds(PAIR[0]), seconds(PAIR[1])) for _ in range(rounds + 1)][1:]
     ratios = sorted(own / typer for own, typer in pairs)
     own, typer = (statistics.median(side) for side in zip(*pairs, strict=True))

@@ -1,7 +1,7 @@
-"""How the source is built: packages, levels, cycles of imports.
+"""Structure of the source: packages, levels and import cycles.
 
 ``python benchmarks/structure.py [SOURCE]``; `tests/test_structure.py` asserts the order of the
-packages from the same reading of the imports.
+packages from the same imports.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ NAME = "convcompare"
 SOURCE = Path(__file__).parents[1] / "src" / NAME
 
 Graph = Mapping[str, set[str]]
-"""The modules that each module imports, by their full names."""
+"""Modules that each module imports, by full name."""
 
 
 def modules(source: Path = SOURCE) -> dict[str, Path]:
-    """Every module of the package by its full name; a package stands for its ``__init__``."""
+    """Return every module of the package by full name; a package stands for its ``__init__``."""
     found = {}
     for path in sorted(source.rglob("*.py")):
         parts = path.relative_to(source.parent).with_suffix("").parts
@@ -30,12 +30,12 @@ def modules(source: Path = SOURCE) -> dict[str, Path]:
 
 @cache
 def tree(path: Path) -> ast.Module:
-    """A module as Python reads it; nobody may change it."""
+    """Return the parsed module, which must not be changed."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imports(source: Path = SOURCE) -> dict[str, set[str]]:
-    """What each module imports of the package, inside functions and for type checking too."""
+    """Return the imports within the package, including those in functions and for type checking."""
     known = modules(source)
     return {name: set(_imported(name, path, known)) for name, path in known.items()}
 
@@ -57,12 +57,12 @@ def _imported(name: str, path: Path, known: Mapping[str, Path]) -> Iterator[str]
 
 
 def package(module: str) -> str:
-    """The entry at the top of the package that holds a module: ``store``, ``api``."""
+    """Return the top-level entry that contains a module: ``store``, ``api``."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
 def between_packages(graph: Graph) -> dict[str, set[str]]:
-    """The imports between entries at the top: for each the others that it imports from."""
+    """Return for each top-level entry the other entries that it imports from."""
     packages: dict[str, set[str]] = {package(module): set() for module in graph}
     for module, imported in graph.items():
         packages[package(module)] |= {package(one) for one in imported} - {package(module)}
@@ -70,7 +70,10 @@ def between_packages(graph: Graph) -> dict[str, set[str]]:
 
 
 def cycles(graph: Graph) -> list[list[str]]:
-    """Modules that import each other, directly or by others (Tarjan 1972, doi:10.1137/0201010)."""
+    """Return modules that import each other, directly or indirectly.
+
+    Tarjan 1972, doi:10.1137/0201010.
+    """
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -99,7 +102,7 @@ def cycles(graph: Graph) -> list[list[str]]:
 
 
 def levels(graph: Graph) -> int:
-    """Entries on the longest way down; those of a cycle are on one level."""
+    """Return the number of entries on the longest path; a cycle counts as one level."""
     together = {one: members[0] for members in cycles(graph) for one in members}
     merged: dict[str, set[str]] = {}
     for one, others in graph.items():
@@ -128,7 +131,7 @@ def journey(graph: Graph, starts: Iterable[str]) -> set[str]:
 
 
 def main() -> None:
-    """Print the figures of one source tree: this one, or the one named."""
+    """Print the figures of this source tree or of the given one."""
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE
     graph = {
         name: imported - {NAME}

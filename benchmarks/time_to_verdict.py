@@ -1,18 +1,18 @@
-"""Time to a verdict: how long until a difference is found, beside the usual loops and five seeds.
+"""Time to find a difference, against a tutorial loop and Lightning with five seeds.
 
 python benchmarks/time_to_verdict.py [--rounds 5]
 
 Three questions of the reports: MNIST, `simple` against `fcn`; CIFAR-10, kernels 7×7 against 3×3 of
-report 004; CIFAR-10, four layers against two of report 002. There: a tutorial loop, and Lightning,
-with five seeds, the accuracy of the last epoch, and scipy's paired t-test. Here: the score and the
-rule of today with as many seeds as find the recorded difference at least as often, at the same rate
-of false verdicts (5 % for the question). The ratio has three parts:
+report 004; CIFAR-10, four layers against two of report 002. The peers use five seeds, the accuracy
+of the last epoch, and scipy's paired t-test. convcompare uses the score and its current rule with
+as many seeds as find the recorded difference at least as often, at the same rate of false verdicts
+(5 % for the question). The ratio has three factors:
 
-*speed*     their training step over ours, a trial at a time on all cores
-*parallel*  what trials at a time gain, if the tool's rule runs several at a time
-*seeds*     five over the seeds that are needed here
+*speed*     the peer's training step over ours, one trial at a time on all cores
+*parallel*  the gain of parallel trials, if the tool runs several at a time
+*seeds*     five over the seeds needed here
 
-Both sides train as many epochs; evaluation, data and starts are left out.
+Both sides train the same number of epochs; evaluation, data loading and start-up are left out.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from convcompare.models.build import resolve
 from convcompare.store.run import Run
 
 ROUNDS = 20_000
-"""Simulated comparisons a number of seeds."""
+"""Simulated comparisons per number of seeds."""
 FEWEST, USUAL = 2, 5
-"""Seeds: the fewest that have a verdict here, and those of the usual comparison."""
+"""Minimum number of seeds with a verdict here, and the number of the usual comparison."""
 PEERS = ("course", "lightning")
 LAST, TODAY = Score(1), Score(5)
 T_TEST = rules.Rule(rules.paired_t, rules.plain_claims)
@@ -57,13 +57,13 @@ class Question:
     epochs: int
 
     def specs(self) -> tuple[str, str]:
-        """The networks of both."""
+        """Return the specs of both networks."""
         rows = {row.name: row.spec for row in register.study[self.study].function().rows}
         return rows[self.model], rows[self.baseline]
 
     @property
     def data(self) -> str:
-        """The data set of the study."""
+        """Return the data set of the study."""
         data: str = register.study[self.study].function().dataset
         return data
 
@@ -76,7 +76,7 @@ QUESTIONS = (
 
 
 def differences(question: Question, score: Score) -> list[float]:
-    """The recorded differences, by seed."""
+    """Return the recorded differences, by seed."""
     first, second = (
         resolve(spec, parallel_trials.SHAPES[question.data]).spec for spec in question.specs()
     )
@@ -88,7 +88,7 @@ def differences(question: Question, score: Score) -> list[float]:
 
 
 def sizes(question: Question) -> tuple[float, float]:
-    """The recorded difference in its standard deviations: of the last epochs, of the last one."""
+    """Return the recorded difference in standard deviations, of scores and of last accuracies."""
     found = []
     for score in (TODAY, LAST):
         values = differences(question, score)
@@ -96,26 +96,26 @@ def sizes(question: Question) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def seeds_here(question: Question) -> tuple[int, float]:
-    """The seeds that find the difference as often as five do there, and how often that is."""
-    here, there = sizes(question)
-    power = found_share(T_TEST, 1, USUAL, there, ROUNDS)
+def seeds_needed(question: Question) -> tuple[int, float]:
+    """Return the seeds that find the difference as often as the peers' five, and that rate."""
+    with_score, with_last = sizes(question)
+    power = found_share(T_TEST, 1, USUAL, with_last, ROUNDS)
     for seeds in range(FEWEST, USUAL):
-        if found_share(rules.TODAY, 1, seeds, here, ROUNDS) >= power:
+        if found_share(rules.TODAY, 1, seeds, with_score, ROUNDS) >= power:
             return seeds, power
     return USUAL, power
 
 
 def measure(rounds: int = 5) -> list[dict[str, Any]]:
-    """A row a question and peer."""
+    """Return a row per question and peer."""
     rows = []
     for question in QUESTIONS:
-        seeds, power = seeds_here(question)
+        seeds, power = seeds_needed(question)
         timed, gains, loads = [], [], []
         for spec in question.specs():
             row = f"{spec}@{question.data}"
-            macs = parallel_trials.macs_a_step(row)
-            steps = parallel_trials.steps_a_turn(macs)
+            macs = parallel_trials.macs_per_step(row)
+            steps = parallel_trials.steps_per_turn(macs)
             timed.append(interleaved(row, ["convcompare", *PEERS], steps, rounds))
             gains.append(parallel_trials.measure(row, rounds))
             loads += [Load(question.epochs * STEPS[question.data], macs)] * seeds
@@ -152,8 +152,8 @@ def main() -> None:
     """Print the rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    measure(given.rounds)
+    arguments = parser.parse_args()
+    measure(arguments.rounds)
 
 
 if __name__ == "__main__":

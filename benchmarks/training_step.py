@@ -1,12 +1,13 @@
-"""Training time against others, and against the least there can be: paired, interleaved, one run.
+"""Training time against other frameworks and against the lower limit: paired, interleaved.
 
     python benchmarks/training_step.py [--rounds N] [--sides A,B] [SPEC@DATASET …]
     python benchmarks/training_step.py --whole [--steps N] [SPEC@DATASET …]
     python benchmarks/training_step.py --accuracy
 
-For each network a process a side trains the same number of steps, in turn; ratios are taken round
-by round. Timed is an epoch but its evaluation: data, forward, backward, optimizer, metrics. With
-``--whole`` the sides are a bare step (`bare_step.py`) and a whole epoch (`whole_epoch.py`).
+Each side has a process per network; all train the same number of steps, in turn, and ratios are
+taken round by round. An epoch is timed without its evaluation: data, forward, backward, optimizer,
+metrics. With ``--whole`` the sides are a bare step (`bare_step.py`) and a complete epoch
+(`whole_epoch.py`).
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ ROWS = {
     "cnn:depth=4@cifar10": 25,
     f"{WIDE}@cifar10": 6,
 }
-"""Steps a turn."""
+"""Steps per turn."""
 OTHERS = ("course", "lightning")
 KERAS = ("keras", "keras-jax")
 KERAS_ROWS = ("fcn@mnist", "simple@mnist", "residual@mnist")
 EPOCH_STEPS = {"mnist": 938, "cifar10": 782}
 WHOLE_ROWS = {"fcn@mnist": 938, "simple@mnist": 938, "residual@mnist": 300, "residual@cifar10": 300}
-"""Steps of the epoch that is measured whole: of `residual` fewer than there are."""
+"""Steps of the complete epoch; fewer than a real epoch has for `residual`."""
 SAME = ("simple", "mnist", 1)
-"""Network, data and epochs by which the peers show that they train alike."""
+"""Network, data set and epochs for the comparison of the peers' accuracies."""
 
 
 def installed(sides: Sequence[str]) -> list[str]:
-    """The sides that can run here; the others are named on stderr."""
+    """Return the sides that can run here; name the others on stderr."""
     for side in sides:
         if missing(side):
             needed = ", ".join(missing(side))
@@ -54,7 +55,7 @@ def installed(sides: Sequence[str]) -> list[str]:
 def measure(
     row: str, rounds: int, sides: Sequence[str] = (), steps: int | None = None
 ) -> dict[str, Any]:
-    """convcompare and the other sides on one network."""
+    """Time convcompare and the other sides on one network."""
     others = sides or (*OTHERS, *(KERAS if row in KERAS_ROWS else ()))
     found = interleaved(
         row, ["convcompare", *installed(others)], steps or ROWS.get(row, 30), rounds
@@ -64,7 +65,7 @@ def measure(
 
 
 def whole(row: str, rounds: int, steps: int | None = None) -> dict[str, Any]:
-    """A whole epoch beside as many bare steps, on one network."""
+    """Time a complete epoch beside the same number of bare steps, on one network."""
     steps = steps or WHOLE_ROWS.get(row, 300)
     found = interleaved(row, ["bare", "whole"], steps, rounds)
     show(found)
@@ -72,7 +73,7 @@ def whole(row: str, rounds: int, steps: int | None = None) -> dict[str, Any]:
 
 
 def accuracies() -> dict[str, float]:
-    """Test accuracy of each side after the same epochs of one network."""
+    """Return the test accuracy of each side after the same epochs of one network."""
     spec, dataset, epochs = SAME
     found = {}
     for side in installed(["convcompare", *OTHERS, *KERAS]):
@@ -84,7 +85,7 @@ def accuracies() -> dict[str, float]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """A line a side: milliseconds a step, parts, and how many times the first side's."""
+    """Print a line per side: milliseconds per step, parts, and the ratio to the first side."""
     print(f"{found['network']} · {found['rounds']} rounds of {found['steps']} steps")
     for side, parts in found["ms"].items():
         r = found["times"][side]
@@ -102,16 +103,21 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    a = parser.parse_args()
+    arguments = parser.parse_args()
     found: Any
-    if a.accuracy:
+    if arguments.accuracy:
         found = accuracies()
-    elif a.whole:
-        found = [whole(row, a.rounds, a.steps) for row in a.rows or WHOLE_ROWS]
+    elif arguments.whole:
+        found = [
+            whole(row, arguments.rounds, arguments.steps) for row in arguments.rows or WHOLE_ROWS
+        ]
     else:
-        found = [measure(row, a.rounds, a.sides, a.steps) for row in a.rows or ROWS]
-    if a.json:
-        a.json.write_text(json.dumps(found, indent=1))
+        found = [
+            measure(row, arguments.rounds, arguments.sides, arguments.steps)
+            for row in arguments.rows or ROWS
+        ]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

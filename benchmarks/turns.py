@@ -1,7 +1,7 @@
-"""What every side of a paired timing has in common: short epochs, taken in turn when told to.
+"""Shared by all sides of a paired timing: short epochs, run in turn on request.
 
-A line on stdin begins an epoch; its figures, seconds a step, come back as JSON on stdout. So only
-one of several processes works at a time, and all of them share the machine's drift.
+A line on stdin starts an epoch; its figures, seconds per step, are printed as JSON on stdout. So
+only one of several processes runs at a time, and all share the machine's drift.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ LEARNING_RATE = 1e-3
 
 
 class Turns:
-    """The clock of one side: `begin` waits to be told, `end` says how long the epoch took."""
+    """The clock of one side: `begin` waits for a request, `end` prints the duration."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.started = steps, 0.0
-        self.out = sys.stdout  # a live display takes its place
+        self.out = sys.stdout  # a live display replaces it
 
     def begin(self) -> None:
-        """Wait for a line; the process ends where there are no more."""
+        """Wait for a line; exit at the end of input."""
         if not sys.stdin.readline():
             raise SystemExit
         self.started = time.perf_counter()
 
     def end(self, apart: float = 0.0, **parts: float) -> None:
-        """Seconds a step since `begin`, less `apart`; and seconds that are given by name."""
+        """Print the seconds per step since `begin`, less `apart`, and the named seconds."""
         seconds = {"step": time.perf_counter() - self.started - apart, **parts}
-        a_step = {name: value / self.steps for name, value in seconds.items()}
-        print(json.dumps(a_step), file=self.out, flush=True)
+        per_step = {name: value / self.steps for name, value in seconds.items()}
+        print(json.dumps(per_step), file=self.out, flush=True)
 
 
 def part(dataset: Dataset, steps: int, test_images: int = 1) -> Dataset:
-    """The same data with as many training images as `steps` batches need: a short epoch."""
+    """Return the data with as many training images as `steps` batches need: a short epoch."""
     train, test, n = dataset.train, dataset.test, steps * BATCH_SIZE
     return dataclasses.replace(
         dataset,

@@ -1,10 +1,10 @@
-"""What a person waits for before and beside the training: the start, and tables of stored runs.
+"""Waiting times before and beside training: start-up, and tables of stored runs.
 
 python benchmarks/waiting.py [--rounds 7] [--runs 1000]
 
 *First step*: from the start of `convcompare compare fcn --dataset mnist` in an empty store to its
 first training step, in turn with `import torch` alone. *Stored runs*: `convcompare runs latest` of
-a comparison of so many runs, and `convcompare runs`, the list of all.
+a comparison with this number of runs, and `convcompare runs`, the list of all.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from convcompare.cli.command_line import run
 sys.exit(run(["compare", "fcn", "--dataset", "mnist", "--store", sys.argv[1]]) or 1)
 """
 SEEDS = 100
-"""Of each network of the comparison."""
+"""Seeds of each network of the comparison."""
 
 
 def seconds(*command: str | Path) -> float:
-    """Wall seconds of a command that succeeds."""
+    """Return the wall seconds of a command that succeeds."""
     started = time.perf_counter()
     subprocess.run(
         [str(one) for one in command],
@@ -52,13 +52,13 @@ def seconds(*command: str | Path) -> float:
 
 
 def first_step(rounds: int = 7) -> dict[str, Any]:
-    """Seconds until the first step beyond those of `import torch`: median and range of pairs."""
+    """Return the seconds to the first step beyond `import torch`: median and range of pairs."""
     pairs = []
     for _ in range(rounds + 1):
         with tempfile.TemporaryDirectory() as store:
-            whole = seconds(sys.executable, "-c", UNTIL_FIRST_STEP, store)
-        pairs.append((whole, seconds(sys.executable, "-c", "import torch")))
-    beyond = sorted(whole - torch for whole, torch in pairs[1:])
+            command_seconds = seconds(sys.executable, "-c", UNTIL_FIRST_STEP, store)
+        pairs.append((command_seconds, seconds(sys.executable, "-c", "import torch")))
+    beyond = sorted(command_seconds - torch for command_seconds, torch in pairs[1:])
     return {
         "beyond_s": statistics.median(beyond),
         "low": beyond[0],
@@ -69,7 +69,7 @@ def first_step(rounds: int = 7) -> dict[str, Any]:
 
 
 def stored_runs(count: int = 1000, rounds: int = 7) -> dict[str, Any]:
-    """Seconds of the two tables of a store of so many runs, of ten epochs each."""
+    """Return the seconds of both tables of a store with `count` runs of ten epochs."""
     command = Path(sys.executable).parent / "convcompare"
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder), count)
@@ -81,7 +81,7 @@ def stored_runs(count: int = 1000, rounds: int = 7) -> dict[str, Any]:
 
 
 def fill(folder: Path, count: int, seeds: int = SEEDS) -> None:
-    """A store of one comparison of made-up runs, with their test logits; so many of a network."""
+    """Fill a store with one comparison of invented runs and test logits, `seeds` per network."""
     import numpy as np
 
     store, draw = RunStore(folder), np.random.default_rng(0)
@@ -108,13 +108,13 @@ def fill(folder: Path, count: int, seeds: int = SEEDS) -> None:
 
 
 def main() -> None:
-    """Print both."""
+    """Print both measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--runs", type=int, default=1000)
-    given = parser.parse_args()
-    print(json.dumps(first_step(given.rounds), indent=1))
-    print(json.dumps(stored_runs(given.runs, given.rounds), indent=1))
+    arguments = parser.parse_args()
+    print(json.dumps(first_step(arguments.rounds), indent=1))
+    print(json.dumps(stored_runs(arguments.runs, arguments.rounds), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""An epoch as `convcompare compare` runs it, store and live display included, by its parts.
+"""An epoch as `convcompare compare` runs it, including store and live display, by its parts.
 
-A step's share of the epoch is training (data, metrics and schedule included), saving (state,
-history and pointer, on disk) and what the display takes. Recording gradients and evaluating the
-whole test split are timed apart: the bare step, which this is held against, has no such thing.
+The time per step includes training (data, metrics and schedule), saving (checkpoint, history and
+pointer, on disk) and display. Recording of gradients and evaluation of the test split are timed
+separately: the bare step, which is the reference, has neither.
 """
 
 from __future__ import annotations
