@@ -140,14 +140,14 @@ def call(cluster: Any, function: str, *arguments: str) -> Any:
 
 def nodes(rounds: int = 3) -> dict[str, Any]:
     """Run the same trials on one node and on two, in turn; ratios are taken pair by pair."""
-    from tests.support_ray import nodes as two_nodes
+    from tests.support.ray_cluster import nodes as two_nodes
 
     pairs = []
     with two_nodes() as cluster:
         for _ in range(rounds):
-            cluster.tell("remove")
+            cluster.change("remove")
             pairs.append([_seconds(cluster)])
-            cluster.tell("add")
+            cluster.change("add")
             pairs[-1].append(_seconds(cluster))
     ratios = sorted(one / two for one, two in pairs)
     one, two = (statistics.median(side) for side in zip(*pairs, strict=True))
@@ -162,7 +162,7 @@ def _seconds(cluster: Any) -> float:
 
 def empty(trials: int = EMPTY) -> dict[str, Any]:
     """Return the driver's cost of empty trials, of listing them, and of a repeated command."""
-    from tests.support_ray import nodes as two_nodes
+    from tests.support.ray_cluster import nodes as two_nodes
 
     with tempfile.TemporaryDirectory() as store, two_nodes() as cluster:
         found = call(cluster, "driven", store, str(trials))
