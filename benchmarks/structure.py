@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -116,18 +116,6 @@ def levels(graph: Graph) -> int:
         return heights[one]
 
     return max(map(height, merged), default=0)
-
-
-def journey(graph: Graph, starts: Iterable[str]) -> set[str]:
-    """All modules that can be reached from `starts` by imports."""
-    seen: set[str] = set()
-    left = list(starts)
-    while left:
-        one = left.pop()
-        if one not in seen:
-            seen.add(one)
-            left += graph.get(one, ())
-    return seen
 
 
 def main() -> None:
