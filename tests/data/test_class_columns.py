@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 
 from convcompare.core.errors import DataError
-from tests.support.images import fill, flat, load
-
-
-def table(path: Path, heading: str, rows: list[str]) -> None:
-    path.write_text("\n".join([heading, *rows]) + "\n")
+from tests.support.images import fill, flat, load, write_table
 
 
 @pytest.mark.parametrize(("one", "zero"), [("1", "0"), (" 1", " 0"), ("1.0", "0.0")])
@@ -22,7 +18,7 @@ def test_one_hot_columns_are_classes(root: Path, one: str, zero: str) -> None:
         flat(root / split, count)
         rows = [",".join([f"{i}.png", *(one if k == i % 3 else zero for k in range(3))])
                 for i in range(count)]  # fmt: skip
-        table(root / split / "_classes.csv", "filename, owl, Bee, cat", rows)
+        write_table(root / split / "_classes.csv", "filename, owl, Bee, cat", rows)
     images = load(root)
     assert images.classes == ("Bee", "cat", "owl")
     assert np.bincount(images.train.labels).tolist() == [3, 3, 3]
@@ -40,7 +36,7 @@ def test_one_hot_columns_are_classes(root: Path, one: str, zero: str) -> None:
 )
 def test_columns_without_exactly_one_1_per_row_are_refused(root: Path, rows: list[str]) -> None:
     flat(root / "images", 6)
-    table(root / "t.csv", "image,a,b", rows)
+    write_table(root / "t.csv", "image,a,b", rows)
     with pytest.raises(DataError, match="no column of classes among `image`, `a`, `b`") as caught:
         load(root)
     assert "or a column per class with a single 1 per row" in str(caught.value.hint)
@@ -49,7 +45,9 @@ def test_columns_without_exactly_one_1_per_row_are_refused(root: Path, rows: lis
 def test_class_column_without_images_is_named(root: Path) -> None:
     """As UNK in ISIC's ground truth."""
     flat(root / "images", 6)
-    table(root / "t.csv", "image,a,b,UNK", [f"{i}.png,{i % 2},{1 - i % 2},0" for i in range(6)])
+    write_table(
+        root / "t.csv", "image,a,b,UNK", [f"{i}.png,{i % 2},{1 - i % 2},0" for i in range(6)]
+    )
     images = load(root)
     (note,) = (one for one in images.notes if one.kind == "no-images")
     assert images.classes == ("a", "b") and note.names == ("UNK",)
@@ -58,7 +56,7 @@ def test_class_column_without_images_is_named(root: Path) -> None:
 def test_split_columns_are_no_classes(root: Path) -> None:
     fill(root, ("a", "b"), 6)
     rows = [f"{one}/{i}.png,{int(i < 4)},{int(i > 3)}" for one in "ab" for i in range(6)]
-    table(root / "t.csv", "file,is_train,is_test", rows)
+    write_table(root / "t.csv", "file,is_train,is_test", rows)
     images = load(root)
     assert images.classes == ("a", "b") and images.test_split.startswith("20 %")
     assert "unread-splits" in {note.kind for note in images.warnings}
@@ -70,7 +68,7 @@ def test_numbers_match_file_names_with_leading_zeros(root: Path) -> None:
     for i in range(12):
         flat(root / "head_ct", 1, prefix=f"{i:03}")
         (root / "head_ct" / f"{i:03}0.png").rename(root / "head_ct" / f"{i:03}.png")
-    table(root / "labels.csv", "id,label", [f"{i},{int(i < 5)}" for i in range(12)])
+    write_table(root / "labels.csv", "id,label", [f"{i},{int(i < 5)}" for i in range(12)])
     images = load(root, ":test=0.01")
     assert np.bincount(images.train.labels).tolist() == [6, 4] and not images.notes[0].serious
     assert "missing-files" not in {note.kind for note in images.warnings}
@@ -82,6 +80,6 @@ def test_numbers_match_file_names_with_leading_zeros(root: Path) -> None:
 def test_single_class_due_to_missing_images_names_them(root: Path) -> None:
     flat(root / "images", 4)
     rows = [f"{i}.png,{'ab'[i > 3]}" for i in range(8)]
-    table(root / "labels.csv", "file,label", rows)
+    write_table(root / "labels.csv", "file,label", rows)
     with pytest.raises(DataError, match="all images are of one class, `a`; 4 images that"):
         load(root)

@@ -22,6 +22,7 @@ from convcompare.data.sources.archive import read_file, read_tar
 from convcompare.data.sources.cifar_files import parse_binary, parse_png, read_cifar_folder
 from convcompare.data.sources.idx import parse_idx, read_idx_folder
 from convcompare.data.sources.pickled_batch import parse_batch
+from tests.support.data import idx
 
 SHAPES = "e6052787f4386ddae7b9c640221b8ae7817b07df75d206f0593653c8c836f916"
 _BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
@@ -128,11 +129,6 @@ def test_cached_published_sets_have_their_documented_sizes(name: str) -> None:
 
 
 # --- IDX -----------------------------------------------------------------------------------------
-
-
-def idx(array: np.ndarray) -> bytes:
-    header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.astype(np.uint8).tobytes()
 
 
 def write_idx(folder: Path, packed: bool = False, seed: int = 0) -> tuple[Split, Split]:

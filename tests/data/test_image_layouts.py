@@ -14,7 +14,7 @@ from PIL import Image
 from convcompare.core.errors import DataError
 from convcompare.data.sources.image_walk import natural_order
 from convcompare.data.sources.split_names import split_words, splits_among
-from tests.support.images import fill, flat, kinds, load, noise, placed
+from tests.support.images import fill, flat, kinds, load, noise, placed, write_table
 
 
 def refused(root: Path, options: str = "") -> str:
@@ -22,10 +22,6 @@ def refused(root: Path, options: str = "") -> str:
         load(root, options)
     assert caught.value.hint and caught.value.exit_code == 3
     return caught.value.message
-
-
-def write_table(path: Path, heading: str, rows: list[str]) -> None:
-    path.write_text("\n".join([heading, *rows]) + "\n")
 
 
 # --- splits by their names -----------------------------------------------------------------------

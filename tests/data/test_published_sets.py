@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import pickle
-import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,6 +18,7 @@ from convcompare.data.dataset import Sources
 from convcompare.data.datasets import cifar100, emnist, kmnist, svhn
 from convcompare.data.load import load_dataset
 from convcompare.experiment.shapes import shape_for
+from tests.support.data import idx
 
 DRAW = np.random.default_rng(3)
 WRONG = {
@@ -28,17 +28,6 @@ WRONG = {
     "cifar100": "cifar-100-binary.tar.gz",
     "cifar100 ": "cifar-100-python/train",
 }
-
-
-def idx(array: np.ndarray) -> bytes:
-    head = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
-    return head + array.astype(np.uint8).tobytes()
-
-
-@pytest.fixture
-def sources(tmp_path: Path) -> Sources:
-    (tmp_path / "data").mkdir()
-    return Sources(tmp_path / "cache", tmp_path / "data", offline=True)
 
 
 @pytest.mark.parametrize("name", WRONG)

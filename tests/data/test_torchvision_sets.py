@@ -18,12 +18,6 @@ from convcompare.data.sources.image_stack import ImageStack
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Sources:
-    (tmp_path / "data").mkdir()
-    return Sources(tmp_path / "cache", tmp_path / "data", offline=True)
-
-
 def save(file: Path, colour: tuple[int, ...], size: tuple[int, int] = (12, 12)) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(file)

@@ -1,4 +1,4 @@
-"""Small generated data sets."""
+"""Small generated data sets, and arrays in the format of MNIST."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def make_tiny(train: int = 203, test: int = 57, size: int = 8) -> Dataset:
         test_split="made-up test split",
         source="generated",
     )
+
+
+def idx(array: np.ndarray) -> bytes:
+    """Return an array of bytes in the IDX format of MNIST's files."""
+    sizes = b"".join(side.to_bytes(4, "big") for side in array.shape)
+    return bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()

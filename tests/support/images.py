@@ -66,3 +66,8 @@ def refused(root: Path, options: str = "") -> tuple[str, str]:
     with pytest.raises(DataError) as caught:
         load(root, options)
     return caught.value.message, str(caught.value.hint)
+
+
+def write_table(path: Path, heading: str, rows: list[str]) -> None:
+    """Write a CSV file of a heading and rows."""
+    path.write_text("\n".join([heading, *rows]) + "\n")

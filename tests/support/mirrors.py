@@ -18,6 +18,7 @@ import numpy as np
 
 from convcompare.data.dataset import Split
 from convcompare.data.sources.download import Mirror
+from tests.support.data import idx
 
 _RNG = np.random.default_rng(5)
 SPLITS = (
@@ -26,13 +27,8 @@ SPLITS = (
 )
 
 
-def _idx(array: np.ndarray) -> bytes:
-    sizes = b"".join(side.to_bytes(4, "big") for side in array.shape)
-    return bytes((0, 0, 8, array.ndim)) + sizes + array.astype(np.uint8).tobytes()
-
-
 FILES = {
-    f"{part}-{kind}-ubyte.gz": gzip.compress(_idx(array), mtime=0)
+    f"{part}-{kind}-ubyte.gz": gzip.compress(idx(array), mtime=0)
     for part, split in zip(("train", "t10k"), SPLITS, strict=True)
     for kind, array in (("images-idx3", split.images[:, 0]), ("labels-idx1", split.labels))
 }
