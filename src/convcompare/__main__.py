@@ -20,6 +20,7 @@ def main() -> None:
 
     with signals.listening(_early):
         openmp.install()
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # its profiler logs what it skips
         from .cli import main as run_and_exit
 
         run_and_exit()
