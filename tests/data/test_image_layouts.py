@@ -314,7 +314,8 @@ def test_kaggle_table_names_the_classes_of_train(root: Path) -> None:
     write_table(
         root / "train.csv", "id,label", [f"{i},{'cat' if i % 2 else 'dog'}" for i in range(10)]
     )
-    write_table(root / "sample_submission.csv", "id,label", ["0,cat", "1,cat"])
+    for name in ("sample_submission", "SampleSub"):
+        write_table(root / f"{name}.csv", "id,label", ["0,cat", "1,cat"])
     images = load(root)
     assert (images.classes, len(images.train), len(images.test)) == (("cat", "dog"), 8, 2)
     assert "`test/` with 10 images is not used" in images.warnings[0].text

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.images import fill, flat, kinds, load, placed, refused
+from convcompare.data.sources.image_tree import read_tree
+from tests.support.images import fill, flat, kinds, load, noise, placed, refused
 
 
 def table(path: Path, heading: str, values: list[str]) -> None:
@@ -52,6 +53,19 @@ def test_ages_fractions_and_captions_are_no_classes(root: Path, values: list[str
     flat(root / "images", 120)
     table(root / "t.csv", "file,about", values)
     assert "no column of classes among `file`, `about`" in refused(root)[0]
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_other_column_beside_class_folders_is_a_warning(root: Path, marked: bool) -> None:
+    """As of splits in another language; none if folders and values correspond."""
+    for name, numbers in (("entrenamiento", range(4)), ("prueba", range(4, 6))):
+        for number in numbers:
+            noise(root / name / f"{number}.png")
+    table(root / "t.csv", "archivo,clase", [*("aaaabb" if marked else "ababab")])
+    notes = [note for note in read_tree(str(root)).notes if note.serious]
+    assert [note.hint for note in notes] == ([] if marked else ["`label=clase` reads it"])
+    classes = placed(root, label="clase")[0].keys()
+    assert classes == ({"entrenamiento", "prueba"} if marked else {"a", "b"})
 
 
 @pytest.mark.parametrize("column", ["x", "Spacing[x"])

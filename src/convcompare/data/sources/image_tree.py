@@ -23,6 +23,7 @@ from .class_folders import (
 from .image_walk import FolderWalk, natural_order
 from .label_table import (
     LabelTable,
+    label_tables,
     only_other_column,
     unread_split_tables,
     unread_words,
@@ -269,6 +270,18 @@ def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[Dat
     return [DataNote("unread-splits", text, tuple(names), hint)]
 
 
+def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:
+    """Return a warning if the only other column of a table groups the images of class folders."""
+    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    column = "" if walk.loose(top) else only_other_column(above)
+    tables = [table for path in above for table in label_tables(path, column)] if column else []
+    if not tables or not table_knows_better(walk, top, tables, []):
+        return []
+    text = f"the classes are those of the folders, and not the column {quote(column)}"
+    names = tuple(walk.shown(table.path) for table in tables)
+    return [DataNote("unread-tables", text, names, f"`label={column}` reads it")]
+
+
 def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:
     """Return the images of class folders in `top`, without splits."""
     notes: list[DataNote] = []
@@ -282,6 +295,8 @@ def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree
         check_not_masks(walk, top, found)
     notes += deeper_folders(walk, top)
     check_classes(walk, top, found)
+    if splits != "none":
+        notes += _other_classes(walk, top)
     if top != walk.root:
         where = f"classes are the folders in {walk.shown(top)}/"
         notes.insert(0, DataNote("layout", where, serious=False))

@@ -157,6 +157,8 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
     ]
 
 
+_SUBMISSION = re.compile(r"submission|sample[\W_]?sub(?![a-z])", re.IGNORECASE)
+"""Names of tables whose classes are invented, as ``sample_sub``."""
 _MOST_REASONS = 3
 """Maximum number of tables that an error names."""
 _NEEDS = (
@@ -226,7 +228,7 @@ def _tables(folder: Path) -> list[TableFile]:
     files = (
         TableFile(path)
         for path in sorted(folder.iterdir())
-        if not (path.name.startswith(".") or "submission" in path.name.lower())
+        if not (path.name.startswith(".") or _SUBMISSION.search(path.stem))
     )
     return [file for file in files if file.is_table]
 
