@@ -10,8 +10,8 @@ LONG = pytest.mark.torture
 LATER = ("several-kills", "crashes", "errors", "processes", "commands")
 """Kinds that the short form leaves out, since cheaper tests cover the same.
 
-They are `kills`, those of commits, two workers on one store (`experiment/test_shards.py`) and
-random specs.
+The cheaper tests are `kills`, those of commits, those of two workers on one store
+(`experiment/test_shards.py`), and random specs.
 """
 CASES = [
     *(

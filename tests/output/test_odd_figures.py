@@ -435,7 +435,7 @@ def test_spread_over_seeds_has_a_column_if_a_verdict_uses_it() -> None:
     assert [column.show(row["stability"]) for row in table.rows] == ["0.50", "0.20", "0.10"]
 
 
-# Many
+# Many networks
 
 
 def test_labels_are_moved_apart_as_little_as_possible() -> None:
@@ -474,7 +474,7 @@ def test_many_models_are_named_beside_their_curves(kind: str) -> None:
     assert len(few.figure.legends[0].get_texts()) == MOST_IN_LEGEND
 
 
-# Nothing, and the same
+# Zeros and equal values
 
 
 def test_zero_gradient_is_named_and_drawn() -> None:

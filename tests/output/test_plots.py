@@ -159,7 +159,7 @@ def every_run(folder: Path, name: str) -> Iterator[Any]:
             yield group.label, run
 
 
-# What they say
+# Contents
 
 
 @pytest.mark.parametrize("kind", ["learning-curves", "accuracy", "loss"])
@@ -310,7 +310,7 @@ def test_diverged_run_is_named_and_excluded(
     assert "1 of 2 runs diverged, not shown" in result.err
 
 
-# How they look
+# Appearance
 
 
 def names_and_colours(drawing: Drawing) -> Iterator[tuple[str, str]]:

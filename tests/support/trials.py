@@ -1,4 +1,4 @@
-"""Trials and runs for tests of the store."""
+"""Untrained trials and runs for tests of the store."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from convcompare.store.run import Cost, Environment, Epoch, Run, Trial
 from convcompare.store.run_store import Predictions, RunStore
 
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
-
-
 LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
-
-
 PREDICTIONS = Predictions(LOGITS, np.arange(5) % 4)
+COMPARISON = {"seed": 0, "models": [], "created": "", "command": [], "conditions": {}}
 
 
-def trial(seed: int = 0) -> Trial:
-    return Trial("fcn:hidden=8", "tiny", "ab" * 32, seed, TrainConfig(), label="fcn")
+def trial(seed: int = 0, config: TrainConfig | None = None) -> Trial:
+    return Trial("fcn:hidden=8", "tiny", "ab" * 32, seed, config or TrainConfig(), label="fcn")
 
 
 def epoch(number: int) -> Epoch:

@@ -24,16 +24,16 @@ from convcompare.store.cost import Cost, Timing
 from convcompare.store.lease import is_lease
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
+from tests.support.trials import COMPARISON, ENVIRONMENT, PREDICTIONS, epoch, trial
 
 from . import faulty
 from .harness import Ended, fork_server, must
-from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 from .small import saved
 
 ALL_COMMITS = "tests.torture.commits:all_commits"
 EPOCHS = 2
 TRIAL = trial(config=TrainConfig(epochs=EPOCHS))
-TIMING = Timing(replace(PLACE, jobs=1), 10, 9, 0.1, 0.09, 0.11, ())
+TIMING = Timing(replace(ENVIRONMENT, jobs=1), 10, 9, 0.1, 0.09, 0.11, ())
 
 
 def run(folder: Path, place: int, what: str, log: str) -> Ended:
@@ -73,7 +73,7 @@ def all_commits(folder: str, place: int, what: str, log: str) -> None:
 
 def _train(store: RunStore) -> None:
     """Perform the commits of `convcompare.experiment.attempt`, in its order."""
-    store.begin(TRIAL, PLACE)
+    store.begin(TRIAL, ENVIRONMENT)
     checkpoint, _ = store.checkpoint(TRIAL.id)
     history = list(checkpoint.history) if checkpoint else []
     for number in range(len(history) + 1, EPOCHS + 1):
@@ -81,8 +81,8 @@ def _train(store: RunStore) -> None:
         store.save_analysis(TRIAL.id, "gradients", {"moments": np.arange(number)})
         store.save_epoch(TRIAL, history, f"state {number}".encode())
         print(f"fcn · epoch {number}/{EPOCHS}", file=sys.stderr, flush=True)
-    end = Run(TRIAL, "finished", tuple(history), Cost(1, 1), PLACE, "2026-01-01")
-    store.finish(end, b"weights", LOGITS)
+    end = Run(TRIAL, "finished", tuple(history), Cost(1, 1), ENVIRONMENT, "2026-01-01")
+    store.finish(end, b"weights", PREDICTIONS)
 
 
 def check_readable(folder: Path) -> None:

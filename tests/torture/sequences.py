@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 from convcompare.store.cost import Cost
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
+from tests.support.trials import COMPARISON, ENVIRONMENT, PREDICTIONS, epoch, trial
 
 from .harness import Outcome, cases, fork_server
-from .records import COMPARISON, LOGITS, PLACE, epoch, trial
 
 BATCH = 25
 STEPS = 20
@@ -86,7 +86,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(number=SEEDS)
     def begin(self, number: int) -> None:
-        self.store.begin(trial(number), PLACE)
+        self.store.begin(trial(number), ENVIRONMENT)
         self.started.add(number)
         self.ready.add(number)
 
@@ -105,8 +105,8 @@ class StoreMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
         history = tuple(self.epochs.get(number, ()))
         status: Any = "diverged" if diverged else "finished"
-        run = Run(trial(number), status, history, Cost(1, 1), PLACE, "2026-01-01")
-        kept = (None, None) if diverged else (weights, LOGITS)
+        run = Run(trial(number), status, history, Cost(1, 1), ENVIRONMENT, "2026-01-01")
+        kept = (None, None) if diverged else (weights, PREDICTIONS)
         self.ended[number] = self.store.finish(run, *kept)
         assert replace(self.ended[number], sha256={}) == replace(run, sha256={})
         if not diverged:
@@ -118,7 +118,7 @@ class StoreMachine(RuleBasedStateMachine):
     def fail(self, data: Any) -> None:
         number = data.draw(st.sampled_from(sorted(self.ready - self.ended.keys())))
         history = tuple(self.epochs.get(number, ()))
-        run = Run(trial(number), "failed", history, Cost(1, 1), PLACE, "2026-01-01", "why")
+        run = Run(trial(number), "failed", history, Cost(1, 1), ENVIRONMENT, "2026-01-01", "why")
         self.store.note_failure(run)
         self.failed[number] = run
 
