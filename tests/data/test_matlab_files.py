@@ -1,4 +1,4 @@
-"""MATLAB files beside images, and of images, as in Flowers 102, Stanford Cars and Dogs, SVHN."""
+"""MATLAB files of classes, splits or images, as in Flowers 102, Stanford Cars and Dogs, SVHN."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.support.images import flat, noise, placed
 
 NAMES = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012"]
 HDF5 = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM" + b"\0" * 384
-"""The beginning of a file of MATLAB 7.3."""
+"""The start of a MATLAB 7.3 file."""
 
 
 def cells(texts: Sequence[str]) -> np.ndarray:
-    """A cell array of texts, (1, n)."""
+    """Return a cell array of texts, (1, n)."""
     array = np.empty((1, len(texts)), object)
     array[0] = [np.array([text]) for text in texts]
     return array
 
 
 def structures(rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """An array of structures, (1, n)."""
+    """Return an array of structures, (1, n)."""
     array = np.zeros((1, len(rows)), [(name, object) for name in rows[0]])
     for place, row in enumerate(rows):
         array[0, place] = tuple(row.values())
@@ -37,7 +37,7 @@ def structures(rows: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def flowers(root: Path, first: int = 1) -> dict[str, list[int]]:
-    """Classes and splits by the number of the image; returns the numbers of each split."""
+    """Write images, and their classes and splits by number; return the numbers of each split."""
     for number in range(first, 12 + first):
         noise(root / "jpg" / f"image_{number:05}.jpg")
     splits = {"trnid": [12, 3, 5, 2, 9], "valid": [1, 4, 6], "tstid": [7, 8, 10, 11]}
@@ -46,7 +46,7 @@ def flowers(root: Path, first: int = 1) -> dict[str, list[int]]:
     return splits
 
 
-def test_classes_and_splits_by_the_number_of_the_image(root: Path) -> None:
+def test_classes_and_splits_are_read_by_image_number(root: Path) -> None:
     splits = flowers(root)
     for found, numbers in zip(placed(root), (splits["trnid"], splits["tstid"]), strict=True):
         assert found == {str(1 + odd): [f"jpg/image_{n:05}.jpg" for n in sorted(numbers)
@@ -85,8 +85,8 @@ def test_unreadable_files_are_named(root: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("inner", ["", "cars_{}/"])
-def test_tables_of_structures_in_several_folders(root: Path, inner: str) -> None:
-    """Stanford Cars: equal names in both splits, names of the classes in a third file."""
+def test_tables_of_structures_are_the_splits(root: Path, inner: str) -> None:
+    """Stanford Cars: equal names in both splits, class names in a third file."""
     (root / "devkit").mkdir(parents=True)
     for kind, place, count in (("train", "devkit/", 6), ("test", "", 4)):
         rows = [{"bbox_x1": 39, "class": 1 + i % 2, "fname": f"{i:05}.jpg"} for i in range(count)]
@@ -104,7 +104,7 @@ def test_tables_of_structures_in_several_folders(root: Path, inner: str) -> None
     assert test == {NAMES[0]: shown[::2], NAMES[1]: shown[1::2]}
 
 
-def test_one_table_of_structures_with_a_column_of_splits(root: Path) -> None:
+def test_split_column_of_a_table_of_structures_is_read(root: Path) -> None:
     rows = [{"relative_im_path": f"car_ims/{i:06}.jpg", "class": 1 + i % 2, "test": int(i > 7)}
             for i in range(12)]  # fmt: skip
     for row in rows:
@@ -117,7 +117,7 @@ def test_one_table_of_structures_with_a_column_of_splits(root: Path) -> None:
 
 
 @pytest.mark.parametrize("in_folders", [True, False])
-def test_lists_of_files_and_classes(root: Path, in_folders: bool) -> None:
+def test_lists_of_files_are_the_splits(root: Path, in_folders: bool) -> None:
     """Stanford Dogs: a list of all images beside those of the splits."""
     files = [
         f"{'Images/' * in_folders}{name}/{i}.jpg"
@@ -150,8 +150,8 @@ def arrays(path: Path) -> Dataset:
     return load_dataset(f"npz:{path}", Sources(path.parent / "cache", offline=True))
 
 
-def test_images_on_the_last_axis(root: Path) -> None:
-    """SVHN: a file per split, with the axis of the images last."""
+def test_last_axis_can_be_the_images(root: Path) -> None:
+    """SVHN: one file per split, with the axis of images last."""
     root.mkdir(exist_ok=True)
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 3, 60), np.uint8)
     labels = np.arange(60)[:, None] % 10 + 1

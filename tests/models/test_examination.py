@@ -396,7 +396,7 @@ def test_examination_finds_each_fault(network: Callable[..., Builder], name: str
         ("Underflows", "output for every image (that of `fc` still differs)"),
     ],
 )
-def test_how_the_images_are_lost_is_said(
+def test_finding_names_where_the_images_are_lost(
     network: Callable[..., Builder], name: str, words: str
 ) -> None:
     assert words in network(name).description.found[-1].text

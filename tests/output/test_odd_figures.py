@@ -144,7 +144,7 @@ def test_axis_excludes_a_spike_and_includes_the_first_epoch() -> None:
     assert limits.of_curves(curves, 0.02) == pytest.approx((0.15, 2.3))
 
 
-def test_after_one_epoch_every_network_but_a_spike_is_within() -> None:
+def test_axis_of_one_epoch_includes_all_networks_except_spikes() -> None:
     points = [np.array([[value, value]]) for value in (0.38, 0.16)]
     assert limits.of_curves(points, 0.02) == (0.16, 0.38)
     assert limits.of_curves([*points, np.array([[8e6, 8e6]])], 0.02) == (0.16, 0.38)
@@ -226,7 +226,7 @@ def test_numbers_of_a_text_figure_have_the_same_decimals() -> None:
     assert "50.50" in text.splitlines()[-1]
 
 
-def test_a_text_figure_of_one_value_has_no_negative_loss() -> None:
+def test_text_figure_of_one_value_has_no_negative_loss() -> None:
     text = terminal.curves({"a": [0.005]}, 60, "loss", "epoch")
     shown = [float(line.split(" ┤")[0]) for line in text.splitlines() if line[0].isdigit()]
     assert shown == [0.02, 0.01, 0.0]

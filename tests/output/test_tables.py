@@ -79,7 +79,7 @@ def test_no_cell_wraps_at_any_width(width: int) -> None:
             assert figure in text
 
 
-def test_sentences_are_wrapped_beside_the_first_line_of_their_row() -> None:
+def test_prose_cells_are_wrapped() -> None:
     columns = (Column("name", "name", "left"), Column("about", "about", "left", prose=True))
     table = Table(columns, ({"name": "a", "about": "word " * 12}, {"name": "b", "about": "short"}))
     first, more, second = drawn(table, 40)[2:5]
@@ -126,7 +126,7 @@ def test_csv_and_json_have_full_precision() -> None:
     assert [r["seed"] for r in record["models"][1]["runs"]] == [0, 1, 2]
 
 
-def test_a_format_may_be_named_by_its_ending() -> None:
+def test_format_can_be_named_by_its_ending() -> None:
     names = ("md", "tex", "txt", "csv", "latex")
     assert [*map(check_format, names)] == ["markdown", "latex", "table", "csv", "latex"]
 
@@ -155,7 +155,7 @@ def test_durations_have_a_suitable_unit(seconds: float, shown: str) -> None:
     assert formatting.seconds(seconds) == shown
 
 
-def test_a_moment_is_shown_to_the_minute() -> None:
+def test_times_are_shown_to_the_minute() -> None:
     assert formatting.minute("2026-11-30T17:36:49+00:00") == "2026-11-30 17:36"
 
 
