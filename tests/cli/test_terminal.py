@@ -28,6 +28,7 @@ from convcompare.experiment.events import Started
 from convcompare.experiment.trial_tracker import Tracker
 from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
+from tests.support.trials import epoch
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "convcompare"]
@@ -188,6 +189,24 @@ def test_the_live_display_never_outgrows_its_terminal(
     assert len(lines) < height
     assert max(len(line) for line in lines) <= width
     assert f"0 of {len(trials)} trials"[: width - 28] in lines[-1], "the whole job comes last"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_live_display_cuts_no_figure(width: int) -> None:
+    labels = ["fcn:hidden=8", "fcn:hidden=16x8,dropout=0.25", "lenet-5"]
+    trials = [Trial(n, "mnist", "0", i, TrainConfig(), label=n) for i in (0, 1) for n in labels]
+    tracker = Tracker(trials, {})
+    for trial in trials[:2]:
+        tracker.update(Started(trial, (epoch(1), epoch(2)), StepProgress(3, 10, 0.5)))
+    told = io.StringIO()
+    Console(file=told, width=width, height=24).print(LiveView(tracker))
+    *networks, _, first, second, bar = told.getvalue().splitlines()
+    assert len(networks) == 3 and not any(line.rstrip().endswith("…") for line in networks)
+    assert networks[0].startswith(" fcn:hidden=8") and "◐○" in networks[0]
+    assert all(f"{100 * epoch(2).test_accuracy:.2f} %" in line for line in (*networks[:2], first))
+    assert all(line.rstrip().endswith("per epoch") for line in networks[:2])
+    assert "epoch 3 of 5" in second and "of 6 trials" in bar
+    assert max(map(len, (first, second, bar))) <= width
 
 
 def test_doctor_checks_everything(run: Run, tmp_path: Path) -> None:

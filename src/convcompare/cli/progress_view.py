@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from convcompare.experiment.events import (
     WorkerDied,
 )
 from convcompare.experiment.trial_tracker import Tracker, TrialRow
+from convcompare.output.names import fitted
 
 from .live_region import LiveRegion
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 24
 """Width of the bar in columns; a narrow bar remains complete if the terminal becomes narrower."""
+LEAST_BAR = 8
+"""Width to which the bar shrinks if the text beside it needs the space."""
+LEAST_NAME = 12
+"""Columns to which names are shortened before the times per epoch are left out."""
+GAP = 3
+"""Columns of space between two columns."""
 MOST_MARKS = 20
 SHOWN_STOP = 0.5
 """Seconds for which an epoch must have been stopped for its line to mention it."""
@@ -84,7 +92,8 @@ class LiveView:
 
         The terminal could not erase the rest.
         """
-        running = [self._current(row) for row in self.tracker.running]
+        columns = options.max_width
+        running = [self._current(row, columns) for row in self.tracker.running]
         waiting = [
             Text(f" {_name(row)} · waits for {row.waits_for}, which trains it")
             for row in self.tracker.rows.values()
@@ -93,61 +102,80 @@ class LiveView:
         room = max(3, console.size.height - 2)
         current = [*running, *waiting][: room - 2]
         left = room - len(current) - 2
-        lines = [*self._models(left), *([Text()] if left > 0 else []), *current]
-        for line in [*lines, self._bar()]:
+        lines = [*self._models(left, columns), *([Text()] if left > 0 else []), *current]
+        for line in [*lines, self._bar(columns)]:
             if isinstance(line, Text):
                 line.no_wrap, line.overflow = True, "ellipsis"
             yield line
 
-    def _models(self, room: int) -> list[RenderableType]:
+    def _models(self, room: int, columns: int) -> list[RenderableType]:
         """Return the networks in `room` lines; if there are more, those around the running ones."""
         labels, running = self.tracker.labels, {row.label for row in self.tracker.running}
         if room < 1:
             return []
         if len(labels) <= room:
-            return [self._table(labels, running)]
+            return [self._table(labels, running, columns)]
         at = next((i for i, label in enumerate(labels) if label in running), self.tracker.done)
         first = min(max(0, at - (room - 1) // 2), len(labels) - (room - 1))
         shown = labels[first : first + room - 1]
         more = f" … {len(labels) - len(shown)} more networks"
-        return [self._table(shown, running), Text(more, style="dim")]
+        return [self._table(shown, running, columns), Text(more, style="dim")]
 
-    def _table(self, labels: Sequence[str], running: Collection[str]) -> Table:
-        table = Table(box=None, show_header=False, padding=(0, 3, 0, 0), pad_edge=False)
-        for name, justify in (("", "left"), ("", "left"), ("", "right"), ("", "right")):
-            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        for label in labels:
-            rows = self.tracker.of(label)
-            found = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
-            last = [accuracy for accuracy in found if accuracy is not None]
-            seconds = self.tracker.epoch_seconds(label)
-            table.add_row(
-                Text(f" {label}", style="bold" if label in running else ""),
-                marks(rows),
-                formatting.percent(sum(last) / len(last)) if last else "",
-                f"{formatting.seconds(seconds)} per epoch" if seconds else "",
-            )
+    def _table(self, labels: Sequence[str], running: Collection[str], columns: int) -> Table:
+        """Return a row per network; in few columns names are shortened, then times left out."""
+        cells = [self._figures(label) for label in labels]
+        room = _room_for_names(cells, columns)
+        if room < min(LEAST_NAME, max(map(cell_len, labels))):
+            cells = [row[:2] for row in cells]
+            room = _room_for_names(cells, columns)
+        table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+        for justify in ("left", "left", "right", "right"):
+            table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        for label, name, row in zip(labels, fitted(labels, max(1, room)), cells, strict=True):
+            table.add_row(Text(f" {name}", style="bold" if label in running else ""), *row)
         return table
 
-    def _current(self, row: TrialRow) -> Text:
-        progress, epochs = row.progress, row.trial.config.epochs
-        shown = f" {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
-        if progress and progress.loss == progress.loss:
-            shown += f"   loss {formatting.fraction(progress.loss)}"
-        if len(row.epochs) > 1:
-            shown += f"   {sparkline([e.train_loss for e in row.epochs])}"
-        if row.epochs and (accuracy := row.epochs[-1].test_accuracy) is not None:
-            shown += f"   test {formatting.percent(accuracy)}"
-        return Text(shown)
+    def _figures(self, label: str) -> list[str]:
+        """Return the marks of a network's trials, its accuracy and its time per epoch."""
+        rows = self.tracker.of(label)
+        found = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
+        last = [accuracy for accuracy in found if accuracy is not None]
+        seconds = self.tracker.epoch_seconds(label)
+        return [
+            marks(rows),
+            formatting.percent(sum(last) / len(last)) if last else "",
+            f"{formatting.seconds(seconds)} per epoch" if seconds else "",
+        ]
 
-    def _bar(self) -> Text:
+    def _current(self, row: TrialRow, columns: int) -> Text:
+        """Return a running trial; in few columns without the curve of its loss, then its loss."""
+        progress, epochs = row.progress, row.trial.config.epochs
+        head = f" {_name(row)} · epoch {min(len(row.epochs) + 1, epochs)} of {epochs}"
+        loss = curve = test = ""
+        if progress and progress.loss == progress.loss:
+            loss = f"   loss {formatting.fraction(progress.loss)}"
+        if len(row.epochs) > 1:
+            curve = f"   {sparkline([e.train_loss for e in row.epochs])}"
+        if row.epochs and (accuracy := row.epochs[-1].test_accuracy) is not None:
+            test = f"   test {formatting.percent(accuracy)}"
+        ways = (f"{head}{loss}{curve}{test}", f"{head}{loss}{test}", f"{head}{test}", head)
+        return Text(next((way for way in ways if cell_len(way) <= columns), head))
+
+    def _bar(self, columns: int) -> Text:
         tracker, rest = self.tracker, self.tracker.remaining()
         spent = formatting.clock(time.monotonic() - tracker.started)
         text = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
         if rest is not None and tracker.done < len(tracker.rows):
             text += f" · about {formatting.about_seconds(rest)} left"
-        full = round(BAR * min(1.0, tracker.progress()))
-        return Text.assemble(" ", ("━" * full, "green"), ("─" * (BAR - full), "dim"), f"  {text}")
+        bar = min(BAR, max(LEAST_BAR, columns - len(text) - GAP))
+        full = round(bar * min(1.0, tracker.progress()))
+        return Text.assemble(" ", ("━" * full, "green"), ("─" * (bar - full), "dim"), f"  {text}")
+
+
+def _room_for_names(cells: Sequence[Sequence[str]], columns: int) -> int:
+    """Return the columns that the cells right of the names leave for these."""
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    return columns - 1 - sum(GAP + width for width in widths)
 
 
 def marks(rows: Sequence[TrialRow]) -> str:
