@@ -48,6 +48,13 @@ def drawing_progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def say(text: str, style: str = "") -> None:
+    """Print a text to stderr, on a terminal in lines that keep figures with their units."""
+    console = err()
+    for line in formatting.wrapped(text, console.width - 1) if console.is_terminal else [text]:
+        console.print(line, style=style, soft_wrap=True)
+
+
 def show_error(error: ConvcompareError) -> None:
     """Print ``error: …`` and ``hint: …`` to stderr, one line each."""
     message("error", error.message, "red")

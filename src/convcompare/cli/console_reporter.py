@@ -13,7 +13,7 @@ from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, shell_word
 from convcompare.store.copying import earlier_results
 
-from .console import err, show_warning
+from .console import err, say, show_warning
 from .dry_run import beginnings_of, power_words
 
 if TYPE_CHECKING:
@@ -39,15 +39,11 @@ class ConsoleReporter:
         """Print the common conditions of all runs, and what the number of seeds can detect."""
         if self.quiet:
             return
-        console = err()
-        pipe = not console.is_terminal
-        console.print(_data_words(plan), soft_wrap=pipe)
-        console.print(_training_words(plan), soft_wrap=pipe)
-        for line in lines(beginnings_of(plan)):
-            console.print(line, soft_wrap=pipe, markup=False, highlight=False)
+        for text in (_data_words(plan), _training_words(plan), *lines(beginnings_of(plan))):
+            say(text)
         if power := power_words(plan):
-            console.print(power, style="dim", soft_wrap=pipe)
-        console.print()
+            say(power, style="dim")
+        err().print()
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Print a warning."""

@@ -165,7 +165,7 @@ class LiveView:
         tracker, rest = self.tracker, self.tracker.remaining()
         spent = formatting.clock(time.monotonic() - tracker.started)
         text = f"{tracker.done} of {len(tracker.rows)} trials · {spent}"
-        if rest is not None and tracker.done < len(tracker.rows):
+        if rest and tracker.done < len(tracker.rows):
             text += f" · about {formatting.about_seconds(rest)} left"
         bar = min(BAR, max(LEAST_BAR, columns - len(text) - GAP))
         full = round(bar * min(1.0, tracker.progress()))

@@ -14,7 +14,7 @@ from convcompare.experiment.request import Request
 from convcompare.experiment.session import part_of, run, run_part
 from convcompare.output.tables.formats import chosen_format
 
-from .console import err
+from .console import err, say
 from .console_reporter import ConsoleReporter
 from .dry_run import plan_table
 from .output import View, emit_assessment, emit_plan
@@ -88,8 +88,5 @@ def print_durations(assessment: Assessment, started: datetime.datetime) -> None:
     )
     together = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
     many = formatting.several(len(runs), "run")
-    console = err()
     wall = formatting.seconds((now() - started).total_seconds())
-    console.print(
-        f"{many} in {wall}{together}: {durations}", style="dim", soft_wrap=not console.is_terminal
-    )
+    say(f"{many} in {wall}{together}: {durations}", style="dim")
