@@ -130,7 +130,7 @@ class LiveView:
             room = _room_for_names(cells, columns)
         table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
         for justify in ("left", "left", "right", "right"):
-            table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+            table.add_column(justify=justify, no_wrap=True)
         for label, name, row in zip(labels, fitted(labels, max(1, room)), cells, strict=True):
             table.add_row(Text(f" {name}", style="bold" if label in running else ""), *row)
         return table
