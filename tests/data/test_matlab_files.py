@@ -104,6 +104,18 @@ def test_tables_of_structures_are_the_splits(root: Path, inner: str) -> None:
     assert test == {NAMES[0]: shown[::2], NAMES[1]: shown[1::2]}
 
 
+def test_damaged_element_type_is_no_crash(root: Path) -> None:
+    """They would crash the process within scipy."""
+    flat(root, 4)
+    file = root / "annos.mat"
+    savemat(file, {"annotations": structures([{"fname": f"{i}.png", "class": 1} for i in "0123"])})
+    content = bytearray(file.read_bytes())
+    content[content.index(b"\x0e\0\0\0", 140) + 1] = 141  # of a matrix within the structures
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"`annos.mat` was not read: it is no MATLAB file, or a"):
+        placed(root)
+
+
 def test_split_column_of_a_table_of_structures_is_read(root: Path) -> None:
     rows = [{"relative_im_path": f"car_ims/{i:06}.jpg", "class": 1 + i % 2, "test": int(i > 7)}
             for i in range(12)]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ MATLAB = ".mat"
 """Extension of MATLAB files."""
 PLACE = "number of the image"
 """Column of the number of each image, from 1, in lists that do not name their images."""
+_HEADER = 128
+"""Size in bytes of the header of a MATLAB 5 file."""
+_MATRIX, _COMPRESSED = 14, 15
+_TYPES = {*range(1, 8), 9, 12, 13, _MATRIX, _COMPRESSED, 16, 17, 18}
+"""Types of elements: numbers, matrices, compressed ones, texts in UTF-8, 16 and 32."""
 _LARGEST = 64 << 20
 """Maximum size in bytes of a file of lists."""
 _MOST_NUMBERS = 100_000_000
@@ -126,7 +132,35 @@ def _sizes(path: Path) -> dict[str, tuple[int, ...]]:
     from scipy.io import whosmat
 
     with _read_errors(path):
+        _check_types(np.memmap(path, np.uint8, "r"))
         return {name: shape for name, shape, _ in whosmat(path, appendmat=False)}
+
+
+def _check_types(content: Array) -> None:
+    """Raise ValueError if an element of a MATLAB 5 file has an unknown type: scipy would crash.
+
+    Compressed elements, whose checksums scipy compares, and other files pass. Source: MAT-File
+    Format, The MathWorks, chapter 1.
+    """
+    order = {b"IM": "<", b"MI": ">"}.get(content[126:_HEADER].tobytes())
+    ends = [len(content)] if order else []
+    place = _HEADER
+    while ends:
+        if place + 8 > ends[-1]:
+            place = ends.pop()
+            continue
+        kind, size = struct.unpack_from(f"{order}II", content.data, place)
+        if kind >> 16:  # a short element: size, type and up to four bytes of content in one tag
+            kind, size, end = kind & 0xFFFF, 0, place + 8
+        else:
+            end = place + 8 + size + (0 if kind == _COMPRESSED else -size % 8)
+        if kind not in _TYPES or place + 8 + size > ends[-1]:
+            raise ValueError(f"an element of type {kind} and of {size} bytes")
+        place += 8
+        if kind == _MATRIX:
+            ends.append(place + size)
+        else:
+            place = end
 
 
 @contextmanager
