@@ -17,6 +17,7 @@ NETWORKS = """
 import torch
 from torch import nn
 from dataclasses import dataclass
+from urllib.error import URLError
 
 class Base(nn.Module):
     def __init__(self):
@@ -40,6 +41,22 @@ class NoiseFor100(Base):
         super().__init__()
         self.noise = torch.zeros(100, 1, 28, 28)
     def forward(self, x): return super().forward(x + self.noise)
+class NormsItsChannels(Base):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 8, 3), nn.LayerNorm(8)
+    def forward(self, x): return self.norm(self.conv(x)).mean((2, 3))
+class WithoutHead(nn.Module):
+    def __init__(self, num_classes, width=32):
+        super().__init__()
+        self.fc = nn.Linear(784, width)
+    def forward(self, x): return self.fc(x.flatten(1))
+class Downloads(Base):
+    built = 0
+    def __init__(self, pretrained=True):
+        super().__init__()
+        type(self).built += 1
+        if pretrained: raise URLError("Name or service not known")
 class StateOf80OnTheCpu(Base):
     def forward(self, x): return super().forward(x + torch.zeros(80, 1, 28, 28, device="cpu"))
 class For64PixelsOnTheCpu(Base):
@@ -227,6 +244,9 @@ HINTS = {
     "OfOtherImages": "a linear layer takes 700 numbers and gets 784: `nn.LazyLinear(10)`",
     "OtherChannels": "declare `in_channels`, `image_size` in its constructor",
     "FromOptions": "parameters named in_channels, image_size and num_classes are filled in, others",
+    "Downloads": "what it downloads, probably weights, is not available: `:pretrained=no`",
+    "NormsItsChannels": "`nn.LayerNorm` takes the channels last",
+    "WithoutHead": "`nn.Linear(32, num_classes)` at its end gives one number per class",
     "InPlace": "write `x = x + y` in place of `x += y`",
     "KeepsItsMembrane": "it keeps activations from pass to pass: clear them in each `forward`",
     "OldFunction": "make `forward` and `backward` of that function static methods",
@@ -260,6 +280,16 @@ def test_hint_names_the_change_to_make(network: Callable[[str], Builder], name: 
     with pytest.raises(ModelError) as error:
         _ = network(name).description
     assert error.value.hint is not None and error.value.hint.startswith(HINTS[name])
+
+
+def test_download_that_fails_is_not_tried_with_other_image_sizes(
+    network: Callable[[str], Builder],
+) -> None:
+    builder = network("Downloads")
+    before = builder.function.built
+    with pytest.raises(ModelError):
+        _ = builder.description
+    assert builder.function.built == before + 1
 
 
 @pytest.mark.parametrize("name", NOT_OF_ARGUMENTS)

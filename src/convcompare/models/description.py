@@ -101,7 +101,8 @@ def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:
     try:
         return _counted(network, device)
     except UsageError as error:
-        hint = None if error.hint else _size_hint(network)
+        sized = network.origin != "file" or "image_size" in network.arguments
+        hint = _size_hint(network) if sized and not error.hint else None
         if hint is None:
             raise
         raise ModelError(error.message, hint) from error

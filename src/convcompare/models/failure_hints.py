@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
+from urllib.error import URLError
 
 from .name_hints import hint_of_name
 from .shape import Shape
@@ -43,6 +44,10 @@ _KNOWN: Mapping[str, str] = {
     "autograd functions? (?:with non-static|are all static)": (
         "make `forward` and `backward` of that function static methods whose first argument is "
         "`ctx`, and call it by `.apply(x)`"
+    ),
+    r"normalized_shape=\[(\d+)\].* size ?\[\d+, \1, \d+, \d+\]": (
+        "`nn.LayerNorm` takes the channels last: `x.permute(0, 2, 3, 1)` in front of it, or "
+        "`nn.GroupNorm(1, channels)`"
     ),
     r"tuple of ints, ?(?:not|but .*) float|'float' object cannot be interpreted": (
         "sizes are whole numbers: `//` in place of `/`"
@@ -100,6 +105,11 @@ def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | No
     called = getattr(function, "__init__", None) if isinstance(function, type) else function
     if missing is not None and missing[1] != getattr(called, "__qualname__", missing[1]):
         return f"`{missing[1]}()` is called without {missing[2]}: hand a value on to it"
+    if isinstance(error, URLError):
+        return (
+            "what it downloads, probably weights, is not available: `:pretrained=no` behind its "
+            "name, or what else its constructor has for that"
+        )
     hint = hint_of(error)
     if hint is not None or not isinstance(error, TypeError | LookupError | AttributeError):
         return hint

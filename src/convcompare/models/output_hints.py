@@ -53,6 +53,8 @@ def shape_hint(
         return "one row per image: `.flatten(1)` in place of `.view(-1, …)`"
     values = {name: one.default for name, one in options_of(function).items()} | {**arguments}
     if len(shape) == 2 and shape[0] == expected[0]:
+        if "num_classes" in arguments:
+            return f"`nn.Linear({shape[1]}, num_classes)` at its end gives one number per class"
         for name, value in values.items():
             if type(value) is int and value == shape[1]:
                 return f"`:{name}={expected[1]}` after its name, or name the parameter num_classes"
