@@ -241,7 +241,7 @@ def gradient_span(model: nn.Module, side: int) -> tuple[tuple[int, int], tuple[i
 HIDING = ("Asym", "Ceil")  # their max pooling hides a part of the field from the gradient
 OTHERS = (
     "Overflow", "Dead", "Slices", "InPlaceProduct", "Lists", "Einsum", "Involution", "Dilated",
-    "Up", "Masked", "Branching",
+    "Up", "Masked", "Branching", "Spectrum",
 )  # fmt: skip
 BY_GRADIENT = {
     **{name: kind for name, kind in FIELDS.items() if name not in HIDING},
@@ -293,6 +293,7 @@ NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
         torch.vmap(lambda one: one.relu()), "within `torch.vmap`"
     ),
     "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "selects positions"),
+    "bits of numbers": (lambda x: x.view(torch.int16).float(), "numbers as those of another type"),
     "resampling by a grid": (
         lambda x: nn.functional.grid_sample(x, torch.zeros(1, 28, 28, 2), align_corners=False),
         "has no rule",

@@ -304,6 +304,17 @@ class Fourier(_Net):
         return torch.fft.irfft2(torch.fft.rfft2(self.a(x)), s=x.shape[2:])
 
 
+class Spectrum(_Net):
+    """5x5: parts of complex numbers, which a Fourier transform of the channels gives"""
+
+    def make(self):
+        self.a, self.b = circular(self.c, 8, 3), circular(8, 8, 3)
+
+    def body(self, x):
+        complex_maps = torch.fft.fft(self.a(x), dim=1)
+        return self.b(complex_maps.real + torch.view_as_real(complex_maps)[..., 1])
+
+
 class Branching(_Net):
     """3x3: a branch on the numbers of the image"""
 

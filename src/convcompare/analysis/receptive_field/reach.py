@@ -31,6 +31,7 @@ SECONDS = 10.0
 """Limit of processor time for a measurement, independent of the machine's load."""
 TOO_LONG = f"it would take longer than {SECONDS:.0f} s"
 """Reason for an unknown field if the measurement exceeds the limit."""
+_OTHER_TYPE = "an operation reads numbers as those of another type"
 
 
 class NotKnown(Exception):
@@ -119,7 +120,7 @@ class Reaches:
         if kept is None:
             return None
         if kept.item_size != tensor.element_size():
-            raise NotKnown("an operation reads numbers as those of another type")
+            return self._view(kept, _of_pairs(tensor, kept.item_size))
         return self._view(kept, tensor)
 
     def whole(self, tensor: Tensor) -> tuple[Tensor, Layout]:
@@ -161,6 +162,8 @@ class Reaches:
             weak, empty = StorageWeakRef(storage), torch.empty(0)  # type: ignore[no-untyped-call]
             self._kept[key] = _Kept(weak, empty, tensor.element_size(), Layout(name, *layout))
         kept = self._kept[key]
+        if kept.item_size != tensor.element_size():
+            raise NotKnown(_OTHER_TYPE)
         whole = tensor.numel() == elements
         kept.unpooled = unpooled if whole or kept.unpooled is unpooled else None
         if whole:
@@ -212,6 +215,16 @@ def moving(reach: Tensor) -> tuple[bool, bool]:
 def several(reach: Tensor) -> bool:
     """Return whether units that see anything see different parts of the image."""
     return any(moving(reach))
+
+
+def _of_pairs(tensor: Tensor, item_size: int) -> Layout:
+    """Return the layout, in complex numbers of `item_size` bytes, of their parts in a tensor."""
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    in_pairs = all(by % 2 == 0 or size == 1 or (size, by) == (2, 1) for size, by in sides)
+    if item_size != 2 * tensor.element_size() or not in_pairs:
+        raise NotKnown(_OTHER_TYPE)
+    strides = tuple(by // 2 for by in tensor.stride())  # 0 from the real to the imaginary part
+    return Layout("", tuple(tensor.shape), strides, int(tensor.storage_offset()) // 2)
 
 
 def _fitting(reach: Tensor, target: Tensor) -> Tensor:
