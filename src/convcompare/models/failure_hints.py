@@ -107,7 +107,7 @@ def hint_of_building(error: Exception, function: Callable[..., Any]) -> str | No
         return f"`{missing[1]}()` is called without {missing[2]}: hand a value on to it"
     if isinstance(error, URLError):
         return (
-            "what it downloads, probably weights, is not available: `:pretrained=no` behind its "
+            "what it downloads, probably weights, is not available: `:pretrained=no` after its "
             "name, or what else its constructor has for that"
         )
     hint = hint_of(error)
