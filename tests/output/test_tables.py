@@ -131,6 +131,16 @@ def test_format_can_be_named_by_its_ending() -> None:
     assert [*map(check_format, names)] == ["markdown", "latex", "table", "csv", "latex"]
 
 
+def test_headings_that_name_networks_are_shortened_before_a_column_is_dropped() -> None:
+    names = ("fcn:hidden=8", "fcn:hidden=16x8,dropout=0.25", "lenet-5")
+    columns = [Column(name, name, of_network=True) for name in names]
+    table = Table((Column("class", "class", "left"), *columns), ({"class": "0"},))
+    lines = drawn(table, 50)
+    assert not any("no room" in line for line in lines) and "lenet-5" in lines[0]
+    assert lines[0].count("…") == 1 and max(map(len, lines)) <= 50
+    assert all(name in drawn(table, 80)[0] for name in names), "whole if there is room"
+
+
 def test_latex_is_escaped() -> None:
     table = Table((Column("a", "100 % of #_&", "left"),), ({"a": r"x_1 \input{y} ±"},))
     text = render(table, "latex")

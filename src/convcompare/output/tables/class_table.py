@@ -72,7 +72,8 @@ def _column(figure: str, label: str, priority: int) -> Column:
     title = label if is_share else f"{label} −"
     show = formatting.fraction if is_share else _points
     key = f"{figure} {label}"
-    return Column(key, title, show=show, priority=priority, under=(figure, label))
+    under = (figure, label)
+    return Column(key, title, show=show, priority=priority, of_network=True, under=under)
 
 
 def _points(value: float) -> str:

@@ -28,9 +28,9 @@ def _pair_table(assessment: Assessment, quantity: Quantity, verdicts: Sequence[V
     for verdict in verdicts:
         cells[verdict.model, verdict.baseline] = _cell(verdict, 1)
         cells[verdict.baseline, verdict.model] = _cell(verdict, -1)
-    columns = [Column("model", _title(quantity), "left")]
+    columns = [Column("model", _title(quantity), "left", names=True)]
     columns += [
-        Column(f"against {label}", label, priority=i, under=("against", label))
+        Column(f"against {label}", label, priority=i, of_network=True, under=("against", label))
         for i, label in enumerate(labels)
     ]
     rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
@@ -41,7 +41,8 @@ class Column:
     largest or the smallest value. Higher ``priority`` is dropped first. ``exported`` columns are
     for programs: CSV has them, tables for people do not. ``missing`` is the text of a cell without
     a value. ``names`` are shortened before any column is dropped, and the sentences of ``prose``
-    wrapped. In JSON, a cell ``under`` (group, name) is the member `name` of an object `group`.
+    wrapped; so are titles that are a network's (``of_network``). In JSON, a cell ``under`` (group,
+    name) is the member `name` of an object `group`.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Column:
     missing: str = "–"
     names: bool = False
     prose: bool = False
+    of_network: bool = False
     under: tuple[str, str] | None = None
 
 
@@ -172,7 +174,8 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
     shown = _rich(table, fit)
     console.print(shown)
     console.print("─" * console.measure(shown).maximum, style="dim")
-    dropped = [one.title for one in table.shown if one not in fit.columns and one.priority < SPARE]
+    kept = {column.key for column in fit.columns}
+    dropped = [one.title for one in table.shown if one.key not in kept and one.priority < SPARE]
     end = [f"no room in {width} columns for: {', '.join(dropped)}"] if dropped else []
     for line in _note_lines(table.notes, end, width, most):
         console.print(f" {line}", style="dim", soft_wrap=True)
@@ -258,6 +261,8 @@ def _fit(table: Table, width: int | None) -> _Fit:
     fit.folded = True
     if fit.width > width:
         columns[:] = [column for column in columns if column.priority < SPARE]
+    if fit.width > width:
+        columns[:] = _with_short_titles(columns)
     flexible = [column for column in columns if column.names or column.prose]
     whole = {column.key: cells[column.key] for column in flexible}
     for column in flexible if fit.width > width else ():
@@ -269,6 +274,16 @@ def _fit(table: Table, width: int | None) -> _Fit:
         room = width - fit.width + max(_space(column, True), fit.widest(column))
         cells[column.key] = _narrowed(column, whole[column.key], max(1, room))
     return fit
+
+
+def _with_short_titles(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns; headings that are the name of a network are shortened."""
+    long = [column.title for column in columns if column.of_network]
+    short = dict(zip(long, fitted(long, LEAST_NAME), strict=True))
+    return [
+        replace(column, title=short[column.title]) if column.of_network else column
+        for column in columns
+    ]
 
 
 def _narrowed(column: Column, texts: Sequence[str], room: int) -> list[str]:
