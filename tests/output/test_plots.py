@@ -494,8 +494,10 @@ def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> No
     assert (tmp_path / "a" / "loss.svg").read_text().startswith("<?xml")
     assert (tmp_path / "a" / "loss.csv").is_file()
     several = run("plot", "gradients", *there, "--out", "g.pdf").out.split()
-    assert several[0] == "g-gradients-by-layer.pdf"
+    assert several[0] == "g-by-layer.pdf"
     assert (tmp_path / several[0]).read_bytes().startswith(b"%PDF")
+    matrices = run("plot", "confusion-matrix", *there, "--out", "c.svg").out.split()
+    assert matrices == ["c.svg", "c-difference.svg"]
     assert run("plot", "loss", *there, "--out", "v1.2").out.strip() == "v1.2/loss.png"
     assert "formats: png, svg, pdf" in run("plot", "loss", *there, "--out", "x.jpg").err
     wrong = run("plot", "loss", *there, "--out", "x.svg", "--figure-format", "pdf")

@@ -92,7 +92,10 @@ def plot(
     if terminal:
         _in_terminal(entries, source)
     else:
-        _on_files(_drawn(entries, source), (folder, stem, picture), format)
+        drawings = _drawn(entries, source)
+        if stem is not None:
+            drawings = _renamed(drawings, stem, entries[0].name if len(entries) == 1 else "")
+        _on_files(drawings, folder, picture, format)
     needs = {entry.info.get("needs") for entry in entries}
     lines = [line for need in needs for line in source.left_out(need)]
     for line in dict.fromkeys(lines):
@@ -176,21 +179,29 @@ def _drawn(entries: Sequence[Entry], source: Source) -> list[Drawing]:
     return found
 
 
-def _on_files(
-    drawings: Sequence[Drawing], target: tuple[Path, str | None, str], format: str
-) -> None:
+def _renamed(drawings: Sequence[Drawing], stem: str, kind: str) -> list[Drawing]:
+    """Return the figures under the name of the requested file.
+
+    Of several, each has the name and what its own adds to that of its kind, as in
+    ``confusion.svg`` and ``confusion-difference.svg``.
+    """
+    if len(drawings) == 1:
+        return [dataclasses.replace(drawings[0], name=stem)]
+    parts = (
+        one.name.removeprefix(kind) if kind and one.name.startswith(kind) else f"-{one.name}"
+        for one in drawings
+    )
+    return [
+        dataclasses.replace(drawing, name=f"{stem}{part}")
+        for drawing, part in zip(drawings, parts, strict=True)
+    ]
+
+
+def _on_files(drawings: Sequence[Drawing], folder: Path, picture: str, format: str) -> None:
     from convcompare.output.plots.figure import styled
 
-    folder, stem, picture = target
     if format == "json":
         emit_json({"figures": [drawing.to_json() for drawing in drawings]})
         return
-    if stem is not None:
-        several = len(drawings) > 1
-        names = [f"{stem}-{d.name}" if several else stem for d in drawings]
-        drawings = [
-            dataclasses.replace(drawing, name=name)
-            for drawing, name in zip(drawings, names, strict=True)
-        ]
     with styled():
         emit_drawings(drawings, folder, picture)
