@@ -322,6 +322,17 @@ def test_missing_records_are_named_with_the_command(judged: Judged) -> None:
     )
 
 
+def test_command_of_a_part_becomes_that_of_all_its_networks(judged: Judged) -> None:
+    """A comparison that joins several commands has the last one, which may train a part again."""
+    one = judged("cifar10", FCN=FCN[:5], Residual_CNN=SIMPLE[:5])
+    last = ["study", "cifar10", "--skip=FCN", "--skip", "Regularized", "--seeds", "5", "--fresh"]
+    joined = dataclasses.replace(one.comparison, command=tuple(last))
+    for name in ("gap", "robustness=shift"):
+        again = recording_command(joined, named(name))
+        assert again.startswith("`convcompare study cifar10 --skip Regularized --seeds 5 --")
+        assert again.count("--fresh") == 1 and again.endswith("` records it and trains them again")
+
+
 @pytest.mark.parametrize(
     ("command", "again"),
     [

@@ -13,6 +13,8 @@ from .measure import AGAIN, EVERY_EPOCH, Measure
 
 NO_WEIGHTS = "--no-weights"
 """Option of runs without weights, which cannot be measured on damaged images later."""
+SKIP = "--skip"
+"""Option of a study that leaves out a network."""
 
 
 def notes(comparison: Comparison, verdicts: Sequence[Verdict]) -> list[str]:
@@ -60,7 +62,7 @@ def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterato
 def recording_command(comparison: Comparison, measure: Measure) -> str:
     """Return the hint with the command that records a figure, or that no option records it."""
     command: Sequence[str]
-    command, options = comparison.command, measure.recorded_by
+    command, options = _of_all_networks(comparison), measure.recorded_by
     if options is None:
         return "no option records it"
     if measure.epochs > comparison.conditions.epochs:
@@ -77,6 +79,23 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
     trains_again = AGAIN in added or measure.recorded_by == EVERY_EPOCH
     trains = " and trains them again" if trains_again else ""
     return f"`{again}` records it{trains}"
+
+
+def _of_all_networks(comparison: Comparison) -> tuple[str, ...]:
+    """Return the recorded command without options that skip its networks or train them again.
+
+    A comparison of a study may join the networks of several commands.
+    """
+    labels = {group.label for group in comparison.groups}
+    kept, words = list[str](), iter(comparison.command)
+    for word in words:
+        option, _, value = word.partition("=")
+        if option == SKIP:
+            name = value or next(words, "")
+            kept += [] if name in labels else [SKIP, name]
+        elif word != AGAIN:
+            kept.append(word)
+    return tuple(kept)
 
 
 def _with_weights(comparison: Comparison) -> bool:
