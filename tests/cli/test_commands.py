@@ -226,7 +226,7 @@ BAD = [
     (["fcn", "--set", "epoch=3"], 2, "no setting `epoch`", "did you mean `epochs`?"),
     (["fcn", "fcn"], 2, "same network", "--seeds"),
     (["fcn", "--executor", "locl"], 2, "no executor `locl`", "did you mean `local`?"),
-    (["net.py:Net"], 2, "there is no file `net.py`", "this folder"),
+    (["net.py:Net"], 2, "there is no file `net.py`", "current folder"),
     (["no.such:Net"], 2, "module `no.such` cannot be imported", ""),
     (["fcn", "--dataset", "folder:nowhere"], 3, "nowhere", ""),
     (["fcn", "--store", "/proc/none"], 4, "/proc/none", "another place"),

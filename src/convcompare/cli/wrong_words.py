@@ -54,11 +54,9 @@ OPTIONS: Mapping[tuple[str, str], str] = {
     ("compare", "--models"): "networks are arguments: `convcompare compare fcn simple`",
     ("compare", "--model"): "networks are arguments: `convcompare compare fcn simple`",
     ("train", "--model"): "the network is an argument: `convcompare train simple`",
-    ("compare", "--seed"): "`--seed` is the first seed, a number; `--seeds 1,2,3` names several",
-    ("study", "--seed"): "`--seed` is the first seed, a number; `--seeds 1,2,3` names several",
     ("train", "--seeds"): "`convcompare compare MODEL --seeds N` trains a network several times",
 }
-"""Hints for options that a command lacks or takes with other values."""
+"""Hints for options that a command lacks."""
 
 
 TRAINING = ("compare", "train", "study")
@@ -109,6 +107,8 @@ def remedy(arguments: Sequence[str], message: str) -> str | None:
         return VERBS.get(first.lower())
     if meant := habit(arguments):
         return meant
+    if "`--seed`: " in message and "," in message:
+        return "`--seed` is the first seed, a number; `--seeds 1,2,3` names several"
     for option in arguments:
         name = option.partition("=")[0]
         if (first, name) in OPTIONS and name in message:
