@@ -95,6 +95,24 @@ def test_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Result
     assert "1.2 times as much (0.3 to 3.6)" in spaced(page)
 
 
+def test_page_has_the_accuracy_and_time_of_wide_blocks(run: Callable[..., Result]) -> None:
+    pack = str(RECORDED / "wide-cifar10.ccpack")
+    found = run("runs", "latest", "--store", pack, "--columns", "macs", "--format", "json").json()
+    page = (RESULTS / "index.md").read_text()
+    assert {len(model["runs"]) for model in found["models"]} == {3}
+    store = RunStore(Path(pack))
+    for model, blocks in zip(found["models"], ("basic", "wide"), strict=True):
+        histories = [store.run(one["id"]).history for one in model["runs"]]
+        assert {len(history) for history in histories} == {15}
+        scores = [100 * fmean(epoch.test_accuracy for epoch in one[-5:]) for one in histories]
+        half = 4.303 * np.std(scores, ddof=1) / 3**0.5
+        score = f"{fmean(scores):.1f} ± {half:.1f}"
+        assert f"| {blocks} | {model['parameters']:,} | {score} |" in page
+    (contrast,) = found["contrasts"]
+    assert "inconclusive" in contrast["verdict"]
+    assert f"+{100 * contrast['difference']:.2f} points" in page
+
+
 def test_page_has_the_outcome_of_every_conclusion() -> None:
     shown = (RESULTS / "index.md").read_text()
     assert run_path(MAKER)["page"]() == shown, "python docs/conclusions_table.py"
