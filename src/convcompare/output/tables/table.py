@@ -31,6 +31,8 @@ LEAST_NAME = 12
 """Cells to which names are shortened before a column is dropped."""
 LEAST_PROSE = 24
 """Cells to which sentences are wrapped before their column is dropped."""
+BOLD = "best of a column in bold"
+"""Note of a table with bold cells; it is left out where text has no styles."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
     kept = {column.key for column in fit.columns}
     dropped = [one.title for one in table.shown if one.key not in kept and one.priority < SPARE]
     end = [f"no room in {width} columns for: {', '.join(dropped)}"] if dropped else []
-    for line in _note_lines(table.notes, end, width, most):
+    notes = [note for note in table.notes if note != BOLD or console.color_system]
+    for line in _note_lines(notes, end, width, most):
         console.print(f" {line}", style="dim", soft_wrap=True)
 
 
