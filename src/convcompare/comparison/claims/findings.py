@@ -158,7 +158,7 @@ class _Examination:
         counted = all(one.verdict.quantity.scale == "exact" for one in deciding)
         early = any(one.early for one in deciding)
         final: Outcome = result
-        if result == "contradicted":  # final if one refuted pair does not depend on more epochs
+        if result == "contradicted":  # final if one such pair does not depend on more epochs
             sure = any(of == result and not any(j.early for j in judged) for of, judged in pairs)
             final = result if sure else EARLY[result]
         elif early:
