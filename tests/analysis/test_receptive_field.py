@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -437,6 +438,10 @@ def test_maximum_or_partial_pooling_is_part_of_the_features() -> None:
     assert size_stride_start(trace(Headed(lambda x: F.avg_pool2d(x, 7)), 3, (32, 32)))[0] == 31
 
 
+class Subclass(Tensor):
+    """A kind of tensor without operations of its own."""
+
+
 class Headed(nn.Module):
     """Two strided convolutions, 7 pixels every 4, a head and a linear layer."""
 
@@ -488,6 +493,26 @@ def test_normalisation_over_the_image_covers_it(layer: nn.Module) -> None:
     assert any(last.whole) and last.axes[0] is not None and last.axes[0].size == 3
 
 
+def _with_data_of(x: Tensor) -> Tensor:
+    other = torch.empty_like(x)
+    other.data = x
+    return other
+
+
+def _view_of_written(x: Tensor) -> Tensor:
+    """A view of the first channel, written into together with the others after it was made."""
+    first = x[:, :1]
+    x += F.avg_pool2d(x, 3, 1, 1)
+    return first + 1
+
+
+def _caught(x: Tensor) -> Tensor:
+    try:
+        return x.roll(1, 2)
+    except Exception:
+        return x
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -501,6 +526,11 @@ def test_normalisation_over_the_image_covers_it(layer: nn.Module) -> None:
         lambda x: x * float(x.sum()),
         lambda x: x.view(1, 2, 4, 2, 4, 2),
         lambda x: torch.einsum("nchw,nchv->nchv", x, x),
+        lambda x: torch.vmap(lambda one: 2 * one)(x),
+        lambda x: x + x.data_ptr(),
+        _with_data_of,
+        _view_of_written,
+        _caught,
     ],
 )
 def test_operation_without_a_rule_is_refused(function: Callable[[Tensor], Tensor]) -> None:
@@ -510,6 +540,26 @@ def test_operation_without_a_rule_is_refused(function: Callable[[Tensor], Tensor
 
     with pytest.raises(Untraceable):
         trace(Net(), 2, (8, 8))
+
+
+@pytest.mark.parametrize("same", [
+    torch.autograd.Variable, copy.copy, torch.Tensor, lambda x: torch.empty(0).set_(x),
+    lambda x: nn.Parameter(x, requires_grad=False), lambda x: x.as_subclass(Subclass),
+])  # fmt: skip
+def test_other_objects_with_the_memory_of_a_tensor_are_followed(
+    same: Callable[[Tensor], Tensor],
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.near, self.far = nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(1, 2, 9, 1, 4)
+            self.last = nn.Conv2d(2, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.near(x) + self.far(same(x)))  # type: ignore[no-any-return]
+
+    found = trace(Net(), 1, (32, 32))
+    assert found.method == "traced" and size_stride_start(found) == (9, 1, -4)
 
 
 def test_network_that_branches_on_values_is_measured() -> None:

@@ -41,10 +41,12 @@ VALUES = frozenset(
         "numpy",
         "equal",
         "__array__",
+        "__dlpack__",
         "__bool__",
         "__float__",
         "__int__",
         "__index__",
+        "data_ptr",
     )
 )
 """Functions that read the values of a tensor, after which nothing can be derived."""

@@ -22,7 +22,7 @@ from .reach_moves import mark
 
 _BRANCHES = frozenset(("__bool__", "is_nonzero", "equal"))
 """Functions whose answer decides which branch a network takes."""
-_READING = VALUES - _BRANCHES | {"__dlpack__", "data_ptr"}
+_READING = VALUES - _BRANCHES
 """Functions that read values past ATen."""
 IMAGE = "image"
 """Name of the image among the operations."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .axis import IMAGE, Axis
@@ -86,6 +87,71 @@ class Field:
 
 IMAGE_FIELD = Field((IMAGE, IMAGE), (2, 3))
 """Field of images (n, c, h, w)."""
+
+
+class Fields:
+    """Fields of all tensors that depend on the image, and of other objects with their memory.
+
+    ``Variable(x)``, ``copy.copy(x)`` and ``nn.Parameter(x)`` make such objects without an operation
+    that a torch function mode sees.
+    """
+
+    def __init__(self) -> None:
+        self._own: dict[int, tuple[Tensor, Field]] = {}
+        self._sharing: dict[int, list[Tensor]] = {}
+
+    def of(self, value: Any) -> Field | None:
+        """Return the field of a tensor's units; None if it does not depend on the image.
+
+        Raises:
+            Untraceable: If the tensor is another view of the memory of one that depends on it.
+        """
+        found = self._own.get(id(value))
+        if found is not None or not isinstance(value, Tensor):
+            return found[1] if found else None
+        sharing = self._sharing.get(_memory(value), [])
+        same = next((one for one in reversed(sharing) if _layout(one) == _layout(value)), None)
+        if same is None:
+            if sharing:
+                raise Untraceable("", "it reads the memory of a tensor in another way")
+            return None
+        field = self._own[id(same)][1]
+        self.set(value, field)
+        return field
+
+    def set(self, tensor: Tensor, field: Field) -> None:
+        """Set the field of a tensor; if it changes, the tensor was written into with its views."""
+        before, memory = self._own.get(id(tensor)), _memory(tensor)
+        sharing = self._sharing.setdefault(memory, [])
+        if before is None:
+            sharing.append(tensor)
+        elif before[1] != field:
+            for other in sharing:
+                self._own.pop(id(other), None)
+            self._sharing[memory] = [tensor]
+        self._own[id(tensor)] = (tensor, field)  # a reference keeps the id and the memory valid
+
+
+def _memory(tensor: Tensor) -> int:
+    """Return the address of the memory of a tensor, on ``meta`` that of its storage."""
+    with torch._C.DisableTorchFunction():
+        if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+            why = "it runs within `torch.vmap` or another transform of `torch.func`"
+            raise Untraceable("", why)
+        if tensor.is_nested:
+            raise Untraceable("", "it uses nested tensors")
+        if tensor.layout != torch.strided:
+            return id(tensor)
+        storage = tensor.untyped_storage()
+        address: int = storage.data_ptr() or storage._cdata
+        return address
+
+
+def _layout(tensor: Tensor) -> tuple[int, list[tuple[int, int]]]:
+    """Return first element, sizes and strides of a tensor without dimensions of size 1."""
+    with torch._C.DisableTorchFunction():
+        sides = zip(tensor.shape, tensor.stride(), strict=True)
+        return int(tensor.storage_offset()), [(n, by) for n, by in sides if n > 1]
 
 
 def moved(field: Field, places: dict[int, int]) -> Field:

@@ -74,7 +74,11 @@ def run_traced(model: nn.Module, channels: int, image: tuple[int, int]) -> tuple
         torch.random.fork_rng([]),
         tracer,
     ):
-        output = model(images)
+        try:
+            output = model(images)
+        finally:
+            if tracer.failure is not None:
+                raise tracer.failure
     return tracer, output
 
 

@@ -13,7 +13,7 @@ from .meta_execution import run
 from .operation_names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
 from .reduction_rules import MIXING
 from .reshape_rules import RESHAPES, elementwise
-from .tensor_field import NO_PLACES, Axes, Field, Untraceable, size_of
+from .tensor_field import NO_PLACES, Axes, Field, Fields, Untraceable, size_of
 from .window_rules import LOCAL, Call
 
 _RULES = {**{name: rule for name, (_, rule) in LOCAL.items()}, **RESHAPES, **MIXING}
@@ -59,25 +59,31 @@ class LayerField:
 
 
 class Tracer(TorchFunctionMode):
-    """Propagates fields from tensor to tensor while a network runs, and records the layers."""
+    """Propagates fields from tensor to tensor while a network runs, and records the layers.
+
+    Attributes:
+        layers: the layers so far.
+        outputs: field and shape of the output of each module, by name.
+        failure: the first operation that could not be traced, if there was one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.layers: list[LayerField] = []
         self.outputs: dict[str, tuple[Field, tuple[int, ...]]] = {}
-        self._fields: dict[int, tuple[Tensor, Field]] = {}
+        self.failure: Untraceable | None = None
+        self._fields = Fields()
         self._path: list[tuple[str, nn.Module]] = []
         self._inside = 0
         self._names: dict[str, int] = {}
 
     def field(self, value: Any) -> Field | None:
         """Return the field of a tensor's units; None if it does not depend on the image."""
-        found = self._fields.get(id(value))
-        return found[1] if found else None
+        return self._fields.of(value)
 
     def set(self, tensor: Tensor, field: Field) -> None:
         """Set the field of a tensor."""
-        self._fields[id(tensor)] = (tensor, field)  # a reference keeps the id valid
+        self._fields.set(tensor, field)
 
     def enter(self, name: str, module: nn.Module) -> None:
         """Note that a call of a module begins."""
@@ -118,12 +124,20 @@ class Tracer(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
+        try:
+            return self._run(function, args, kwargs or {})
+        except Untraceable as error:
+            self.failure = self.failure or error  # the network may catch it
+            raise
+
+    def _run(self, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if self._inside or not self._known(args, kwargs):
             return function(*args, **kwargs)
         name = operation_name(function)
         if getattr(function, "__name__", "") in VALUES:
             raise Untraceable(name, "it reads values that depend on the image")
+        if name == "set" and isinstance(args[1], Tensor):
+            raise Untraceable("data", "it replaces the memory of a tensor")
         if kwargs.get("out") is not None:
             raise Untraceable(name, "it writes into another tensor")
         output = run(name, function, args, kwargs)
@@ -146,9 +160,8 @@ class Tracer(TorchFunctionMode):
 
     def _known(self, args: Any, kwargs: Any) -> bool:
         for value in (*args, *kwargs.values()):
-            if id(value) in self._fields:
-                return True
-            if isinstance(value, (tuple, list)) and any(id(v) in self._fields for v in value):
+            several = value if isinstance(value, (tuple, list)) else [value]
+            if any(self.field(one) is not None for one in several):
                 return True
         return False
 
