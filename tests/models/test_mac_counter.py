@@ -183,6 +183,8 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "scaled and summed": (Doing(lambda s, x: (x * s.a).sum((2, 3)), a=weight(3, 1, 1)), 0),
     "scaled and pooled": (Doing(lambda s, x: (x * x.sigmoid()).mean((2, 3))), 0),
     "squares": (Doing(lambda s, x: (x * x).sum((2, 3))), 0),
+    "indices": (Doing(lambda s, x: (torch.ones_like(x).long() * torch.arange(8)).sum(3) * s.a,
+                      a=weight(8)), 0),
     "added, then summed": (Doing(lambda s, x: (x * s.a + 1).sum((2, 3)), a=weight(3, 8, 8)), 0),
     "no product": (nn.LPPool2d(2, 2), 0),
 }  # fmt: skip

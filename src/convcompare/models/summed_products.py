@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -23,11 +24,13 @@ class SummedProducts:
         """Return the two factors of the product that an operator, ``aten::sum``, has just summed.
 
         Empty for other operators, for a sum over no dimension that both factors have (a scale per
-        channel and a pooling are not a product), and for squares, as in norms.
+        channel and a pooling are not a product), for squares, as in norms, and for numbers of
+        type int64, which are indices.
         """
         if name == "aten::mul":
             tensors = tuple(one for one in args[:2] if isinstance(one, Tensor))
             of_two = len(tensors) == 2 and tensors[0] is not tensors[1]
+            of_two = of_two and output.dtype != torch.int64
             self._factors, self._product = (tensors, output) if of_two else ((), None)
         elif name == "aten::sum" and self._product is not None and args[0] is self._product:
             factors, self._factors, self._product = self._factors, (), None
