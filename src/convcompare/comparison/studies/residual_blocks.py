@@ -10,10 +10,20 @@ TITLE = "Kinds of residual block"
 COLUMNS = ("epoch-time", "macs", "inference", "memory")
 SHOWN = (*FIGURES, "gradients")
 _STAGES_003 = "residual:width=64,stem_bias=false,grid=1,blocks="
-_STAGES_000 = "residual:width=16,stem_bias=false,grid=1,blocks="
+_STEM_000 = "residual:width=16,stem_bias=false,grid=1"
 WIDE = "Wide, widen_factor 2"
 ABOUT = 1.1
 """Factor within which a ratio of parameters or memory is as published: 10 %."""
+
+
+def _basic(blocks: int) -> str:
+    """Return report 000's three stages of `blocks` basic blocks each."""
+    return f"{_STEM_000},blocks={blocks}x16-{blocks}x32/2-{blocks}x64/2"
+
+
+def _bottleneck(blocks: int) -> str:
+    """Return report 000's three stages of `blocks` bottleneck blocks each."""
+    return f"{_STEM_000},blocks={blocks}x64-{blocks}x128/2-{blocks}x256/2,block=bottleneck"
 
 
 def saving(bottleneck: str, basic: str) -> tuple[Claim, ...]:
@@ -94,20 +104,19 @@ def residual_blocks_003() -> Study:
 @register.study("residual-blocks-004")
 def residual_blocks_004() -> Study:
     """The blocks of report 004, which prints counts of single blocks, in the stages of 000."""
-    stages = f"{_STAGES_000}2x16-2x32/2-2x64/2"
     return Study(
         "004", TITLE, "cifar10",
         (
             StudyRow(
-                "BasicBlock", stages, None,
+                "BasicBlock", _basic(2), None,
                 Published(test_accuracy=0.921,
                           notes=("a block of 64 channels has 73,984 parameters, not 220,000",)),
                 guessed=True,
             ),
-            StudyRow("Bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", None,
+            StudyRow("Bottleneck", _bottleneck(2), None,
                 Published(test_accuracy=0.928), guessed=True),
             StudyRow(
-                WIDE, f"{stages},block=wide", None,
+                WIDE, f"{_basic(2)},block=wide", None,
                 Published(test_accuracy=0.935,
                           notes=("a block of 64 channels, twice as wide, has 147,840 parameters, "
                                  "not 450,000",)),
@@ -139,17 +148,42 @@ def residual_blocks_004() -> Study:
     )  # fmt: skip
 
 
+@register.study("residual-blocks-depth-004")
+def residual_blocks_depth_004() -> Study:
+    """Basic and bottleneck blocks in the stages of `residual-blocks-004`, two and six per stage.
+
+    Report 004 names no networks for its sentence on shallow and deep ones.
+    """
+    return Study(
+        "004", "Kinds of residual block at two depths", "cifar10",
+        (
+            StudyRow("basic, 2 per stage", _basic(2), 175_258, guessed=True),
+            StudyRow("bottleneck, 2 per stage", _bottleneck(2), 220_378, guessed=True),
+            StudyRow("basic, 6 per stage", _basic(6), 564_122, guessed=True),
+            StudyRow("bottleneck, 6 per stage", _bottleneck(6), 591_322, guessed=True),
+        ),
+        COLUMNS,
+        SHOWN,
+        {"batch_size": "128"},
+        (
+            claim(
+                45, "basic blocks are better in the shallow network, bottleneck blocks in the deep",
+                part("basic, 2 per stage", ">", "bottleneck, 2 per stage"),
+                part("bottleneck, 6 per stage", ">", "basic, 6 per stage"),
+            ),
+        ),
+    )  # fmt: skip
+
+
 @register.study("residual-blocks-000")
 def residual_blocks_000() -> Study:
     """Basic, bottleneck and wide blocks in three stages of a small network (report 000)."""
-    stages = f"{_STAGES_000}2x16-2x32/2-2x64/2"
     return Study(
         "000", TITLE, "cifar10",
         (
-            StudyRow("basic", stages, 175_258, Published(175_258)),
-            StudyRow("bottleneck", f"{_STAGES_000}2x64-2x128/2-2x256/2,block=bottleneck", 220_378,
-                Published(220_378)),
-            StudyRow("wide", f"{stages},block=wide", 346_202, Published(346_202)),
+            StudyRow("basic", _basic(2), 175_258, Published(175_258)),
+            StudyRow("bottleneck", _bottleneck(2), 220_378, Published(220_378)),
+            StudyRow("wide", f"{_basic(2)},block=wide", 346_202, Published(346_202)),
         ),
         COLUMNS,
         SHOWN,
