@@ -130,6 +130,10 @@ class Views(Base):
         return self.fc(x.view(len(x), -1))
 class Spoils(Base):
     def forward(self, x): return super().forward(x.mul_(2))
+class SpoilsData(Base):
+    def forward(self, x):
+        x.data.mul_(2)
+        return super().forward(x)
 class TrainsWithoutReturn(Base):
     def train(self, mode=True): super().train(mode)
 class ViewsWithoutReturn(Views):
@@ -140,6 +144,18 @@ class Tanh(Base):
     def forward(self, x): return super().forward(x).tanh()
 class ScaledTanh(Base):
     def forward(self, x): return 8 * super().forward(x).tanh()
+class Cosines(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, 64)
+        self.classes, self.scale = nn.Parameter(torch.randn(num_classes, 64)), 1.0
+    def forward(self, x):
+        return F.linear(F.normalize(super().forward(x)), F.normalize(self.classes)) / self.scale
+class CosinesOverWeight(Cosines):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.scale = nn.Parameter(torch.ones(()))
+class UnitRows(Base):
+    def forward(self, x): return F.normalize(super().forward(x))
 class RandomWidth(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -216,6 +232,8 @@ class Pairs(Base):  # differences of each place from each other
     def forward(self, x):
         x = x.flatten(1)
         return self.fc((x[:, :, None] - x[:, None]).abs().mean(1))
+class Classes(Base):
+    def forward(self, x): return F.one_hot(super().forward(x).argmax(1), 10)
 class Paired(Base):
     def forward(self, x): return super().forward(x), x
 class PairedInTraining(Base):
@@ -314,9 +332,13 @@ FOUND = {
     "Remembers": ("inexact gradients", "hidden state"),  # of a state that it detaches
     "Views": ("contiguous",),
     "Spoils": (),
+    "SpoilsData": (),
     "TrainsWithoutReturn": (),
     "Tanh": ("bounded",),
     "ScaledTanh": (),
+    "Cosines": ("bounded",),
+    "CosinesOverWeight": (),
+    "UnitRows": ("bounded",),
     "RandomWidth": ("varying layers",),
     "Grows": ("varying layers",),
     "ViewsWithoutReturn": ("contiguous",),
@@ -332,6 +354,7 @@ FOUND = {
     "EvaluatesItself": ("own mode",),
 }
 REFUSED = {
+    "Classes": "gives int64 numbers, not logits",
     "Paired": "gives a tuple of (2, 10), (2, 1, 28, 28), not a tensor of logits",
     "PairedInTraining": "gives a tuple of (2, 10), (2, 10) in training mode, not a tensor",
     "Named": "gives a dict of `out`, not a tensor of logits",
@@ -483,9 +506,10 @@ def test_seed_determines_weights_drawn_by_numpy() -> None:
     assert not case("19/npinit.py:Fixed").description.other_draws
 
 
-def test_input_written_in_place_is_unchanged(network: Callable[..., Builder]) -> None:
+@pytest.mark.parametrize("name", ["Spoils", "SpoilsData"])
+def test_input_written_in_place_is_unchanged(network: Callable[..., Builder], name: str) -> None:
     images = torch.ones(2, 1, 28, 28)
-    network("Spoils").build(0)(images)
+    network(name).build(0)(images)
     assert (images == 1).all()
 
 

@@ -288,6 +288,10 @@ def _check_output(network: Construction, output: object, where: str = "") -> Non
             if network.origin == "library"
             else shape_hint(tuple(output.shape), expected, network.function, network.arguments),
         )
+    if not output.is_floating_point():
+        kind = str(output.dtype).removeprefix("torch.")
+        hint = "no `argmax` or comparison at its end, and `.abs()` or `.real` of complex numbers"
+        raise ModelError(f"{quote(network.spec)} gives {kind} numbers{where}, not logits", hint)
 
 
 def _kind(output: object) -> str:

@@ -133,7 +133,7 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
         trained, _evaluated(perturbed, bright, training=True)
     ):
         yield Found("probabilities")
-    elif _saturates(_evaluated(_perturbed(model, times=100), batches[0])):
+    elif all(_is_bounded(_evaluated(_perturbed(model, n), batches[0])) for n in (100, 0.01)):
         yield Found("bounded")
     images = batches[0]
     first, again = _evaluated(perturbed, images, seed=0), _evaluated(perturbed, images, seed=1)
@@ -225,9 +225,13 @@ def _in_unit_interval(output: Tensor) -> bool:
     return bool(((output >= 0) & (output <= 1)).all())
 
 
-def _saturates(output: Tensor) -> bool:
-    """Return whether 1 is the largest magnitude, as of a tanh or of cosines."""
-    return 0.9 < output.abs().max().item() <= 1 + SAME
+def _is_bounded(output: Tensor) -> bool:
+    """Return whether no magnitude exceeds 1, as of a tanh or of cosines.
+
+    With weights 100 times as large, other outputs do, and with weights a hundredth as large those
+    that are divided by a weight.
+    """
+    return 0 < output.abs().max().item() <= 1 + SAME
 
 
 def _perturbed(model: nn.Module, times: float = 1) -> nn.Module:

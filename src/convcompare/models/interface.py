@@ -186,9 +186,14 @@ def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
         Whether the network fails on channels-last images only, and whether it writes into images.
     """
     mine, replica = images.clone(), copied(model)
+    if not images.is_meta:
+        mine.copy_(torch.rand(images.shape, generator=torch.Generator().manual_seed(0)))
+    before, version = mine.clone(), mine._version
     with torch.no_grad():
         in_mode(replica, True)(mine)
         in_mode(replica, False)(mine)
+    # Writing through `data` and NumPy leaves the version unchanged.
+    writes = mine._version > version or not (mine.is_meta or mine.equal(before))
     lay_out(model)
     laid_out = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
     try:
@@ -196,5 +201,5 @@ def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
             logits = in_mode(model, True)(laid_out.permute(0, 3, 1, 2))
             logits.sum().backward()
     except RuntimeError:
-        return True, mine._version > 0
-    return False, mine._version > 0
+        return True, writes
+    return False, writes
