@@ -353,6 +353,26 @@ def test_gate_covers_the_image_and_keeps_the_path_of_the_features(kind: str) -> 
     assert seen.rows == seen.columns == (0, 31)
 
 
+class InWindows(nn.MultiheadAttention):
+    """Attention within windows of 4×4 positions of feature maps."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        n, c, h, w = x.shape
+        parts = x.view(n, c, h // 4, 4, w // 4, 4).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, c)
+        parts = super().forward(parts, parts, parts)[0]
+        parts = parts.view(n, h // 4, w // 4, 4, 4, c).permute(0, 5, 1, 3, 2, 4)
+        return parts.reshape(n, c, h, w)
+
+
+def test_attention_with_a_forward_of_its_own_is_measured() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), InWindows(8, 2, batch_first=True))
+    with pytest.raises(Untraceable, match="into windows"):
+        trace(model, 3, (32, 32))
+    found = measure(lambda: model, 3, (32, 32))
+    assert found.features is not None and found.features.axes[0] is not None
+    assert found.features.axes[0].size == 6 and not found.features.is_whole
+
+
 def test_learnt_queries_have_no_position() -> None:
     class Pooled(nn.Module):
         """As in Perceiver: learnt tokens read the image by attention."""
