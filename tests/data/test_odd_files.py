@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import subprocess
@@ -13,27 +14,44 @@ import pytest
 from PIL import Image
 
 from convcompare.core.errors import DataError
+from convcompare.data.sources.image_decode import decode_images
 from tests.support.images import fill, load, noise
 
 
-def tiff(path: Path, bands: int) -> None:
-    """Write a TIFF of 8×8 pixels with `bands` bands of 16 bits, as of satellites."""
-    pixels = np.random.default_rng(0).integers(0, 3000, (8, 8, bands)).astype("<u2").tobytes()
-    count, after = 10, 8 + len(pixels)
-    extra = after + 2 + 12 * count + 4
-    tags = [(256, 3, 1, 8), (257, 3, 1, 8), (258, 3, bands, extra), (259, 3, 1, 1), (262, 3, 1, 1),
-            (273, 4, 1, 8), (277, 3, 1, bands), (278, 3, 1, 8), (279, 4, 1, len(pixels)),
-            (338, 3, bands - 1, extra + 2 * bands)]  # fmt: skip
-    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    more = struct.pack(f"<{bands}H", *[16] * bands) + b"\0\0" * (bands - 1)
-    folder = struct.pack("<H", count) + entries + struct.pack("<I", 0) + more
+def tiff(path: Path, pixels: np.ndarray, **tags: int) -> None:
+    """Write an uncompressed TIFF of little-endian pixels (height, width, bands).
+
+    Args:
+        path: the file.
+        pixels: its pixels.
+        tags: further tags of one short number by their number, as `t262=1`.
+    """
+    height, width, bands = pixels.shape
+    content = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    after = 8 + len(content)
+    short = {int(name[1:]): value for name, value in tags.items()}
+    fields = {256: width, 257: height, 259: 1, 262: 1, 273: 8, 277: bands, 278: height,
+              279: len(content), **short}  # fmt: skip
+    end = after + 2 + 12 * (len(fields) + 1) + 4
+    entries = {tag: struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, value)
+               for tag, value in fields.items()}  # fmt: skip
+    bits = 8 * pixels.itemsize
+    entries[258] = struct.pack("<HHII", 258, 3, bands, bits if bands == 1 else end)
+    if bands == 2:
+        entries[258] = struct.pack("<HHIHH", 258, 3, bands, bits, bits)
+    folder = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"II*\0" + struct.pack("<I", after) + pixels + folder)
+    path.write_bytes(b"II*\0" + struct.pack("<I", after) + content + folder + bytes(4)
+                     + struct.pack(f"<{bands}H", *[bits] * bands))  # fmt: skip
+
+
+DEEP = np.random.default_rng(0).integers(0, 3000, (8, 8, 13), np.uint16)
+"""Bands as of a satellite."""
 
 
 def test_tiff_with_many_bands_is_refused_with_the_reason(root: Path) -> None:
     fill(root)
-    tiff(root / "cat" / "sentinel.tif", 13)
+    tiff(root / "cat" / "sentinel.tif", DEEP)
     with pytest.raises(DataError, match=r"`cat/sentinel\.tif`") as caught:
         load(root)
     assert "a TIFF of a kind that Pillow does not read, as of many bands" in str(caught.value.hint)
@@ -49,6 +67,92 @@ def test_unread_bands_are_a_warning(root: Path) -> None:
     assert note.names == ("dog/aerial.tif",)
     images_read = np.concatenate([images.train.images, images.test.images])
     assert (images_read == np.array([250, 0, 9])[:, None, None]).all((1, 2, 3)).sum() == 1
+
+
+def test_unnamed_fourth_band_is_no_transparency(root: Path) -> None:
+    fill(root)
+    pixels = np.broadcast_to(np.array([250, 0, 9, 77], np.uint8), (16, 16, 4))
+    tiff(root / "dog" / "aerial.tif", pixels, t262=2)
+    images = load(root, ":size=16")
+    assert [one.names for one in images.warnings if one.kind == "bands"] == [("dog/aerial.tif",)]
+    pairs = (images.train.images, images.test.images)
+    assert any((image == pixels[0, 0, :3, None, None]).all() for part in pairs for image in part)
+
+
+def test_16_bits_per_colour_of_one_class_are_named(root: Path) -> None:
+    fill(root, ("a", "b"), 5)
+    for number in range(5):
+        (root / "b" / f"{number}.png").unlink()
+        tiff(root / "b" / f"{number}.tif", DEEP[..., number : number + 3], t262=2)
+    (one,) = (one for one in load(root).warnings if one.kind == "class-bits")
+    assert one.names == ("a 8", "b more than 8")
+
+
+RAMP = np.arange(16) * np.ones((16, 1), int)
+"""Columns of 0 to 15."""
+
+
+@pytest.mark.parametrize(
+    ("pixels", "tags", "expected"),
+    [
+        ((65535 - 4096 * RAMP).astype(np.uint16), {"t262": 0}, 16 * RAMP),
+        ((2**28 * RAMP).astype(np.uint32), {}, 17 * RAMP),
+        ((16 * RAMP - 120).astype(np.int8), {"t339": 2}, 17 * RAMP),
+        ((1000 * RAMP - 9).astype(np.int16), {"t339": 2}, 17 * RAMP),
+    ],
+    ids=["white is 0", "unsigned 32", "signed 8", "signed 16"],
+)
+def test_numbers_in_a_tiff_are_read_as_its_tags_say(
+    tmp_path: Path, pixels: np.ndarray, tags: dict[str, int], expected: np.ndarray
+) -> None:
+    tiff(tmp_path / "a.tif", pixels[..., None], **tags)
+    decoded = decode_images([tmp_path / "a.tif"], 16, 1)
+    assert np.array_equal(decoded.images[0, 0], expected) and not decoded.facts[0].reason
+
+
+@pytest.mark.parametrize("reduced", [0, 1])
+def test_pages_of_a_tiff_are_a_warning(root: Path, reduced: int) -> None:
+    """Smaller copies of the first page (overviews) are no pages of their own."""
+    fill(root)
+    with Image.open(noise(root / "more.png")) as picture:
+        following = picture.copy()
+        following.encoderinfo = {"tiffinfo": {254: reduced}}
+        picture.save(root / "cat" / "a.tif", save_all=True, append_images=[following])
+    (root / "more.png").unlink()
+    named = [one.names for one in load(root).warnings if one.kind == "pages"]
+    assert named == ([] if reduced else [("cat/a.tif",)])
+
+
+def test_transparency_of_16_bits_is_white(tmp_path: Path) -> None:
+    pixels = (4096 * RAMP).astype(np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "a.png", transparency=int(pixels[0, 3]))
+    found = decode_images([tmp_path / "a.png"], 16, 1).images[0, 0]
+    assert np.array_equal(found, np.where(RAMP == 3, 255, 16 * RAMP))
+
+
+@pytest.mark.parametrize("rest", ["", "zeros", "thumbnail", "padded", "more"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_copied_in_part_is_refused(tmp_path: Path, rest: str, progressive: bool) -> None:
+    """Pillow reads zeros in place of the rest as grey; zeros behind the end are harmless."""
+    whole = noise(tmp_path / "a.png", (64, 64, 3))
+    small, content = io.BytesIO(), io.BytesIO()
+    with Image.open(whole) as picture:
+        picture.save(small, "JPEG")
+        exif = b"Exif\0\0" + small.getvalue() if rest == "thumbnail" else b""
+        picture.save(content, "JPEG", exif=exif, progressive=progressive)
+    data = content.getvalue()
+    part = len(data) - len(small.getvalue()) // 2
+    cut = data[:part] + bytes(len(data) - part if rest else 0)
+    kept = {"padded": data + bytes(99), "more": data + small.getvalue() + b"x" + bytes(99)}
+    (tmp_path / "a.jpg").write_bytes(kept.get(rest, cut))
+    reason = decode_images([tmp_path / "a.jpg"], 16, 3).facts[0].reason
+    assert bool(reason) == (rest not in kept) and ("zeros" in reason) == (rest[:1] in ("z", "t"))
+
+
+def test_tiff_without_its_end_is_damaged(tmp_path: Path) -> None:
+    tiff(tmp_path / "a.tif", DEEP[..., :1])
+    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:100])
+    assert decode_images([tmp_path / "a.tif"], 8, 1).facts[0].reason == "damaged or cut short"
 
 
 @pytest.mark.parametrize("ending", ["sgi", "rgb", "jpx", "j2c"])
@@ -78,7 +182,7 @@ def test_warnings_of_pillow_are_not_printed(root: Path) -> None:
     struct.pack_into("<HHII", data, start + 2 + 12 * (count - 1), 65000, 2, 99999, 0)
     (root / "cat" / "without_ending").write_bytes(data)
     odd.write_bytes(data)
-    tiff(root / "dog" / "many.tif", 13)
+    tiff(root / "dog" / "many.tif", DEEP)
     done = subprocess.run(
         [sys.executable, "-m", "convcompare", "datasets", f"folder:{root}:broken=skip"],
         capture_output=True, text=True, check=True,

@@ -88,7 +88,11 @@ def _by_class(facts: Sequence[ImageFacts], labels: Sequence[str]) -> list[DataNo
     for kind, what, value in (
         ("class-formats", "formats of files", lambda one: one.format),
         ("class-sizes", "sizes in pixels", lambda one: f"{one.width}×{one.height}"),
-        ("class-bits", "bits per pixel", lambda one: "more than 8" if one.kind else "8"),
+        (
+            "class-bits",
+            "bits per pixel",
+            lambda one: "more than 8" if one.kind or one.cut_to_8 else "8",
+        ),
     ):
         values = {label: {value(one) for one in those}
                   for label, those in classes.items() if len(those) >= _ALIKE}  # fmt: skip
@@ -118,8 +122,11 @@ def _counted(facts: Sequence[ImageFacts], names: Sequence[str], size: int) -> li
          f"of more than {LARGE // 1_000_000} million pixels", "", False),
         ("turned", lambda one: one.turned, "rotated as their EXIF data say", "", False),
         ("transparent", lambda one: one.transparent, "with transparency, put on white", "", False),
-        ("frames", lambda one: one.several, "in files of several, of which the first is used",
-         "", False),
+        ("frames", lambda one: one.several and one.format != "TIFF",
+         "in files of several, of which the first is used", "", False),
+        ("pages", lambda one: one.several and one.format == "TIFF",
+         "in TIFF files of several pages, of which the first is used",
+         "save the page that is meant, or each as an image", True),
     )  # fmt: skip
     found = []
     for kind, holds, text, hint, serious in rules:

@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..dataset import Images
+from . import tiff_tags
 from .image_scaling import USUAL, DeepKind, Scaling, scaling_of
 from .quiet_pillow import quiet_pillow
 from .stand_ins import stand_in
@@ -128,22 +130,25 @@ def _each(decode: Callable[[int], ImageFacts], indices: Iterable[int]) -> list[I
 def _decode(
     file: Path, size: int, channels: int, scalings: dict[DeepKind, Scaling]
 ) -> tuple[Images, ImageFacts]:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     with Image.open(file) as opened:
         pixels = opened.width * opened.height
         if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
             raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
         facts = facts_of(opened)
+        if facts.format == "JPEG" and _is_cut(file):
+            raise ValueError("a JPEG with zeros in place of its end, copied in part")
         # JPEG is decoded at a reduced size.
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
         with _ONE_AT_A_TIME if opened.width * opened.height > LARGE else nullcontext():
             facts = replace(facts, turned=is_turned(opened))
-            upright = ImageOps.exif_transpose(opened)
-            if upright.mode.startswith("I") or upright.mode == "F":
-                shown, facts = _scaled(upright, facts, scalings)
+            turned = upright(opened)
+            deep = deep_pixels(opened, turned)
+            if deep is None:
+                shown = on_white(turned)
             else:
-                shown = on_white(upright)
+                shown, facts = _scaled(deep, turned, facts, scalings)
             square = middle_square(shown.convert("L" if channels == 1 else "RGB"), size)
     array = np.asarray(square, np.uint8)
     return array.reshape(size, size, channels).transpose(2, 0, 1), facts
@@ -154,16 +159,43 @@ def facts_of(opened: Image) -> ImageFacts:
     tile = getattr(opened, "tile", None)
     raw = tile[0][3] if tile and len(tile[0]) > 3 else None
     raw = raw[0] if isinstance(raw, tuple) and raw else raw
+    unnamed = tiff_tags.has_unnamed_band(opened)
     return ImageFacts(
         format=opened.format or "",
         mode=opened.mode,
         width=opened.width,
         height=opened.height,
-        several=bool(getattr(opened, "is_animated", False)),
-        transparent=opened.has_transparency_data,
+        several=_has_several(opened),
+        transparent=opened.has_transparency_data and not unnamed,
         cut_to_8=";16" in str(raw) and opened.mode[0] not in "IF",
-        more_bands=opened.format == "TIFF" and "X" in str(raw),
+        more_bands=unnamed or (opened.format == "TIFF" and "X" in str(raw)),
     )
+
+
+def _has_several(opened: Image) -> bool:
+    several = bool(getattr(opened, "is_animated", False))
+    return several and not tiff_tags.has_smaller_copy(opened)
+
+
+def upright(opened: Image) -> Image:
+    """Return an image rotated upright by its EXIF data, without a fourth band that is not alpha."""
+    from PIL import ImageOps
+
+    turned = ImageOps.exif_transpose(opened)
+    return turned.convert("RGB") if tiff_tags.has_unnamed_band(opened) else turned
+
+
+def deep_pixels(opened: Image, turned: Image) -> npt.NDArray[Any] | None:
+    """Return the pixels of an image of more than 8 bits, or with signs; None for others.
+
+    Args:
+        opened: the image as it was opened.
+        turned: the image, rotated upright.
+    """
+    if turned.mode not in ("L", "F") and not turned.mode.startswith("I"):
+        return None
+    pixels = tiff_tags.meant(opened, np.asarray(turned))
+    return None if pixels.dtype == np.uint8 else pixels
 
 
 def is_turned(opened: Image) -> bool:
@@ -172,17 +204,22 @@ def is_turned(opened: Image) -> bool:
 
 
 def _scaled(
-    picture: Image, facts: ImageFacts, scalings: dict[DeepKind, Scaling]
+    pixels: npt.NDArray[Any], picture: Image, facts: ImageFacts, scalings: dict[DeepKind, Scaling]
 ) -> tuple[Image, ImageFacts]:
-    """Return pixels of more than 8 bits scaled to 8, and facts with their range."""
+    """Return the pixels of `picture` scaled to 8 bits, and facts with their range.
+
+    The value that stands for transparency becomes white.
+    """
     from PIL import Image
 
-    pixels = np.asarray(picture)
-    kind: DeepKind = "float" if picture.mode == "F" else "integer"
+    kind: DeepKind = "float" if pixels.dtype.kind == "f" else "integer"
     if kind == "float" and not np.isfinite(pixels).all():
         raise ValueError("pixels that are no numbers (NaN or infinite)")
     facts = replace(facts, kind=kind, low=float(pixels.min()), high=float(pixels.max()))
-    return Image.fromarray(scalings[kind](pixels)), facts
+    scaled = scalings[kind](pixels)
+    if isinstance(clear := picture.info.get("transparency"), int):
+        scaled[pixels == clear] = 255
+    return Image.fromarray(scaled), facts
 
 
 def middle_square(picture: Image, size: int) -> Image:
@@ -205,16 +242,27 @@ def on_white(picture: Image) -> Image:
     return picture
 
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""First bytes of TIFF files, of which Pillow reads some kinds."""
+_DAMAGED = "damaged or cut short"
+_ZEROS = bytes(64)
+
+
+def _is_cut(file: Path) -> bool:
+    """Return whether a JPEG ends in zeros and has no end marker: its rest would be grey."""
+    with file.open("rb") as opened:
+        opened.seek(-min(len(_ZEROS), file.stat().st_size), os.SEEK_END)
+        if opened.read() != _ZEROS:
+            return False
+        opened.seek(0)
+        content = opened.read()
+    return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")  # end of image, start of scan
 
 
 def _unknown(file: Path) -> str:
     """Return why Pillow does not recognise a file."""
-    with file.open("rb") as opened:
-        magic = opened.read(4)
-    if magic in _TIFF:
-        return "a TIFF of a kind that Pillow does not read, as of many bands"
+    if (tags := tiff_tags.place_of_tags(file)) is not None:
+        if tags >= file.stat().st_size:
+            return _DAMAGED
+        return "a TIFF of a kind that Pillow does not read, as of many bands or 64 bits"
     return stand_in(file) or "no format that Pillow reads"
 
 
@@ -232,4 +280,4 @@ def _reason(error: Exception, file: Path) -> str:
         return "removed after the folder was listed"
     if isinstance(error, ValueError) and error.args:
         return str(error.args[0]).partition("\n")[0]
-    return "damaged or cut short"
+    return _DAMAGED

@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from convcompare.core.errors import DataError, quote
 
-from .image_decode import ImageFacts, facts_of, is_turned, middle_square, on_white
+from .image_decode import (
+    ImageFacts,
+    deep_pixels,
+    facts_of,
+    is_turned,
+    middle_square,
+    on_white,
+    upright,
+)
 from .memory_room import check_room
 from .quiet_pillow import quiet_pillow
 
@@ -71,26 +79,25 @@ class ImageStack:
 
     def _decoded(self, image: Image) -> npt.NDArray[Any]:
         """Return (channels, height, width) as uint8, int32 or float32."""
-        from PIL import ImageOps
-
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            return self._deep(upright)
-        grey = upright.mode in ("1", "L", "LA", "La")
-        picture = on_white(upright).convert("L" if grey else "RGB")
+        turned = upright(image)
+        deep = deep_pixels(image, turned)
+        if deep is not None:
+            return self._deep(deep)
+        grey = turned.mode in ("1", "L", "LA", "La")
+        picture = on_white(turned).convert("L" if grey else "RGB")
         self._check_square(picture)
         square = middle_square(picture, self.size) if self.size else picture
         array = np.asarray(square, np.uint8)
         return array[None] if grey else array.transpose(2, 0, 1)
 
-    def _deep(self, picture: Image) -> npt.NDArray[Any]:
-        self._check_square(picture)
-        kind = np.float32 if picture.mode == "F" else np.int32
-        if self.size is None:
-            return np.asarray(picture).astype(kind)[None]
+    def _deep(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         from PIL import Image
 
-        floats = Image.fromarray(np.asarray(picture).astype(np.float32))
+        kind = np.float32 if pixels.dtype.kind == "f" else np.int32
+        floats = Image.fromarray(pixels.astype(np.float32))
+        self._check_square(floats)
+        if self.size is None:
+            return pixels.astype(kind)[None]
         scaled = np.asarray(middle_square(floats, self.size))
         return (scaled if kind is np.float32 else np.rint(scaled)).astype(kind)[None]
 
