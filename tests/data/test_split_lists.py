@@ -27,15 +27,33 @@ def test_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
     assert np.bincount(images.test.labels).tolist() == [3, 5]
 
 
-@pytest.mark.parametrize("mark", [" ", "\t", ","])
-def test_lists_of_files_with_classes_are_the_splits(root: Path, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("heading", "line"),
+    [
+        ("", "images/{0}.png {1}"),
+        ("", "images/{0}.png\t{1}"),
+        ("", "images/{0}.png,{1}"),
+        ("image label\n", "{0}.png {1}"),
+        ("# own\n4\nid;class;note;file\n", "{0};{1};;images/{0}.png"),
+        ("label male\n", "{0}.png  {1}  -1"),
+        ("", "3\t{2}.000000\timages/{0}.png"),
+    ],
+    ids=["blank", "tab", "comma", "heading", "count", "CelebA", "im2rec"],
+)
+@pytest.mark.parametrize("ending", ["txt", "lst"])
+def test_lists_of_files_with_classes_are_the_splits(
+    root: Path, heading: str, line: str, ending: str
+) -> None:
+    """With and without a heading; im2rec of MXNet writes a number, a class and a path."""
     flat(root / "images", 12)
     for name, numbers in (("train", range(8)), ("test", range(8, 12))):
-        rows = [f"images/{i}.png{mark}{'ab'[i % 2]}\n" for i in numbers]
-        (root / f"{name}.txt").write_text("".join(rows))
-    images = load(root)
-    assert (images.classes, len(images.train), len(images.test)) == (("a", "b"), 8, 4)
-    assert images.test_split.startswith("test rows of")
+        rows = [line.format(i, "ab"[i % 2], i % 2) + "\n" for i in numbers]
+        (root / f"{name}.{ending}").write_text(heading + "".join(rows))
+    train, test = placed(root)
+    names = ("0.000000", "1.000000") if "{2}" in line else ("a", "b")
+    assert train == {names[k]: [f"images/{i}.png" for i in range(k, 8, 2)] for k in (0, 1)}
+    assert test == {names[k]: sorted(f"images/{i}.png" for i in range(8 + k, 12, 2))
+                    for k in (0, 1)}  # fmt: skip
 
 
 @pytest.mark.parametrize("ending", ["csv", "txt"])
@@ -145,6 +163,13 @@ LISTS = {
     "chest": {f"{name}_list.txt": text for name, text in
               zip(("train_val", "test"), official().values(), strict=True)},
     "json": {"split_zhou_Birds.json": split_json()},
+    "im2rec": {f"{kind}.lst": text for kind, text in official("7\t{2}.000000\t{0}").items()},
+    "headings": {f"{kind}.txt": "id class path\n" + text for kind, text in
+                 official("7 {2} {0}").items()},
+    "status": {"Eval/list_eval_partition.txt": "12\nimage_name  evaluation_status\n" + "".join(
+        f"{name}   {'test' if name[-5] in '01' else 'train'}\n" for name in BIRDS)},
+    "classes by number": {f"{kind}.csv": "file,label\n" + text for kind, text in
+                          official("{0},{2}").items()},
 }  # fmt: skip
 
 
@@ -179,6 +204,15 @@ def test_lists_of_several_kinds_of_classes_need_a_choice(root: Path) -> None:
     assert sorted(test) == ["A340", "Boeing 707"]
     assert test["Boeing 707"] == ["data/images/0010.png", "data/images/008.png"]
     assert [len(paths) for paths in train.values()] == [4, 4]
+
+
+def test_lists_in_json_may_have_classes(root: Path) -> None:
+    """As those of CoOp, of sets without class folders."""
+    flat(root / "images", 12)
+    rows = [[f"{i}.png", i % 2, ("Auk", "Gull")[i % 2]] for i in range(12)]
+    (root / "split_zhou.json").write_text(json.dumps({"train": rows[:8], "test": rows[8:]}))
+    assert placed(root)[1] == {"Auk": ["images/10.png", "images/8.png"],
+                               "Gull": ["images/11.png", "images/9.png"]}  # fmt: skip
 
 
 def test_missing_and_unlisted_images_are_named(root: Path) -> None:

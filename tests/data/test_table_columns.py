@@ -278,6 +278,22 @@ def test_unread_table_has_its_reason(root: Path, content: bytes, expected: str) 
     assert f"`labels.csv` was not read: {expected}" in refused(root)[0].replace("it is ", "")
 
 
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        ("id,name,label", "{1},{0}.png,{2}"),
+        ("img_id,img_filename,y,place_filename", "{1},images/{0}.png,{2},x/{1}.png"),
+        ("id,address,label", "{0},https://example.org/{1}.png,{2}"),
+    ],
+)
+def test_numbers_of_rows_are_no_files(root: Path, heading: str, row: str) -> None:
+    """As in the table of Waterbirds; addresses may have other names than the files."""
+    flat(root / "images", 12)
+    rows = [row.format(i, 11 - i, "ab"[i > 4]) for i in range(12)]
+    (root / "t.csv").write_text("\n".join([heading, *rows]))
+    assert placed(root)[0]["a"] == [f"images/{i}.png" for i in range(5)]
+
+
 def test_image_numbers_written_as_fractions_are_matched(root: Path) -> None:
     flat(root, 6)
     rows = [f"{i}.0,{'ab'[i % 2]}" for i in range(6)]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
+from ..spellings import meaning
 from .class_folders import ClassFolders, check_same_classes
 from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
 from .labelled_files import Labelled, LabelledFiles
-from .matlab_files import MATLAB
 from .split_folders import Role
 from .split_names import SplitKind, names_parts, says_nothing
 from .table_columns import group_columns, surely_names_splits
@@ -168,8 +168,8 @@ def table_knows_better(
     """Return whether the classes are those of tables, and not the folders in `top`.
 
     Tables decide if they name at least half of the images, unless folders and classes correspond
-    one to one and the tables name no splits, by a column or by their own names. MATLAB files then
-    only name splits, since their classes are numbers.
+    one to one, and the tables name no splits, by a column or by their own names, or have only
+    numbers of the classes.
 
     Args:
         walk: the folder.
@@ -196,15 +196,20 @@ def table_knows_better(
         return True
     splits = {table.split for table in tables}
     names_splits = any(table.split_column for table in tables) or {"train"} < splits
-    if names_splits and any(table.path.suffix.lower() != MATLAB for table in tables):
-        return True
     pairs = {
         (name, path.relative_to(top).parts[0])
         for split in files.found.values()
         for name, paths in split.items()
         for path in paths
     }
-    return not len(pairs) == len({name for name, _ in pairs}) == len({place for _, place in pairs})
+    classes, places = ({pair[side] for pair in pairs} for side in (0, 1))
+    numbers = _are_numbers(classes) and not _are_numbers(places)
+    same = len(pairs) == len(classes) == len(places)
+    return not same or (names_splits and not numbers)
+
+
+def _are_numbers(names: Iterable[str]) -> bool:
+    return all(isinstance(meaning(name), float) for name in names)
 
 
 def _owners(tables: Sequence[LabelTable], roles: Sequence[Role]) -> dict[Path, SplitKind | None]:

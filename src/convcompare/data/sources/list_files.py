@@ -14,17 +14,21 @@ from .matlab_files import MATLAB
 from .split_names import SplitKind, split_kinds, split_words
 from .table_columns import (
     FILES,
+    LABELS,
+    SPLITS,
     cell,
     file_column,
+    first_of,
     image_of,
     may_name_splits,
     plain_name,
     plain_names,
+    split_column,
 )
-from .table_rows import TableFile, encoding_of
+from .table_rows import LISTS, TableFile, encoding_of
 
 TABLES, _JSON = (".csv", ".tsv", MATLAB), ".json"
-LIST_ENDINGS = (".txt", ".lst", ".list", *TABLES, _JSON)
+LIST_ENDINGS = (*LISTS, *TABLES, _JSON)
 """Extensions of files that may list images, in order of preference."""
 
 
@@ -32,11 +36,10 @@ def list_entries(path: Path) -> Sequence[str | int]:
     """Return the images that a file lists, as written, with the rest of their lines."""
     if path.suffix.lower() == _JSON:
         return [*_names(json_content(path))]
-    if path.suffix.lower() in TABLES:
-        table = TableFile(path)
-        column = file_column(table, plain_names(table))
-        if column:
-            return [name for row in _rows(table) if (name := image_of(table, row, column))]
+    table = TableFile(path)
+    column = file_column(table, plain_names(table))
+    if column and not (table.is_list and path.suffix.lower() in LISTS):
+        return [name for row in _rows(table) if (name := image_of(table, row, column))]
     if path.suffix.lower() == MATLAB:
         return []
     lines = _lines(path)
@@ -67,17 +70,18 @@ def entries_by_split(path: Path) -> list[tuple[str | int, SplitKind]]:
 
 def _pairs(path: Path) -> tuple[list[tuple[str | int, str]], str]:
     """Return the image and the split of each line as written, and the title of the splits."""
-    if path.suffix.lower() not in TABLES:
+    table = TableFile(path)
+    if path.suffix.lower() in LISTS and (table.is_list or not table.columns):
         parts = (line.replace(",", " ").rsplit(maxsplit=1) for line in _lines(path))
         return [(part[0].strip(), part[-1]) for part in parts], path.stem
-    table = TableFile(path)
     names = plain_names(table)
     file = file_column(table, names)
-    splits = [column for column in names if may_name_splits(column)]
-    if not file or len(splits) != 1:
+    named = [column for column in names if may_name_splits(column)]
+    split = first_of(names, SPLITS) or (named[0] if len(named) == 1 else None)
+    split = split or split_column(table, (file,))
+    if not file or not split:
         return [], ""
-    pairs = [(image_of(table, row, file), cell(row, splits[0])) for row in _rows(table)]
-    return pairs, splits[0]
+    return [(image_of(table, row, file), cell(row, split)) for row in _rows(table)], split
 
 
 def _numbered_images(path: Path) -> dict[str, str]:
@@ -104,16 +108,21 @@ def _lines(path: Path) -> list[str]:
 
 
 def _names(content: Any) -> Iterator[str]:
-    """Yield the names in JSON: texts, the first text of each record, the lists of an object."""
+    """Yield the images in JSON, each followed by its class if it has one.
+
+    They are texts, the first text of each record, or in the lists of an object.
+    """
     if isinstance(content, dict):
         content = list(content.values())
         yield from (name for part in content if isinstance(part, list) for name in _names(part))
     elif isinstance(content, list):
         for one in content:
-            first = (
-                next(iter(one.values() if isinstance(one, dict) else one), None)
-                if isinstance(one, (dict, list))
-                else one
+            cells = [*one.values()] if isinstance(one, dict) else one
+            cells = cells if isinstance(cells, list) and cells else [cells]
+            named = (
+                [value for key, value in one.items() if plain_name(key) in LABELS]
+                if isinstance(one, dict)
+                else cells[1:]
             )
-            if isinstance(first, str):
-                yield first
+            if isinstance(cells[0], str):
+                yield "\t".join([cells[0], *map(str, named[-1:])])

@@ -23,6 +23,8 @@ LABELS = (
     *("target", "species", "breed", "diagnosis", "dx", "groundtruth", "choice", "y"),
     *("labelid", "classid", "categoryid"),
 )
+_IDS = ("id", "imageid", "imgid", "idcode")
+"""Names in `FILES` of columns that may number rows, and not name files."""
 MAY_BE_SPLIT = ("set", "dataset")
 SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
@@ -47,17 +49,25 @@ def plain_names(table: TableFile) -> dict[str, str]:
 
 
 def file_column(table: TableFile, names: dict[str, str]) -> str | None:
-    """Return the column of files: with a usual name, else the only one that names images."""
+    """Return the column of files: with a usual name, else the only one that names images.
+
+    Numbers of rows give way to a column of names: ``img_id`` to ``img_filename``.
+    """
     if table.by_place:
         return PLACE
-    known = first_of(names, FILES) or next(
-        (column for column, name in names.items() if name.endswith("filename")), None
-    )
-    if known:
+    known = first_of(names, FILES)
+    if known and names[known] not in _IDS:
         return known
+    images = [column for column in names if names_image(cell(table.first, column))]
+    ending = [column for column, name in names.items() if name.endswith("filename")]
+    if known:
+        others = [one for one in images if "://" not in cell(table.first, one)]
+        better = [one for one in ending if one in others] or (others if len(others) == 1 else [])
+        return known if known in images or not better else better[0]
+    if ending:
+        return ending[0]
     if any(map(names_image, names)):  # the first line is a row, not a heading
         return None
-    images = [column for column in names if names_image(cell(table.first, column))]
     return images[0] if len(images) == 1 else None
 
 

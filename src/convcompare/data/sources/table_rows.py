@@ -26,12 +26,12 @@ _LINES = (".jsonl", ".ndjson")
 _ENDINGS = (".csv", ".tsv", *_LINES)
 MOST_TABLES = 50
 """Maximum number of tables in a folder that are read unasked; more may be one per image."""
-_MARK = re.compile("sep=.")
+_MARK, _COUNT = re.compile("sep=."), re.compile("[0-9]+")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 OLD = "cp1252"
 """The encoding of old spreadsheets."""
-_LIST, _JSON = ".txt", ".json"
-"""Extensions of lists without a heading and of annotations; other such files are not tables."""
+LISTS, _JSON = (".txt", ".lst", ".list"), ".json"
+"""Extensions of lists and of annotations; other such files are not tables."""
 _BY_ROWS = (_JSON, MATLAB)
 """Extensions of files whose columns are those of their rows."""
 
@@ -50,7 +50,7 @@ class TableFile:
         ending = self.path.suffix.lower()
         if ending == MATLAB and self.instead:
             return True
-        return ending in _ENDINGS or (ending in (_LIST, *_BY_ROWS) and bool(self.columns))
+        return ending in _ENDINGS or (ending in (*LISTS, *_BY_ROWS) and bool(self.columns))
 
     @property
     def by_place(self) -> bool:
@@ -60,9 +60,17 @@ class TableFile:
     @cached_property
     def columns(self) -> list[str]:
         """Columns from the heading or the first row; empty if it is not a table."""
+        by_rows = self.path.suffix.lower() in _BY_ROWS
+        return list(self.first if by_rows else self._heading.columns)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it has no heading, and each line begins with an image."""
+        return not self._heading.above and self.columns[0] == "file"
+
+    @cached_property
+    def _heading(self) -> _Heading:
         path = self.path
-        if path.suffix.lower() in _BY_ROWS:
-            return list(self.first)
         wide = _wide_encoding(path)
         for encoding in (wide,) if wide else ("utf-8-sig", "cp1252", "latin-1"):
             with (
@@ -70,9 +78,9 @@ class TableFile:
                 path.open(encoding=encoding) as lines,
             ):
                 if path.suffix.lower() in _LINES:
-                    return list(next(_json_rows(lines, path), {}))
-                return list(_heading(_first_line(lines), path).columns)
-        return []
+                    return _Heading("", list(next(_json_rows(lines, path), {})))
+                return _heading(lines, path)
+        return _Heading("", ())
 
     @property
     def instead(self) -> str:
@@ -145,35 +153,75 @@ def _wide_encoding(path: Path) -> str:
     return "utf-16-be" if [byte == 0 for byte in start] == [True, False, True, False] else ""
 
 
-def _first_line(lines: Iterator[str]) -> str:
-    """Return the first line with content, after the one that declares the separator (``sep=;``)."""
-    return next((line for line in lines if line.strip() and not _MARK.fullmatch(line.strip())), "")
+def _first_line(lines: Iterator[str], is_list: bool) -> str:
+    """Return the first line with content, after the one that declares the separator (``sep=;``).
+
+    Before lists, comments and the number of rows are passed over, too.
+    """
+    for line in lines:
+        text = line.strip()
+        passed = is_list and (text.startswith("#") or _COUNT.fullmatch(text))
+        if text and not passed and not _MARK.fullmatch(text):
+            return line
+    return ""
 
 
 class _Heading(NamedTuple):
-    """The first line of a CSV: the separator, the columns, and its cells if it is itself a row."""
+    """The start of a CSV or list.
+
+    Attributes:
+        mark: the separator.
+        columns: the columns; empty if it is no table.
+        rows: the first lines that are rows.
+        above: number of lines above the rows; 0 without a heading.
+    """
 
     mark: str
     columns: Sequence[str]
-    row: Sequence[str] = ()
+    rows: Sequence[str] = ()
+    above: int = 1
 
 
-def _heading(line: str, path: Path) -> _Heading:
+def _heading(lines: Iterator[str], path: Path) -> _Heading:
+    is_list = path.suffix.lower() in LISTS
+    line = _first_line(lines, is_list)
     mark = max(",;\t|", key=line.count)
-    is_list = path.suffix.lower() == _LIST
     if is_list and mark not in line:
         mark = " "
-    cells = [cell.strip() for cell in next(_reader([line.strip() if is_list else line], mark), [])]
+    cells = _cells(line, mark)
     while len(cells) > 2 and not cells[-1]:  # empty columns of a spreadsheet
         cells.pop()
     if len(cells) > 1 and names_image(cells[0]):  # no heading: file, class
         if len(cells) == 2:
-            return _Heading(mark, ("file", "label"), cells)
+            return _Heading(mark, ("file", "label"), [line], above=0)
         if is_list and mark != " " and not _NUMBER.fullmatch(cells[1]):  # file, class, box
             rest = [f"cell {number}" for number in range(3, len(cells) + 1)]
-            return _Heading(mark, ("file", "label", *rest), cells)
-    is_heading = not is_list and len(set(cells)) == len(cells) > 1
-    return _Heading(mark, cells if is_heading else ())
+            return _Heading(mark, ("file", "label", *rest), [line], above=0)
+    if is_list:
+        return _of_list(mark, cells, line, next(lines, ""))
+    return _Heading(mark, cells if len(set(cells)) == len(cells) > 1 else ())
+
+
+def _of_list(mark: str, cells: Sequence[str], line: str, following: str) -> _Heading:
+    """Return the heading of a list from its first line and the following one.
+
+    A heading names no image, and has a column per cell of the row below it, or all but the first
+    (CelebA). Rows of a number, a class and an image (im2rec of MXNet) have no heading.
+    """
+    row = _cells(following, mark)
+    images = [*map(names_image, row)]
+    if sum(images) == 1 and len(set(cells)) == len(cells) and not any(map(names_image, cells)):
+        named = cells if len(cells) == len(row) else ("file", *cells)
+        if len(named) == len(row) > 1 and (named is cells or images[0]):
+            return _Heading(mark, named, [following])
+    if len(cells) == 3 and names_image(cells[2]) and all(map(_NUMBER.fullmatch, cells[:2])):
+        return _Heading(mark, ("index", "label", "file"), [line, following], above=0)
+    return _Heading(mark, ())
+
+
+def _cells(line: str, mark: str) -> list[str]:
+    text = line.strip() if mark == " " else line
+    return [cell.strip() for cell in next(_reader([text], mark), [])]
 
 
 def _reader(lines: Iterable[str], mark: str) -> Any:
@@ -183,13 +231,13 @@ def _reader(lines: Iterable[str], mark: str) -> Any:
 
 def _csv_rows(lines: Iterable[str], path: Path) -> Iterator[dict[str, object]]:
     source = iter(lines)
-    mark, columns, first = _heading(_first_line(source), path)
-    rows = _reader(source, mark)
-    for row in chain([first] * bool(first), rows if columns else ()):
+    mark, columns, first, above = _heading(source, path)
+    rows = _reader(chain(first, source), mark)
+    for row in rows if columns else ():
         if any(cell.strip() for cell in row[len(columns) :]):
             raise csv.Error(
-                f"line {rows.line_num + 1} has {len(row)} cells and the first line {len(columns)}: "
-                f"a cell with {quote(mark)} in it needs quotes around it"
+                f"line {rows.line_num + above} has {len(row)} cells and the first line "
+                f"{len(columns)}: a cell with {quote(mark)} in it needs quotes around it"
             )
         yield dict(zip_longest(columns, row[: len(columns)], fillvalue=""))
 
