@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.images import fill, flat, load, refused
+from tests.support.images import fill, flat, load, placed, refused
 
 FILES = [f"{i}.png" for i in range(12)]
 
@@ -40,8 +40,34 @@ def coco(files: list[str], labels: list[int], categories: tuple[str, ...]) -> di
         {"data": [{"image": name, "choice": "ba"[i % 2]} for i, name in enumerate(FILES)]},
         {"filenames": FILES, "labels": [*"ba" * 6]},
         {"labels": [[name, "ba"[i % 2]] for i, name in enumerate(FILES)]},
+        {"b": FILES[::2], "a": FILES[1::2]},
+        {"classes": ["b", "a"], "labels": {str(i): i % 2 for i in range(12)}},
+        {
+            "samples": [
+                {
+                    "filepath": f"images/{name}",
+                    "tags": [],
+                    "ground_truth": {"_cls": "Classification", "label": "ba"[i % 2]},
+                }
+                for i, name in enumerate(FILES)
+            ]
+        },
+        [
+            {
+                "file_upload": f"ab-{name}",
+                "data": {"image": f"/data/local-files/?d=images/{name}"},
+                "annotations": [
+                    {"was_cancelled": True, "result": [{"value": {"choices": ["c"]}}]},
+                    {"result": [{"type": "choices", "value": {"choices": ["ba"[i % 2]]}}]},
+                ],
+            }
+            for i, name in enumerate(FILES)
+        ],
     ],
-    ids=["records", "names", "records by name", "coco", "object", "columns", "StyleGAN"],
+    ids=[
+        *("records", "names", "records by name", "coco", "object", "columns", "StyleGAN"),
+        *("by class", "FiftyOne", "FiftyOne samples", "Label Studio"),
+    ],
 )
 def test_annotations_are_read(root: Path, content: Any) -> None:
     flat(root / "images", 12)
@@ -78,6 +104,17 @@ def test_coco_files_of_each_split_are_read(root: Path) -> None:
     ]
 
 
+def test_tags_of_samples_are_splits(root: Path) -> None:
+    """As FiftyOne writes them."""
+    flat(root / "data", 12)
+    samples = [{"filepath": f"data/{i}.png", "tags": [("train", "test")[i > 7]],
+                "ground_truth": {"_cls": "Classification", "label": "ab"[i % 2]}}
+               for i in range(12)]  # fmt: skip
+    (root / "samples.json").write_text(json.dumps({"samples": samples}))
+    assert placed(root)[1] == {"a": ["data/10.png", "data/8.png"],
+                               "b": ["data/11.png", "data/9.png"]}  # fmt: skip
+
+
 def test_two_categories_of_one_image_are_refused(root: Path) -> None:
     flat(root / "images", 3)
     content = coco(["0.png", "1.png", "1.png"], [0, 0, 1], ("cat", "dog"))
@@ -90,7 +127,17 @@ def test_two_categories_of_one_image_are_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ['{"0": "cat", "1": "dog"}', '[{"id": 0, "label": "cat"}]', "[1, 2]", "{", "null", "[" * 9999],
+    [
+        '{"images": ["cat/0.png"], "masks": ["cat/1.png"]}',
+        '[{"data": {"image": "cat/0.png"}, "annotations": [{"result": [7]}]}]',
+        '{"classes": 7, "labels": {"0": []}}',
+        '{"0": "cat", "1": "dog"}',
+        '[{"id": 0, "label": "cat"}]',
+        "[1, 2]",
+        "{",
+        "null",
+        "[" * 9999,
+    ],
 )
 def test_other_files_are_no_annotations(root: Path, content: str) -> None:
     fill(root)

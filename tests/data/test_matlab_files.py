@@ -158,6 +158,31 @@ def test_lists_of_files_are_the_splits(root: Path, in_folders: bool) -> None:
     assert unread.names == ("file_list.mat",)
 
 
+@pytest.mark.parametrize("in_folders", [True, False])
+@pytest.mark.parametrize("order", ["train val test", "test train val"])
+def test_structures_of_matconvnet_are_classes_and_splits(
+    root: Path, in_folders: bool, order: str
+) -> None:
+    """As imdb.mat of DTD; numbers of images are not their names."""
+    files = [f"{name}_{i}.jpg" for name in ("auk", "gull") for i in range(6)]
+    files = [f"{file[:-6]}/{file}" for file in files] if in_folders else files
+    for file in files:
+        noise(root / "images" / file)
+    sets = [(1, 1, 2, 3, 3, 1)[i % 6] for i in range(12)]
+    images = {"id": np.arange(12.0), "name": cells(files), "set": np.array(sets, float),
+              "class": np.arange(12.0) // 6 + 1, "size": np.zeros((0, 0))}  # fmt: skip
+    meta = {"sets": cells(order.split()), "classes": cells(["auk", "gull"]), "none": []}
+    (root / "imdb").mkdir()
+    place = root / ("imdb/imdb.mat" if in_folders else "imdb.mat")
+    savemat(place, {"images": images, "meta": meta})
+    numbers = [1 + order.split().index(kind) for kind in ("train", "test")]
+    assert placed(root) == [
+        {name: [f"images/{file}" for i, file in enumerate(files)
+                if sets[i] == number and i // 6 == place] for place, name in
+         enumerate(("auk", "gull"))} for number in numbers
+    ]  # fmt: skip
+
+
 def arrays(path: Path) -> Dataset:
     return load_dataset(f"npz:{path}", Sources(path.parent / "cache", offline=True))
 

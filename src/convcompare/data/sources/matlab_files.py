@@ -39,14 +39,15 @@ Row = dict[str, object]
 def matlab_rows(path: Path) -> list[Row]:
     """Return the rows of a MATLAB file of lists, by column; empty for other files.
 
-    Columns are the fields of an array of structures, or vectors and cell arrays of equal length. If
-    no column names images, rows are in the order of the images, and the column `PLACE` has their
-    numbers. Vectors named after splits (``trnid``, ``tstid``) are lists of such numbers.
+    Columns are the fields of an array of structures, or vectors and cell arrays of equal length,
+    also as fields of a structure (MatConvNet's ``imdb.mat``). If no column names images, rows are
+    in the order of the images, and the column `PLACE` has their numbers. Vectors named after splits
+    (``trnid``, ``tstid``) are lists of such numbers.
 
     Raises:
         ValueError: if the file cannot be read; the message says what it is.
     """
-    columns = _lists(path)
+    columns = _with_sets(_lists(path))
     groups = [
         {name: cells for name, cells in columns.items() if len(cells) == length}
         for length in dict.fromkeys(map(len, columns.values()))
@@ -110,7 +111,7 @@ def _lists(path: Path) -> dict[str, list[object]]:
     """Return the lists in a file, which is not read if it is larger than files of lists are."""
     if path.stat().st_size > _LARGEST:
         return {}
-    return _columns(_variables(path, lambda shape: max(shape, default=0) == math.prod(shape) > 1))
+    return _columns(_variables(path, lambda shape: max(shape, default=0) == math.prod(shape) > 0))
 
 
 def _variables(
@@ -178,16 +179,27 @@ def _read_errors(path: Path) -> Iterator[None]:
 
 
 def _columns(variables: Mapping[str, Array]) -> dict[str, list[object]]:
-    """Return the columns of vectors, cell arrays and arrays of structures."""
+    """Return the columns of vectors, cell arrays and arrays of structures, also in a structure."""
     found: dict[str, list[object]] = {}
     for name, value in variables.items():
-        if value.ndim != 1:
+        if value.ndim == 0 and value.dtype.names:
+            found |= _columns({field: np.asarray(value[field].item())
+                               for field in value.dtype.names})  # fmt: skip
+        if value.ndim != 1 or not value.size:
             continue
         if value.dtype.names:
             found |= {field: [*map(_cell, value[field])] for field in value.dtype.names}
         else:
             found[name] = [*map(_cell, value.tolist())]
     return found
+
+
+def _with_sets(columns: dict[str, list[object]]) -> dict[str, list[object]]:
+    """Return columns with the names of the splits that ``set`` numbers from 1, by ``sets``."""
+    names = dict(enumerate(columns.get("sets", ()), start=1))
+    given: list[Any] = columns.get("set", [])
+    known = bool(given) and {*given} <= {*names}
+    return {**columns, "set": [names[one] for one in given]} if known else columns
 
 
 def _cell(value: object) -> object:
