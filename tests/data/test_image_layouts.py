@@ -83,7 +83,8 @@ def test_nested_folders_of_archives_are_read(root: Path, wrap: str) -> None:
     fill(root / wrap / "seg_test" / "seg_test", count=2)
     flat(root / wrap / "seg_pred" / "seg_pred")
     noise(root / "__MACOSX" / wrap / "._0.png")
-    noise(root / wrap / "Thumbs.db" / "0.png")
+    for name in ("Thumbs.db", "@eaDir", "#recycle", "lost+found", "__pycache__"):
+        noise(root / wrap / name / "0.png")
     images = load(root)
     assert (images.classes, len(images.train), len(images.test)) == (("cat", "dog"), 6, 4)
     (unused,) = (note for note in images.warnings if note.kind == "unused")
@@ -116,6 +117,7 @@ def test_unlabelled_validation_images_are_not_used(root: Path) -> None:
         (("train", "heldback"), "`heldback`"),
         (("split_a", "split_b"), "`split_a`, `split_b`"),
         (("fold1", "fold2", "fold3"), "`fold1`, `fold2`, `fold3`"),
+        (("8863", "8864"), "`8863`, `8864` in"),
         (("обучение", "проверка"), "`обучение`, `проверка`"),
         (("train", "train2", "test"), "`train`, `train2`"),
         (("val", "test"), "no train split"),
@@ -125,8 +127,9 @@ def test_unlabelled_validation_images_are_not_used(root: Path) -> None:
 def test_folders_that_look_like_splits_are_refused(
     root: Path, folders: tuple[str, ...], named: str
 ) -> None:
+    """Numbers with the classes 0 and 1 are the patients of a set of breast tissue."""
     for name in folders:
-        fill(root / name, count=2)
+        fill(root / name, "01" if "8863" in folders else ("cat", "dog"), count=2)
     assert named in refused(root)
     assert load(root, ":splits=none").classes == tuple(sorted(folders))
 
@@ -542,10 +545,11 @@ def test_chosen_column_without_a_table_is_refused(root: Path) -> None:
     assert "no table" in refused(root, ":label=species")
 
 
-def test_file_names_in_a_table_may_differ_in_case(root: Path) -> None:
+@pytest.mark.parametrize("ending", [".PNG", ".dcm", ""])
+def test_file_names_in_a_table_may_have_another_ending(root: Path, ending: str) -> None:
     flat(root, 6)
-    write_table(root / "t.csv", "file,label", [f"{i}.PNG,{'ab'[i % 2]}" for i in range(6)])
-    assert load(root).classes == ("a", "b")
+    write_table(root / "t.csv", "file,label", [f"{i}{ending},{'ab'[i % 2]}" for i in range(6)])
+    assert placed(root)[0] == {"a": ["0.png", "2.png", "4.png"], "b": ["1.png", "3.png", "5.png"]}
 
 
 def test_images_beside_boxes_are_no_class(root: Path) -> None:

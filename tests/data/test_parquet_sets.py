@@ -79,6 +79,9 @@ def fail(path: Path, options: str = "", kind: type[ConvcompareError] = DataError
 def test_splits_are_recognised_by_file_names(tmp_path: Path, names: tuple[str, str]) -> None:
     write(tmp_path, names[0], [0, 1, 0, 1, 1, 0])
     write(tmp_path, names[1], [1, 0], 50)
+    for name in ("._train.parquet", "__MACOSX/data/._train.parquet"):  # as macOS packs them
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"Mac OS X")
     found = load(tmp_path)
     assert found.classes == ("cat", "dog")
     assert found.train.images.shape == (6, 1, 9, 9) and found.train.images.dtype == np.uint8

@@ -31,6 +31,7 @@ PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
         ("camelyon_train_x.h5", "", "numpy.savez"),
         ("ld_train00-1338.tfrec", "", "numpy.savez"),
         ("train_lmdb/data.mdb", "", "numpy.savez"),
+        ("scan.nii.gz", "", "save the slices of each volume as PNG"),
         ("train.csv", PIXELS, "numpy.savez"),
         ("fer2013.csv", "emotion,pixels,Usage", "numpy.savez"),
         ("train/data-00000-of-00001.arrow", "", "datasets.load_from_disk(FOLDER)"),
@@ -147,12 +148,13 @@ def test_choices_of_label_studio_are_classes(root: Path) -> None:
     assert load(root).classes == ("a", "b")
 
 
-@pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods"])
+@pytest.mark.parametrize("name", ["labels.xlsx", "tables/labels.ods", "images/metadata.parquet"])
 def test_tables_of_other_programs_are_named_as_unread(root: Path, name: str) -> None:
     flat(root / "images")
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_bytes(b"PK")
     message, hint = refused(root)
+    assert " as CSV with columns file and label" in hint
     assert f"not read: `{name}`" in message and Path(name).name in hint and "file" in hint
 
 
@@ -173,9 +175,10 @@ def test_splitting_images_of_one_subfolder_is_a_warning(
     for split in splits:
         for name in ("benign", "malignant"):
             for number in range(3):
-                flat(root / split / name / f"{name[0]}{number}", 1 + number)
+                patient = 3 * (name == "malignant") + number
+                flat(root / split / name / f"{patient:03}", 1 + number)
     images = load(root)
     assert ("divided" in kinds(images)) == (splits == ("",))
     if splits == ("",):
         (note,) = (one for one in images.warnings if one.kind == "divided")
-        assert note.names == ("benign/b1", "benign/b2", "malignant/m1", "malignant/m2")
+        assert note.names == ("benign/001", "benign/002", "malignant/004", "malignant/005")

@@ -217,12 +217,17 @@ def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
 
 
 def _names(classes: Sequence[str]) -> list[DataNote]:
-    """Return notes on class names in several spellings, and on names for a missing class."""
+    """Return notes on class names in several spellings, and on names for a missing class.
+
+    Beside a class 0, -1 usually stands for a missing one.
+    """
     spellings: dict[str | float, list[str]] = {}
     for name in classes:
         spellings.setdefault(meaning(name), []).append(name)
     alike = tuple(" = ".join(names) for names in spellings.values() if len(names) > 1)
-    blank = tuple(name for name in classes if name.strip().lower() in _NO_CLASS)
+    unknown = {-1.0} if {-1.0, 0.0} <= spellings.keys() else set()
+    blank = tuple(name for name in classes
+                  if name.strip().lower() in _NO_CLASS or meaning(name) in unknown)  # fmt: skip
     found = []
     if alike:
         text = f"{several(len(alike), 'class name')} in several spellings, each a class of its own"

@@ -14,6 +14,7 @@ from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import gathered
 from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
+from ..sources.image_walk import is_of_system
 from ..sources.other_formats import reads_instead
 from ..sources.parquet_files import (
     ParquetColumns,
@@ -56,7 +57,8 @@ def parquet_set(
     root = Path(path).expanduser()
     name = f"parquet:{path}"
     if root.is_dir():
-        found = [PurePosixPath(one.relative_to(root).as_posix()) for one in root.rglob("*.parquet")]
+        every = [PurePosixPath(one.relative_to(root).as_posix()) for one in root.rglob("*.parquet")]
+        found = [path for path in every if not any(map(is_of_system, path.parts))]
     else:
         root, found = root.parent, [PurePosixPath(root.name)]
     if not found:

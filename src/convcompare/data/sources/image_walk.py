@@ -19,7 +19,8 @@ from .image_files import is_image, is_usual_beside_images
 
 _SYSTEM = {
     *("thumbs.db", "thumbs.db:encryptable", "ehthumbs.db", "desktop.ini", "icon\r"),
-    *("__macosx", "@eadir", "$recycle.bin"),
+    *("__macosx", "@eadir", "$recycle.bin", "#recycle", "@recycle", "lost+found", "__pycache__"),
+    "system volume information",
 }
 
 
@@ -152,7 +153,7 @@ class FolderWalk:
 
     def _list(self, folder: Path) -> Iterator[_Entry]:
         for path in sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name)):
-            if path.name.startswith(".") or path.name.lower() in _SYSTEM:
+            if is_of_system(path.name):
                 continue
             link = path.is_symlink()
             if link and not self._follows(path):
@@ -179,6 +180,11 @@ class FolderWalk:
             kind = self._followed
         kind.add(self._place(path))
         return kind is self._followed
+
+
+def is_of_system(name: str) -> bool:
+    """Return whether a file or folder is hidden, or one that systems write."""
+    return name.startswith(".") or name.lower() in _SYSTEM
 
 
 def _is_output(folder: Path) -> bool:

@@ -183,8 +183,8 @@ def _class_names(path: Path) -> tuple[str, ...]:
 class ImageIndex:
     """Index of images by their path from the root, the end of their path, and their name.
 
-    All also match without extension, and names in any case and as numbers: programs that process
-    tables change ``007`` to ``7``.
+    All also match without extension, and names in any case, as numbers (programs that process
+    tables change ``007`` to ``7``) and with another extension, as of images that were converted.
     """
 
     def __init__(self, walk: FolderWalk, pool: Sequence[Path]) -> None:
@@ -261,6 +261,7 @@ class ImageIndex:
             self._stems.get(name),
             self._folded.get(name.casefold()),
             self._numbers.get(int(float(name))) if _WHOLE.fullmatch(name) else None,
+            self._stems.get(stem(name)),
         ):
             shared = [self._shared(path, folders) for path in same or ()]
             best = max(shared, default=-1)

@@ -35,16 +35,18 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
     if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], NAMED), listed(shared, NAMED)
+    alone = f"{typed(f'folder:{unwrapped(walk, filled[0])[0]}')} reads the first alone"
     if len(splits_among(shared)) > 1:
         raise DataError(
-            f"the class folders {names} in {quote(folder)} hold splits: {below}",
-            f"put the splits first: train/CLASS/IMAGE and test/CLASS/IMAGE; {AS_CLASSES}",
+            f"the folders {names} in {quote(folder)} hold splits: {below}",
+            f"{alone}; put the splits first if they are classes: train/CLASS/IMAGE and "
+            f"test/CLASS/IMAGE; {AS_CLASSES}",
         )
     raise DataError(
         f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
         "their names are not known",
-        "rename them to train and test, or write folder:PATH with the one that is meant; "
-        f"{AS_CLASSES}",
+        f"rename them to train and test, or put the images of {listed(shared, 2)} of all into one "
+        f"folder each if these are the classes; {alone}; {AS_CLASSES}",
     )
 
 
@@ -157,7 +159,7 @@ def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
     text = f"images of {several(len(divided), 'folder')} below class folders may be in both splits"
     hint = (
         "if such a folder is one patient, video or object, test accuracy is too high: put whole "
-        "folders into train/ and test/"
+        "folders into train/ and test/; if it is a class, put all of them into one folder"
     )
     return [DataNote("divided", text, tuple(divided), hint)]
 

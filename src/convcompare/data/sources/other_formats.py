@@ -19,6 +19,7 @@ _ARRAYS = {
     *(".npy", ".mat", ".h5", ".hdf5", ".tfrecord", ".tfrec", ".mdb", ".lmdb", ".pkl", ".pickle"),
     *(".pt", ".pth", ".bin", ".record", ".beton"),
 }
+_VOLUMES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
 _PUBLISHED = re.compile(
     r".*/((data|test)_batch(_\d)?|cifar-100-python/(train|test)|[^/]*idx[13][-.]ubyte(\.gz)?"
     r"|(train|test|extra)_32x32\.mat)",
@@ -41,12 +42,12 @@ def _roles(names: Iterable[str]) -> Collection[object]:
 
 
 def how_to_read(files: Iterable[Path]) -> str:
-    """Return a hint on the first spreadsheet, archive or MATLAB file; empty without one."""
+    """Return a hint on the first spreadsheet, Parquet file, archive or MATLAB file; or ""."""
     for path in files:
-        if path.suffix.lower() in SPREADSHEETS:
+        if path.suffix.lower() in (*SPREADSHEETS, ".parquet"):
             return (
                 f"save {quote(path.name)} as CSV with columns file and label, and split if it "
-                "names splits: spreadsheets are not read"
+                "names splits: beside images, only tables of text are read"
             )
         if path.suffix.lower() in ARCHIVES:
             return f"unpack {quote(path.name)} beside the other images if it holds images"
@@ -88,6 +89,10 @@ def reads_instead(files: Iterable[Path]) -> str:
         return (
             '`datasets.load_from_disk(FOLDER)["train"].to_parquet("train.parquet")` writes what '
             "`parquet:FOLDER` reads"
+        )
+    if any(path.name.lower().endswith(_VOLUMES) for path in paths):
+        return (
+            "save the slices of each volume as PNG, of each class in a folder: FOLDER/CLASS/IMAGE"
         )
     if any(path.suffix.lower() == ".dvc" for path in paths):
         return "`dvc pull` fetches what a file .dvc stands for"

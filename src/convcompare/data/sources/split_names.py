@@ -97,8 +97,9 @@ def split_kinds(title: str, values: Collection[str]) -> dict[str, SplitKind]:
 
 
 def says_nothing(name: str) -> bool:
-    """Return whether a name has only generic words, as ``images``."""
-    return all(word in _FILLING for word in name_words(name))
+    """Return whether a name has only generic words, as ``images``; numbers alone may be classes."""
+    words = name_words(name)
+    return bool(words) and all(word in _FILLING for word in words)
 
 
 def names_parts(names: Collection[str]) -> bool:
