@@ -110,6 +110,15 @@ def test_numbers_in_a_tiff_are_read_as_its_tags_say(
     assert np.array_equal(decoded.images[0, 0], expected) and not decoded.facts[0].reason
 
 
+def test_lab_and_premultiplied_grey_become_grey(tmp_path: Path) -> None:
+    Image.new("LAB", (8, 8), (128, 128, 128)).save(tmp_path / "lab.tif")
+    tiff(tmp_path / "la.tif", np.full((8, 8, 2), 100, np.uint8), t338=1)  # white of alpha 100
+    files = [tmp_path / "lab.tif", tmp_path / "la.tif"]
+    greys = [decode_images(files, 8, channels).images[:, :, 0, 0] for channels in (1, 3)]
+    assert abs(int(greys[0][0, 0]) - 119) < 3 and greys[0][1, 0] == 255
+    assert np.ptp(np.concatenate(greys, 1).astype(int), 1).max() < 2
+
+
 @pytest.mark.parametrize("reduced", [0, 1])
 def test_pages_of_a_tiff_are_a_warning(root: Path, reduced: int) -> None:
     """Smaller copies of the first page (overviews) are no pages of their own."""

@@ -177,12 +177,17 @@ def _has_several(opened: Image) -> bool:
     return several and not tiff_tags.has_smaller_copy(opened)
 
 
+_CONVERTED = {"LAB": "RGB", "La": "LA"}
+"""Modes from which Pillow converts to one other mode only."""
+
+
 def upright(opened: Image) -> Image:
     """Return an image rotated upright by its EXIF data, without a fourth band that is not alpha."""
     from PIL import ImageOps
 
     turned = ImageOps.exif_transpose(opened)
-    return turned.convert("RGB") if tiff_tags.has_unnamed_band(opened) else turned
+    mode = "RGB" if tiff_tags.has_unnamed_band(opened) else _CONVERTED.get(turned.mode)
+    return turned.convert(mode) if mode else turned
 
 
 def deep_pixels(opened: Image, turned: Image) -> npt.NDArray[Any] | None:
