@@ -68,8 +68,9 @@ LAYERS: dict[type[nn.Module], tuple[str, LayerRule]] = {
 def layer_rule(module: nn.Module) -> tuple[str, LayerRule] | None:
     """Return the kind and rule of a layer that is treated as one operation, or None.
 
-    A subclass with a `forward` of its own may compute something else.
+    A subclass of torch's attention with a `forward` of its own may compute something else.
     """
-    own = type(module).forward
-    found = (k for k in type(module).__mro__ if k in LAYERS and k.forward is own)
-    return next((LAYERS[kind] for kind in found), None)
+    found = next((kind for kind in type(module).__mro__ if kind in LAYERS), None)
+    if found is nn.MultiheadAttention and type(module).forward is not found.forward:
+        return None
+    return LAYERS[found] if found is not None else None
