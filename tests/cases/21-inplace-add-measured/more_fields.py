@@ -324,3 +324,15 @@ class Branching(_Net):
     def body(self, x):
         y = self.a(x)
         return y if y.mean() > -1e9 else -y
+
+
+class Coordinates(_Net):
+    """3x28: gates of rows and of columns, as in coordinate attention; after the first, all columns"""
+
+    def make(self):
+        self.a, self.b = circular(self.c, 8, 3), circular(8, 8, 3)
+
+    def body(self, x):
+        y = self.a(x)
+        rows, columns = y.mean(3, keepdim=True), y.mean(2, keepdim=True)
+        return self.b(y * rows.sigmoid() * columns.sigmoid())

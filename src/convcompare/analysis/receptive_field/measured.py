@@ -21,7 +21,7 @@ from convcompare.models.interface import in_mode
 
 from .places import Reading, read
 from .reach import BORDER, SECONDS, TOO_LONG, Entering, NotKnown, same, slim
-from .reach_joins import is_global
+from .reach_joins import global_sides, is_global
 from .reach_mode import ReachMode
 from .reach_run import IMAGE, run_with_reaches, without_zeros
 from .traced import ReceptiveField
@@ -178,10 +178,12 @@ def _entering(
 
 def _fill(row: _Row, reach: Tensor, image: tuple[int, int]) -> _Row:
     """Read a reach into a row."""
-    border = bool(slim(reach)[BORDER].any()) and not is_global(reach)
+    everywhere = global_sides(reach)
+    border = any(slim(reach)[BORDER][side].any() and not everywhere[side] for side in (0, 1))
     try:
-        row.found = read(reach, image)
-        row.cut = border and row.found is not None and any(row.found.whole)
+        row.found = found = read(reach, image)
+        sides = [s for s in (0, 1) if found and found.whole[s] and not everywhere[s]]
+        row.cut = border and bool(sides)
     except NotKnown as error:
         row.why, row.cut = str(error), border
     return row

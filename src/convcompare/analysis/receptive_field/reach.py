@@ -1,6 +1,6 @@
 """The pixels that each element of each tensor depends on, as extents kept beside its value.
 
-The *reach* of a tensor is float32 (8, *shape). Each part is 0 if nothing is seen:
+The *reach* of a tensor is float32 (9, *shape). Each part is 0 if nothing is seen:
 
 0. height minus the first row,
 1. the last row plus 1,
@@ -9,7 +9,8 @@ The *reach* of a tensor is float32 (8, *shape). Each part is 0 if nothing is see
 4. 1 if padding or the other end of the image is seen along the rows: the field is cut,
 5. 1 if it is seen along the columns,
 6. 1 if a mask removes the element in front of a softmax,
-7. 1 after an operation over all positions, for any size of the image.
+7. 1 after an operation over all rows, for any size of the image,
+8. 1 after an operation over all columns.
 
 So several elements together see the maximum of their reaches, and zero padding sees nothing.
 Reaches belong to storages: views and writes through views need no rule.
@@ -23,8 +24,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-PARTS, EXTENTS, MASKED, GLOBAL = 8, 4, 6, 7
-BORDER = slice(4, 6)
+PARTS, EXTENTS, MASKED = 9, 4, 6
+BORDER, GLOBAL = slice(4, 6), slice(7, 9)
 TAKEN_OUT = -50.0
 """A constant below this, added in front of a softmax, removes a position."""
 SECONDS = 10.0
@@ -149,7 +150,7 @@ class Reaches:
 
         Args:
             tensor: The tensor.
-            reach: Its reach (8, *shape).
+            reach: Its reach (9, *shape).
             name: Name of the operation that created it.
             unpooled: Input of the pooling head that it comes from.
         """

@@ -15,6 +15,8 @@ from .reach_windows import adaptive_pool, convolution, pool
 
 _LOCAL = (convolution, pool)
 """Rules with a window of fixed size, even if one window covers the whole map."""
+_OVER_ALL = (*REDUCING, matrix_product)
+"""Rules over all positions of a dimension, whatever its size."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,20 @@ class Joins:
         self.reaches = reaches
         self.last: LastWhole | None = None
 
-    def record(self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor]) -> bool:
+    def record(
+        self, name: str, number: int, rule: Rule | None, given: Sequence[Tensor], reach: Tensor
+    ) -> bool:
         """Record an operation after which all units see the same, if it joins all positions.
 
-        A sum joins them if one of its terms already has. Otherwise its units may see all of this
-        image but not of a larger one.
+        A sum or product joins them if one of its terms already has, or if one sees all rows and
+        another all columns. Otherwise its units may see all of this image but not of a larger one.
 
         Args:
             name: Name of the operation.
             number: Its index in the run.
             rule: Its rule.
             given: Its arguments that depend on the image.
+            reach: Reach of its output.
 
         Returns:
             Whether it was recorded.
@@ -60,15 +65,30 @@ class Joins:
         if not local:
             return False
         if rule in _LOCAL:
-            joins = any(bool(slim(r)[GLOBAL].any()) for _, r in local)
+            joins = any(bool(slim(r)[GLOBAL].amin(0).any()) for _, r in local)
         else:
             before = any(not several(r) and is_global(r) for _, r in known)
-            joins = rule in (*REDUCING, matrix_product) or before
+            joins = rule in _OVER_ALL or before or is_global(reach)
         if joins:
             tensor, _ = max(local, key=lambda one: one[0].numel())
             entering, unpooled = self._entering(tensor), self.reaches.unpooled(tensor)
             self.last = LastWhole(name, number, entering, unpooled)
         return joins
+
+    def marked_sides(self, rule: Rule | None, given: Sequence[Tensor], reach: Tensor) -> Tensor:
+        """Return a reach with marks along the sides whose positions an operation joins.
+
+        Args:
+            rule: Rule of the operation.
+            given: Its arguments that depend on the image.
+            reach: Reach of its output.
+        """
+        if rule is not adaptive_pool and rule not in _OVER_ALL:
+            return reach
+        before = [moving(self._reach(tensor)) for tensor in given]
+        still = moving(reach)
+        sides = [s for s in (0, 1) if any(was[s] for was in before) and not still[s]]
+        return marked_global(reach, sides) if sides else reach
 
     def unpooled(
         self, rule: Rule | None, known: Sequence[Tensor], reach: Tensor
@@ -118,15 +138,22 @@ def effective_rule(call: Operation, rule: Rule | None) -> Rule | None:
     return reduction if to_one or averages_all(call.name, kernel, places, outputs) else rule
 
 
-def is_global(reach: Tensor) -> bool:
-    """Return whether every unit that sees anything follows an operation over all positions."""
+def global_sides(reach: Tensor) -> tuple[bool, bool]:
+    """Return whether every unit that sees anything follows an operation over all rows, columns."""
     reach = slim(reach)
     seeing = reach[:EXTENTS].amax(0) > 0
-    return bool(reach[GLOBAL][seeing].all())
+    rows, columns = reach[GLOBAL][:, seeing].all(1).tolist()
+    return rows, columns
 
 
-def marked_global(reach: Tensor) -> Tensor:
-    """Return a reach whose units are marked as following an operation over all positions."""
+def is_global(reach: Tensor) -> bool:
+    """Return whether every unit that sees anything follows an operation over all positions."""
+    return all(global_sides(reach))
+
+
+def marked_global(reach: Tensor, sides: Sequence[int] = (0, 1)) -> Tensor:
+    """Return a reach whose units are marked as following an operation over all of `sides`."""
     marked = slim(reach).clone()
-    marked[GLOBAL] = 1
+    for side in sides:
+        marked[GLOBAL][side] = 1
     return marked.expand_as(reach)

@@ -90,7 +90,8 @@ class ReachMode(OperatorMode):
             rule, place = effective_rule(call, _RULES.get(plain)), self._named(plain)
             known = [tensor for tensor in tensors if self.reaches.of(tensor) is not None]
             unpooled = self.joins.unpooled(rule, known, reach)
-            if not several(reach) and self.joins.record(place, self.number, rule, known):
+            reach = self.joins.marked_sides(rule, known, reach)
+            if not several(reach) and self.joins.record(place, self.number, rule, known, reach):
                 reach, unpooled = marked_global(reach), None
             for tensor in outputs:
                 if tensor.shape == reach.shape[1:]:
