@@ -19,7 +19,14 @@ from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.output.tables.comparison_table import comparison_table
 from convcompare.output.tables.formats import check_format, csv_text, render
-from convcompare.output.tables.table import BOLD, MOST_NOTES, Caution, Column, Table, print_table
+from convcompare.output.tables.table import (
+    MOST_NOTES,
+    Caution,
+    Column,
+    StyleNote,
+    Table,
+    print_table,
+)
 from convcompare.store.run_store import RunStore
 from tests.support.runs import FCN, comparison, run, series, trained
 
@@ -101,13 +108,14 @@ def test_best_value_is_bold_and_a_diverged_run_is_not_ranked() -> None:
 
 
 @pytest.mark.parametrize("styled", [True, False])
-def test_bold_is_explained_only_where_text_has_styles(styled: bool) -> None:
-    table = dataclasses.replace(comparison_table(comparison(*BOTH), STORE), notes=(BOLD,))
+def test_styles_are_explained_only_where_text_has_them(styled: bool) -> None:
+    note = StyleNote("best of a column in bold")
+    table = dataclasses.replace(comparison_table(comparison(*BOTH), STORE), notes=(note,))
     system = "standard" if styled else None
     file = io.StringIO()
     console = Console(file=file, width=200, color_system=system, force_terminal=styled)
     print_table(console, table, 200)
-    assert (BOLD in file.getvalue()) is styled
+    assert (note in file.getvalue()) is styled
 
 
 def test_huge_loss_has_an_exponent() -> None:

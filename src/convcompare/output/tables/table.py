@@ -31,8 +31,6 @@ LEAST_NAME = 12
 """Cells to which names are shortened before a column is dropped."""
 LEAST_PROSE = 24
 """Cells to which sentences are wrapped before their column is dropped."""
-BOLD = "best of a column in bold"
-"""Note of a table with bold cells; it is left out where text has no styles."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,12 @@ class Column:
 
 class Caution(str):
     """A note that changes the meaning of a cell, and is therefore never left out."""
+
+    __slots__ = ()
+
+
+class StyleNote(str):
+    """A note on the style of cells, which is left out where text has no styles."""
 
     __slots__ = ()
 
@@ -179,7 +183,9 @@ def print_table(console: Console, table: Table, width: int | None, most: int | N
     kept = {column.key for column in fit.columns}
     dropped = [one.title for one in table.shown if one.key not in kept and one.priority < SPARE]
     end = [f"no room in {width} columns for: {', '.join(dropped)}"] if dropped else []
-    notes = [note for note in table.notes if note != BOLD or console.color_system]
+    notes = [
+        note for note in table.notes if console.color_system or not isinstance(note, StyleNote)
+    ]
     for line in _note_lines(notes, end, width, most):
         console.print(f" {line}", style="dim", soft_wrap=True)
 

@@ -24,7 +24,7 @@ from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdicts import decided
 
 from .comparison_table import comparison_table
-from .table import BOLD, Column, Table
+from .table import Column, StyleNote, Table
 
 Values = Mapping[str, Any]
 SHOWN = {"test_accuracy", "test_loss", "train_seconds", "parameters"}
@@ -74,7 +74,7 @@ def _with_key(table: Table) -> Table:
     """Return the table with a note on bold cells, if there are any."""
     if not any(table.best(column) for column in table.shown):
         return table
-    return dataclasses.replace(table, notes=(*table.notes, BOLD))
+    return dataclasses.replace(table, notes=(*table.notes, StyleNote("best of a column in bold")))
 
 
 def _with_unused_keys(
