@@ -20,7 +20,7 @@ from convcompare.comparison.claims.findings import (
     without_runs,
 )
 from convcompare.comparison.figures.catalogue import named
-from convcompare.comparison.figures.figure_notes import recording_command
+from convcompare.comparison.figures.recorded_command import recording_command
 from convcompare.core.corruptions import corruption
 from convcompare.data.dataset import Sources
 from convcompare.output.plots.source import Source

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from convcompare.comparison import run_figures
-from convcompare.comparison.claims import plan_command
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures.catalogue import MEASURES, named
-from convcompare.comparison.figures.figure_notes import recording_command
 from convcompare.comparison.figures.measure import EVERY_EPOCH
+from convcompare.comparison.figures.recorded_command import recording_command, training_command
 from convcompare.comparison.model_runs import group_runs
 from convcompare.comparison.pairs import pair
 from convcompare.comparison.run_flags import ChanceLevel, marks
@@ -82,9 +81,9 @@ def test_command_that_records_the_missing_figures(command: str, again: str) -> N
 
 def test_plan_of_a_study_has_a_valid_command() -> None:
     recorded = ("study", "mnist", "--seeds", "3", "--set", "evaluate=last", "--threads", "1")
-    again = plan_command.command(recorded, "mnist", 5, ("--evaluate", "every", "--skip", "fcn"))
+    again = training_command(recorded, "mnist", 5, ("--evaluate", "every", "--skip", "fcn"))
     assert again == "convcompare study mnist --seeds 5 --threads 1 --skip fcn"
-    more = plan_command.command(recorded, "mnist", 5, ())
+    more = training_command(recorded, "mnist", 5, ())
     assert more == "convcompare study mnist --seeds 5 --set evaluate=last --threads 1"
 
 

@@ -11,7 +11,7 @@ from convcompare.store.run import Run
 
 from ..assessment import Assessment
 from ..figures.catalogue import named
-from ..figures.figure_notes import recording_command
+from ..figures.recorded_command import recording_command
 from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
 from ..verdict_json import contrast_json

@@ -12,12 +12,12 @@ from convcompare.store.run import Run
 from ..assessment import Assessment
 from ..figures.catalogue import MEASURED, named
 from ..figures.measure import AGAIN, EVERY_EPOCH
+from ..figures.recorded_command import SKIP, training_command
 from ..model_runs import ModelRuns
 from ..study import Study
 from .findings import Finding, Judged, findings
 from .needs import Need, need
 from .outcomes import FinalOutcome
-from .plan_command import command
 
 EVENTUAL = ("confirmed", "contradicted")
 
@@ -70,9 +70,9 @@ class ClaimPlan:
         """Command that trains them; None if it is not known which decide the claim."""
         if self.seeds is None:
             return None
-        skipped = [word for name in self.skipped for word in ("--skip", name)]
+        skipped = [word for name in self.skipped for word in (SKIP, name)]
         options = [*self.options, *skipped, *([AGAIN] if self.fresh else [])]
-        return command(self.recorded, self.study, self.seeds, options)
+        return training_command(self.recorded, self.study, self.seeds, options)
 
 
 def plans(assessment: Assessment) -> list[ClaimPlan]:
