@@ -5,7 +5,7 @@ All checks run on copies, with images of normal noise, on the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from convcompare.core.errors import listed, quote
 
+from .equality import SAME, close, difference, equal, nearly_equal
 from .findings import PRETRAINED, Found
 from .gradient_check import inexact_gradients
+from .hidden_state import Build, hidden_state
 from .inspection import calls_seen, count_macs
 from .interface import copied, in_mode, is_contiguous
 from .peak_memory import images_with_room, memory_of_pass
@@ -31,25 +33,15 @@ LARGE = 300_000_000
 """Multiply-accumulates per image above which a network is large."""
 PROBABILITY_ERROR = 1e-4
 """Tolerance for the sum of a row of probabilities, which is 1."""
-SAME = 1e-3
-"""Tolerance for outputs that are equal up to rounding, relative to the largest value."""
 ROUNDING = 1e-6
 """Largest difference, relative to the largest value, between outputs that rounding alone sets
 apart."""
-ROUNDED = 1e-5
-"""Tolerance for weights that are equal up to rounding, relative to the largest of a tensor: results
-of solvers such as `torch.linalg.lstsq` depend on the memory addresses of their operands."""
 PRETRAINED_SHARE = 0.5
 """Share of the weight tensors from which those equal under every seed count as pretrained; a table
 of positions or a first layer of known filters is a smaller share."""
 FEW_VALUES = 16
 """Largest number of different values in a parameter that is initialised by a rule, such as to 0, to
 1 or to the identity."""
-_UNNAMED = ("an attribute",)
-"""Hidden state that was detected but not located."""
-
-Build = Callable[[int], nn.Module]
-"""Builds the network with the initial weights of a seed."""
 
 
 def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
@@ -67,12 +59,8 @@ def examine(build: Build, shape: Shape, macs: int | None) -> tuple[Found, ...]:
     found += _of_a_training_pass(model, batches[0])
     found += [Found("varying cost")] if _cost_varies(model, batches) else []
     found += inexact_gradients(_perturbed(model), batches[0][: images // 4])
-    state = () if Found("varying layers") in found else hidden_state(build, batches[0])
-    if state and not _repeats(build, batches[0]):
-        found += [Found("unseeded draws")]
-        state = () if state == _UNNAMED else state
-    named = "" if state == _UNNAMED else listed(state)
-    found += [Found("hidden state", named)] if state else []
+    if Found("varying layers") not in found:
+        found += hidden_state(build, batches[0])
     found += [Found("contiguous")] if is_contiguous(model) else []
     return tuple(found)
 
@@ -92,9 +80,9 @@ def _of_initialisation(build: Build, model: nn.Module) -> Iterator[Found]:
     first, again, other = model.state_dict(), build(0).state_dict(), another.state_dict()
     if not _sizes(first) == _sizes(again) == _sizes(other):
         yield Found("varying layers")
-    elif not _equal(first, again):
-        yield Found("rounded weights" if _nearly_equal(first, again) else "unseeded weights")
-    elif first and _equal(first, other):
+    elif not equal(first, again):
+        yield Found("rounded weights" if nearly_equal(first, again) else "unseeded weights")
+    elif first and equal(first, other):
         yield Found("same weights")
     else:
         kept = [_is_kept(*pair) for pair in _weights(model, another)]
@@ -139,11 +127,11 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     first, again = _evaluated(perturbed, images, seed=0), _evaluated(perturbed, images, seed=1)
     if not first.isfinite().all():
         return
-    if not _close(first, again):
+    if not close(first, again):
         yield Found("random evaluation")
     elif (differs := _difference_of_images(first)) <= SAME:
         passes = (_evaluated(perturbed, images, training=True) for images in batches)
-        differs = max(_difference(*passes), differs)  # BatchNorm's statistics are initial; or NaN
+        differs = max(difference(*passes), differs)  # BatchNorm's statistics are initial; or NaN
         if differs <= ROUNDING:
             yield Found("constant", _last_that_differs(perturbed, images))
         elif differs <= SAME:
@@ -151,11 +139,11 @@ def _of_outputs(model: nn.Module, batches: list[Tensor]) -> Iterator[Found]:
     else:
         used = in_mode(copied(perturbed), False)
         _outputs(used, batches[1])
-        if not _close(first, _outputs(used, images)):
+        if not close(first, _outputs(used, images)):
             yield Found("batch")
             return
         with suppress(Exception):  # some networks accept only certain batch sizes
-            if not _close(first[1:-1], _evaluated(perturbed, images[1:-1])):  # without ends
+            if not close(first[1:-1], _evaluated(perturbed, images[1:-1])):  # without ends
                 yield Found("batch")
 
 
@@ -256,96 +244,6 @@ def _outputs(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
     return output.double()
 
 
-def _close(one: Tensor, other: Tensor, *, within: float = SAME) -> bool:
-    return _difference(one, other) <= within
-
-
-def _difference(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference, relative to the largest magnitude."""
-    largest = max(one.abs().max().item(), other.abs().max().item())
-    return (one - other).abs().max().item() / (largest or 1)
-
-
 def _difference_of_images(output: Tensor) -> float:
-    """Return the `_difference` between the outputs (n, …) of the first image and of the others."""
-    return _difference(output[:1].expand_as(output), output)
-
-
-def hidden_state(build: Build, images: Tensor) -> tuple[str, ...]:
-    """Return the names of state that affects the outputs and is not in the `state_dict`.
-
-    Compares a network after two passes in training mode with a new one that loaded its
-    `state_dict`, as a resumed run does.
-
-    Args:
-        build: builds the network on the CPU.
-        images: images (n, c, h, w) of the passes.
-    """
-    used, restored = build(0), build(0)
-    used.train()
-    for seed in (1, 2):
-        with torch.no_grad(), seeded(seed):
-            used(images.clone())
-    try:
-        restored.load_state_dict(used.state_dict())
-    except RuntimeError:
-        return ("state_dict",)
-    named = tuple(_differing(used, restored))
-    return named or _different_outputs(used, in_mode(restored, True), images)
-
-
-def _different_outputs(one: nn.Module, other: nn.Module, images: Tensor) -> tuple[str, ...]:
-    for mode in (False, True):
-        outputs = []
-        for model in (one, other):
-            with torch.no_grad(), seeded(3):
-                outputs.append(in_mode(model, mode)(images.clone()).nan_to_num())
-        if not torch.equal(*outputs):
-            return _UNNAMED
-    return ()
-
-
-def _repeats(build: Build, images: Tensor) -> bool:
-    """Return whether two new networks have equal outputs in training mode under one seed."""
-    outputs = []
-    for model in (build(0), build(0)):
-        with torch.no_grad(), seeded(1):
-            outputs.append(in_mode(model, True)(images.clone()).nan_to_num())
-    return torch.equal(*outputs)
-
-
-def _differing(one: nn.Module, other: nn.Module) -> Iterator[str]:
-    """Yield the names of differing buffers outside the `state_dict` and plain attributes."""
-    kept = one.state_dict().keys()
-    buffers = dict(other.named_buffers())
-    for name, buffer in one.named_buffers():
-        if name not in kept and not _same_value(buffer, buffers.get(name)):
-            yield name
-    modules = dict(other.named_modules())
-    for place, module in one.named_modules():
-        theirs = vars(modules[place]) if place in modules else {}
-        for name, value in vars(module).items():
-            plain = isinstance(value, bool | int | float | str) and name != "training"
-            if plain and not _same_value(value, theirs.get(name)):
-                yield f"{place}.{name}".lstrip(".")
-
-
-def _same_value(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor):
-        return isinstance(other, Tensor) and torch.equal(one, other)
-    return bool(one == other) or (one != one and other != other)
-
-
-def _nearly_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two `state_dict`s of the same sizes differ by rounding only."""
-    differing = [name for name in one if not _same_value(one[name], other[name])]
-    return all(
-        isinstance(one[name], Tensor)
-        and one[name].is_floating_point()
-        and _close(one[name], other[name], within=ROUNDED)
-        for name in differing
-    )
-
-
-def _equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one.keys() == other.keys() and all(_same_value(one[n], other[n]) for n in one)
+    """Return the `difference` between the outputs (n, …) of the first image and of the others."""
+    return difference(output[:1].expand_as(output), output)
