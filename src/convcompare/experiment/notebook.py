@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from convcompare.core import formatting
+from convcompare.core import formatting, signals
 
 from .events import EpochFinished, Started
 from .reporter import QuietReporter
@@ -44,7 +44,7 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
     except KeyboardInterrupt:
         if not isinstance(reporter, NotebookReporter):
             raise
-        raise Interrupted(f"interrupted: everything that was saved is intact; {RESUME}") from None
+        raise Interrupted(f"{signals.TEXT}; {RESUME}") from None
 
 
 def suitable_reporter() -> Reporter:
