@@ -173,7 +173,7 @@ def test_plausible_run_of_a_learning_network_is_kept() -> None:
 def test_runs_at_chance_level_are_in_no_contrast() -> None:
     runs = [*series("fcn", FCN[:4]), *series("simple", (0.1, *shifted(FCN, 0.008)[1:4]))]
     dead = {run.id for run in runs if ChanceLevel(0.1135, 10_000).explains(run)}
-    whole = run_flags.learnt(comparison(*runs), dead)
+    whole = comparison(*runs).only(lambda run: run.id not in dead)
     (found,) = contrasts(pairs(whole, "fcn"), PairTests(no_hits))
     assert (found.n, found.relation) == (3, "higher")
     assert verdicts.note(found) == "without seed 0: no run of simple that counts"

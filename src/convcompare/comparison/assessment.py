@@ -124,12 +124,7 @@ class Assessment:
     def _first(self, seeds: int) -> Comparison:
         """Return the comparison with the first `seeds` seeds of each network."""
         order = list(dict.fromkeys(run.trial.seed for run in self.comparison.runs))
-        kept = set(order[:seeds])
-        groups = (
-            replace(group, runs=tuple(run for run in group.runs if run.trial.seed in kept))
-            for group in self._learnt.groups
-        )
-        return replace(self._learnt, groups=tuple(groups))
+        return self._learnt.only(lambda run: run.trial.seed in order[:seeds])
 
     @cached_property
     def costs(self) -> tuple[Verdict, ...]:
@@ -272,7 +267,8 @@ class Assessment:
 
     @cached_property
     def _learnt(self) -> Comparison:
-        return run_flags.learnt(self.comparison, self._marked(*run_flags.NOT_LEARNT))
+        dead = self._marked(*run_flags.NOT_LEARNT)
+        return self.comparison.only(lambda run: run.id not in dead)
 
     def _marked(self, *names: str) -> set[str]:
         """Return the ids of the runs that have one of these marks."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any
 
 from convcompare.core import failures
@@ -109,7 +109,7 @@ class Comparison:
     conditions: Conditions
     groups: tuple[ModelRuns, ...]
     created: str = ""
-    command: tuple[str, ...] = field(default=())
+    command: tuple[str, ...] = ()
     study: str | None = None
     """Name of the study that was run, if any."""
     baseline: str = ""
@@ -172,6 +172,14 @@ class Comparison:
     def finished(self) -> list[Run]:
         """All finished runs by network."""
         return [run for group in self.groups for run in group.finished]
+
+    def only(self, kept: Callable[[Run], bool]) -> Comparison:
+        """Return the comparison with the runs for which `kept` is true, of the same networks."""
+        groups = (
+            replace(group, runs=tuple(run for run in group.runs if kept(run)))
+            for group in self.groups
+        )
+        return replace(self, groups=tuple(groups))
 
     def require_finished(self) -> list[ModelRuns]:
         """Return the networks that have finished runs. Raises UsageError if there are none."""

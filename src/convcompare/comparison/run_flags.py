@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from convcompare.core import failures, formatting
 from convcompare.models.findings import KINDS
 from convcompare.store.run import Run
 
-from .comparison import Comparison
 from .doubts import ONLY_TIME
 
 CHANCE_ALPHA = 0.001
@@ -212,15 +211,6 @@ def was_stopped(run: Run) -> bool:
         return False
     seconds = sum(epoch.stopped_seconds or 0.0 for epoch in run.history)
     return run.timing is not None or seconds > LEAST_STOPPED
-
-
-def learnt(comparison: Comparison, dead: Collection[str]) -> Comparison:
-    """Return the comparison without the runs of these ids, which are at chance level."""
-    groups = tuple(
-        replace(group, runs=tuple(run for run in group.runs if run.id not in dead))
-        for group in comparison.groups
-    )
-    return replace(comparison, groups=groups)
 
 
 def warnings(
