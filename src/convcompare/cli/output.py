@@ -35,13 +35,15 @@ def emit_table(
     table: Table, kind: Format, path: Path | None = None, most: int | None = None
 ) -> None:
     """Print a table or write it to a file, on a terminal with at most `most` lines of notes."""
-    if kind == "table" and path is None:
+    if kind != "table":
+        emit_text(render(table, kind), path)
+    elif path is None:
         console = out()
         print_table(console, table, width(console), most)
-    elif kind == "table" and path is not None and path.suffix == ".txt":
+    elif path.suffix == ".txt":
         emit_text(_plain(table), path)
     else:
-        emit_text(render(table, "markdown" if kind == "table" else kind), path)
+        emit_text(render(table, "markdown"), path)
 
 
 def _plain(table: Table) -> str:
@@ -119,7 +121,8 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
         raise UsageError(
             f"no run of the latest comparison {state}", "`convcompare runs` lists all runs"
         )
-    if kind == "table" and path is None and assessment.comparison.study:
+    shown = kind == "table" and path is None
+    if shown and assessment.comparison.study:
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     table = assessed_table(assessment, view.columns)
     if kind == "json":
@@ -127,8 +130,8 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
     else:
         table = sorted_by(table, view.sort) if view.sort else table
         most = None if view.verbose else MOST_NOTES
-        emit_table(_with_verdicts(table, assessment, kind, path), kind, path, most)
-    if kind == "table" and path is None:
+        emit_table(table if shown else _with_verdicts(table, assessment), kind, path, most)
+    if shown:
         _print_verdicts(assessment)
         _print_list("discrepancies with published values", differences(assessment))
         _print_conclusions(assessment)
@@ -143,11 +146,11 @@ def emit_robustness(
 
     if kind == "json":
         emit_json({**found.to_json(), "verdicts": assessment.to_json()["contrasts"]}, path)
-    else:
-        table = robustness_table(found, show)
-        emit_table(_with_verdicts(table, assessment, kind, path), kind, path)
-    if kind == "table" and path is None:
+    elif kind == "table" and path is None:
+        emit_table(robustness_table(found, show), kind)
         _print_verdicts(assessment)
+    else:
+        emit_table(_with_verdicts(robustness_table(found, show), assessment), kind, path)
     show_warnings(assessment, each=True, timed=False)
 
 
@@ -157,10 +160,8 @@ def show_warnings(assessment: Assessment, each: bool, timed: bool = True) -> Non
         show_warning(text, hint)
 
 
-def _with_verdicts(table: Table, assessment: Assessment, kind: Format, path: Path | None) -> Table:
-    """Return the table with its verdicts as notes, unless a terminal shows them below it."""
-    if kind == "table" and path is None:
-        return table
+def _with_verdicts(table: Table, assessment: Assessment) -> Table:
+    """Return the table with its verdicts as notes, for a file or another format."""
     notes = (*table.notes, *assessment.sentences, *assessment.notes)
     return dataclasses.replace(table, notes=notes)
 
