@@ -200,21 +200,26 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
             found = _in_folders(walk, top, how.splits)
         except NoClassFolders as error:
             raise (faults or [error])[0] from error
-    source = "other tables" if found.tables and not in_folders else "folders"
-    source = "names of the files" if how.names else source
+    by_tables = found.tables and not in_folders
+    source = "names of the files" if how.names else "other tables" if by_tables else "folders"
     if how.splits != "none" and found.test is None:
         found = by_lists(lists, found)
     unread = [table for table in tables
               if table not in found.tables and table.path not in found.lists]  # fmt: skip
-    train, test = found.train, found.test
     notes = found.notes + [
         DataNote("unread-tables", f"the classes are those of the folders, since {one.message}",
                  hint=str(one.hint)) for one in faults
     ]  # fmt: skip
     notes += [] if faults else _unread_tables(walk, unread, source, splits=not roles)
     notes += _unread_splits(lists, top, found)
-    if test is None and source == "folders" and not found.tables:
-        notes += divided_folders(walk, train)
+    if found.test is None and source == "folders" and not found.tables:
+        notes += divided_folders(walk, found.train)
+    return _image_tree(walk, found, [*notes, *walk.notes()])
+
+
+def _image_tree(walk: FolderWalk, found: LabelledTree, notes: Sequence[DataNote]) -> ImageTree:
+    """Return the images of each class, with the classes in natural order."""
+    train, test = found.train, found.test
     names = tuple(sorted(train, key=natural_order))
     return ImageTree(
         root=walk.root,
@@ -223,7 +228,7 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
         test=None if test is None else tuple(tuple(test[name]) for name in names),
         test_split=found.test_split,
         outside=walk.outside,
-        notes=(*notes, *walk.notes()),
+        notes=tuple(notes),
     )
 
 

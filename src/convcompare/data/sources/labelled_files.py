@@ -82,26 +82,7 @@ class LabelledFiles:
                 )
             else:
                 self._put(table, matches[0], row, known)
-        if table.table.by_place and (missing or len(known) < len(pool)):
-            raise DataError(
-                f"{quote(table.path)} has classes of {several(len(known) + len(missing), 'image')} "
-                f"in their order, and the names of {several(len(pool), 'image')} do not number "
-                f"them from 1, as {quote(walk.shown(pool[0]))}",
-                "move other images out of the folder, or write a table with columns file and label",
-            )
-        if not known and not missing:
-            raise DataError(
-                f"no row of {quote(table.path)} names a file and, in its column "
-                f"{quote(table.label_column)}, a class",
-                "`label=COLUMN` names another column of classes",
-            )
-        if not known:
-            raise DataError(
-                f"none of the images that {quote(table.path)} names is there"
-                + (f", as {listed(missing, 1)}" if missing else ""),
-                "the paths of the images start at the folder of the table; "
-                f"there is {quote(os.path.relpath(pool[0], table.path.parent))}",
-            )
+        _check_found(table, walk, pool, len(known), missing)
         name = quote(walk.shown(table.path))
         for kind, names, noun, what in (
             ("missing-files", missing, "image", f"that {name} names and that cannot be found"),
@@ -171,6 +152,39 @@ class LabelledFiles:
             return []
         text = f"{several(len(rest), 'image')} that no table names, not used"
         return [DataNote("unnamed", text, rest, "add them to the table, or move them away")]
+
+
+def _check_found(
+    table: LabelTable, walk: FolderWalk, pool: Sequence[Path], found: int, missing: Sequence[str]
+) -> None:
+    """Raise DataError for a table that names no image, or not each image of `pool` by its place.
+
+    Args:
+        table: the table.
+        walk: the folder of the data set.
+        pool: images among which those of the table were found.
+        found: number of images that the table names and that were found.
+        missing: names of those that were not found.
+    """
+    if table.table.by_place and (missing or found < len(pool)):
+        raise DataError(
+            f"{quote(table.path)} has classes of {several(found + len(missing), 'image')} "
+            f"in their order, and the names of {several(len(pool), 'image')} do not number "
+            f"them from 1, as {quote(walk.shown(pool[0]))}",
+            "move other images out of the folder, or write a table with columns file and label",
+        )
+    if not found and not missing:
+        raise DataError(
+            f"no row of {quote(table.path)} names a file and, in its column "
+            f"{quote(table.label_column)}, a class",
+            "`label=COLUMN` names another column of classes",
+        )
+    if not found:
+        raise DataError(
+            f"none of the images that {quote(table.path)} names is there, as {listed(missing, 1)}",
+            "the paths of the images start at the folder of the table; "
+            f"there is {quote(os.path.relpath(pool[0], table.path.parent))}",
+        )
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
