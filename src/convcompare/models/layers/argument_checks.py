@@ -17,11 +17,10 @@ def check_count(layer: str, name: str, value: int, low: int = 1) -> int:
     return value
 
 
-def check_kernel(layer: str, name: str, value: int) -> int:
-    """Return `value` if it is odd, so that padding by half of it keeps the size of the image."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1 or value % 2 == 0:
-        raise _refusal(layer, name, value, "an odd whole number: 1, 3, 5, …")
-    return value
+def check_kernel(layer: str, kernel: int) -> None:
+    """Check that a kernel is odd, so that padding by half of it keeps the size of the image."""
+    if isinstance(kernel, bool) or not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
+        raise _refusal(layer, "kernel", kernel, "an odd whole number: 1, 3, 5, …")
 
 
 def check_number(layer: str, name: str, value: float, low: float | None = None) -> float:

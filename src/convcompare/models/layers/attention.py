@@ -53,7 +53,7 @@ class SpatialGate(nn.Module):
 
     def __init__(self, kernel: int = 7) -> None:
         super().__init__()
-        check_kernel("CBAM", "kernel", kernel)
+        check_kernel("CBAM", kernel)
         self.conv = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ class BasicBlock(nn.Module):
         shortcut: Shortcut = "projection",
     ) -> None:
         super().__init__()
-        check_kernel("a residual block", "kernel", kernel)
+        check_kernel("a residual block", kernel)
         inner = out_channels if inner is None else inner
         self.conv1: nn.Module = nn.Conv2d(
             in_channels, inner, kernel, stride, padding=kernel // 2, bias=False
