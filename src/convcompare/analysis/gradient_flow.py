@@ -41,7 +41,7 @@ class GradientFlow:
     norm: Array
     mean_abs: Array
     zero: npt.NDArray[np.bool_]
-    passes: npt.NDArray[np.int64] | None = None
+    passes: npt.NDArray[np.int64] | None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _used(model: nn.Module, images: Tensor, passes: int) -> list[list[str]]:
     return [[weight.parameter for weight in one] for one in found]
 
 
-def layers_of(model: nn.Module, images: Tensor, seed: int = 0) -> tuple[Weight, ...]:
+def layers_of(model: nn.Module, images: Tensor, seed: int) -> tuple[Weight, ...]:
     """Find the weights of a network in training mode, on a copy: see `weight_layers`."""
     with seeded(seed, images.device):
         return weight_layers(in_mode(copied(model), True), images)

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +59,7 @@ class Case:
     standard: nn.Module
     reference_name: str | None = None
     reference: Apply | None = None
-    shared: tuple[Tensor, ...] = field(default=())
+    shared: tuple[Tensor, ...] = ()
 
 
 def layer_costs(

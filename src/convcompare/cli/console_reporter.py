@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ConsoleReporter:
     """A `Reporter` that prints to stderr; with `quiet`, only warnings."""
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
 
     def preparing(self) -> None:

@@ -47,7 +47,7 @@ class RunFilter:
     dataset: str | None
     status: str | None
     ids: frozenset[str] | None
-    tag: str | None = None
+    tag: str | None
 
     @property
     def active(self) -> bool:

@@ -22,7 +22,7 @@ def gathered(
     trained: int,
     test_split: str,
     hold_out: HoldOut,
-    classes: Sequence[str] = (),
+    classes: Sequence[str],
 ) -> Dataset:
     """Return the data set of the images on a stack.
 

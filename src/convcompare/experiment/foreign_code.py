@@ -61,7 +61,7 @@ class ForeignNetwork:
     description: Description
     random_setup: bool
     takes_one_image: bool
-    freeze: str | None = None
+    freeze: str | None
 
 
 Network: TypeAlias = "Builder | ForeignNetwork"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ class ExperimentPlan:
     """A request with everything it names resolved and checked, before anything runs.
 
     Attributes:
-        jobs_reason: Why this number of trials runs at a time, if the command did not set it.
         rate_labels: Labels of the candidates of each network that is trained at several learning
             rates, by its label.
+        jobs_reason: Why this number of trials runs at a time, if the command did not set it.
     """
 
     request: Request
@@ -39,8 +39,8 @@ class ExperimentPlan:
     baseline: str
     sources: Sources
     executor: str
+    rate_labels: Mapping[str, Sequence[str]]
     jobs_reason: str = ""
-    rate_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_seeds(self, seeds: Sequence[int]) -> ExperimentPlan:
         """Return the plan with other seeds."""

@@ -46,12 +46,12 @@ class Description:
 
     parameters: int
     macs: int | None
-    image_setup: bool = False
-    uncounted: tuple[str, ...] = ()
-    found: tuple[Found, ...] = ()
-    other_draws: bool = False
-    initial_weights: InitialWeights | None = None
-    frozen: Frozen | None = None
+    image_setup: bool
+    uncounted: tuple[str, ...]
+    found: tuple[Found, ...]
+    other_draws: bool
+    initial_weights: InitialWeights | None
+    frozen: Frozen | None
 
 
 def describe(network: Construction, examined: bool) -> Description:

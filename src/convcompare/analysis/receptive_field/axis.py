@@ -78,7 +78,7 @@ class Axis:
             step=stride,
         )
 
-    def transposed(self, kernel: int, stride: int, padding: int, dilation: int = 1) -> Axis:
+    def transposed(self, kernel: int, stride: int, padding: int, dilation: int) -> Axis:
         """Return the fields after a transposed convolution.
 
         Input i reaches the outputs i·stride - padding + k·dilation.

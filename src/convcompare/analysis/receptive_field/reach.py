@@ -59,7 +59,7 @@ class Entering:
 
     source: str
     reaches: tuple[Tensor, Tensor]
-    side: bool = False
+    side: bool
 
 
 @dataclass

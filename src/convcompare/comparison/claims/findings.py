@@ -63,11 +63,11 @@ class Finding:
     claim: Claim
     outcome: Outcome
     judged: tuple[Judged, ...]
-    epochs: tuple[int, int] | None = None
-    looked: tuple[int, ...] = ()
-    recorded_by: tuple[str, ...] = ()
-    runs: tuple[tuple[str, tuple[Run, ...]], ...] = ()
-    open: tuple[tuple[Judged, ...], ...] = ()
+    epochs: tuple[int, int] | None
+    looked: tuple[int, ...]
+    recorded_by: tuple[str, ...]
+    runs: tuple[tuple[str, tuple[Run, ...]], ...]
+    open: tuple[tuple[Judged, ...], ...]
 
     @property
     def evidence(self) -> str:

@@ -56,9 +56,9 @@ class ClaimPlan:
     would: FinalOutcome | None
     fresh: bool
     trainings: tuple[Training, ...]
-    options: tuple[str, ...] = ()
-    machines: tuple[str, ...] = ()
-    recorded: tuple[str, ...] = ()
+    options: tuple[str, ...]
+    machines: tuple[str, ...]
+    recorded: tuple[str, ...]
 
     @property
     def seconds(self) -> float | None:

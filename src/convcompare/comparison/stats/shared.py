@@ -34,7 +34,7 @@ class SharedSpread:
 
     variance: float
     weight: int
-    noisy: frozenset[str] = frozenset()
+    noisy: frozenset[str]
 
 
 def shared_spread(found: Variances, contrasts: Iterable[frozenset[str]]) -> SharedSpread | None:

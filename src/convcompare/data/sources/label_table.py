@@ -64,8 +64,8 @@ class LabelTable:
     split_column: str | None
     split: SplitKind | None
     unread_splits: tuple[str, ...]
-    class_columns: tuple[str, ...] = ()
-    chosen: bool = False
+    class_columns: tuple[str, ...]
+    chosen: bool
 
     @property
     def other_columns(self) -> list[str]:
@@ -129,7 +129,7 @@ class LabelTable:
         return column is not None and bool(column_kinds(self.table, column))
 
 
-def label_tables(folder: Path, label_column: str = "") -> list[LabelTable]:
+def label_tables(folder: Path, label_column: str) -> list[LabelTable]:
     """Return the tables in `folder` with a column of files and one of classes, ordered by name.
 
     Sample submissions, whose classes are invented, are left out.
@@ -167,7 +167,7 @@ _NEEDS = (
 )
 
 
-def unread_words(folders: Iterable[Path], label_column: str = "") -> tuple[str, str]:
+def unread_words(folders: Iterable[Path], label_column: str) -> tuple[str, str]:
     """Return why tables in `folders` without files and classes are not read, and a hint.
 
     Both are empty without such tables; the hint is if the first is something else than a table.

@@ -42,8 +42,8 @@ class ParquetColumns:
     image: str
     label: str
     classes: tuple[str, ...]
-    unread_splits: tuple[str, ...] = ()
-    only: bool = False
+    unread_splits: tuple[str, ...]
+    only: bool
 
 
 def import_extra(module: str) -> Any:

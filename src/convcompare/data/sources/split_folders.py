@@ -69,7 +69,7 @@ class Role:
 
 
 def read_roles(
-    walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable], named: bool = False
+    walk: FolderWalk, top: Path, label: str, above: Sequence[LabelTable], named: bool
 ) -> list[Role]:
     """Return the splits in `top` and the folders beside them; empty if there are no splits.
 

@@ -56,7 +56,7 @@ class Task:
 
     trial: Trial
     lease: Lease
-    history: list[Epoch] = field(default_factory=list)
+    history: list[Epoch]
     progress: StepProgress = field(default_factory=StepProgress)
     node: str = ""
 

@@ -34,8 +34,8 @@ class DrawnInterval:
 
     text: str
     value: float
-    low: float | None = None
-    high: float | None = None
+    low: float | None
+    high: float | None
     target: float | None = None
     firm: bool = True
     axis: tuple[float, float] | None = None
