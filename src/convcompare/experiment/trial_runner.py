@@ -31,7 +31,7 @@ from convcompare.training.hardware import (
     prepare,
     release_memory,
 )
-from convcompare.training.state import from_bytes
+from convcompare.training.state import fit, from_bytes
 from convcompare.training.step_timing import BLOCK, block_seconds, step_seconds
 from convcompare.training.trainer import Diverged, Trainer
 
@@ -199,9 +199,8 @@ class TrialRunner:
             )
         self._settle(run.trial)
         trainer = self.trainer(run.trial)
-        weights, own = from_bytes(self.store.weights(run)), trainer.model.state_dict()
-        shapes = [{name: one.shape for name, one in some.items()} for some in (weights, own)]
-        if shapes[0] != shapes[1]:
+        weights = from_bytes(self.store.weights(run))
+        if not fit(weights, trainer.model):
             raise ModelError(f"the weights of run {run.id} do not fit {quote(run.trial.model)}")
         trainer.model.load_state_dict(weights)
         return trainer

@@ -43,6 +43,12 @@ def restore(
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
+def fit(weights: Mapping[str, Tensor], model: nn.Module) -> bool:
+    """Return whether weights and buffers have the names and shapes of those of a network."""
+    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    return {name: tensor.shape for name, tensor in weights.items()} == own
+
+
 def to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """Serialize tensors by name as safetensors; shared tensors are written separately."""
     separate = {n: t.detach().to("cpu", copy=True).contiguous() for n, t in tensors.items()}

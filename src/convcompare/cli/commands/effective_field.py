@@ -171,11 +171,10 @@ def _load(model: nn.Module, builder: Builder, run: Run, store: Path) -> None:
         ModelError: if they do not fit the network.
     """
     from convcompare.store.run_store import RunStore
-    from convcompare.training.state import from_bytes
+    from convcompare.training.state import fit, from_bytes
 
     weights = from_bytes(RunStore(store).weights(run))
-    own = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if {name: tensor.shape for name, tensor in weights.items()} != own:
+    if not fit(weights, model):
         raise ModelError(
             f"run {run.id} has the weights of {quote(run.trial.model)}, "
             f"which do not fit {quote(builder.spec)}",
