@@ -1,4 +1,4 @@
-"""Shell commands that train or measure what runs lack: the recorded command with other options."""
+"""Shell commands that repeat a comparison, or train or measure what its runs lack."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ SKIP = "--skip"
 REPLACED = ("--seeds", "-s", "--epochs", "-e", SKIP, "--columns", "--out", "-o", "--format")
 """Options with a value that `training_command` replaces or omits."""
 DROPPED = (AGAIN, "--dry-run", "--plan")
+
+
+def repeating_command(comparison: Comparison, *options: str) -> str:
+    """Return the shell command of a comparison, and those of `options` that it lacks."""
+    added = [option for option in options if option not in comparison.command]
+    return shlex.join(("convcompare", *comparison.command, *added))
 
 
 def recording_command(comparison: Comparison, measure: Measure) -> str:

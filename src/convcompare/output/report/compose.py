@@ -7,11 +7,12 @@ named, never left out.
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.figures.measure import AGAIN
+from convcompare.comparison.figures.recorded_command import repeating_command
 from convcompare.comparison.robustness import Robustness
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, UsageError
@@ -210,7 +211,7 @@ def _figures(
     for kind in kinds:
         found = drawn[kind]
         if isinstance(found, UsageError):
-            again = code(command(section.comparison, "--fresh"))
+            again = code(repeating_command(section.comparison, AGAIN))
             yield Paragraph(f"Not recorded, {code(kind)}: {found.message}; {again} records it.")
         elif isinstance(found, DataError):
             hint = f" ({found.hint})" if found.hint else ""
@@ -245,13 +246,7 @@ def _terms(section: Section) -> Iterator[Block]:
     yield Details("Data, recipe, machine, versions, networks", blocks)
     if section.comparison.command:
         yield Paragraph("The command that reproduces it:")
-        yield CommandBlock(command(section.comparison))
-
-
-def command(comparison: Comparison, *more: str) -> str:
-    """Return the command line of the comparison, quoted for a shell, with options added."""
-    added = [option for option in more if option not in comparison.command]
-    return shlex.join(("convcompare", *comparison.command, *added))
+        yield CommandBlock(repeating_command(section.comparison))
 
 
 def _with_unique_names(blocks: Sequence[Block]) -> list[Block]:
