@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import random
 import shutil
 import sys
 from functools import lru_cache
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
-from .harness import CODES, Outcome, cases, fork_server
+from .harness import CODES, Outcome, fork_server, in_batches
 from .small import SMALL
 
 BATCH = 50
@@ -199,25 +198,12 @@ LINE = st.builds(
 
 def commands(n: int, seed: int) -> Outcome:
     """Run `n` random command lines, 50 per process; nothing is trained or downloaded."""
-    batches = -(-n // BATCH)
-    found = cases([(f"{min(n, BATCH)} command lines", _batch(min(n, BATCH)))] * batches, seed)
-    broken = found.tried - found.held
-    return Outcome(
-        found.tried * min(n, BATCH), found.tried * min(n, BATCH) - broken, found.findings
-    )
 
-
-def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(rng: random.Random, folder: Path) -> None:
+    def prepare(folder: Path) -> None:
         shutil.copytree(_prepared_folder().name, folder, dirs_exist_ok=True)
-        where = "tests.torture.commands:run_lines"
-        ended = fork_server().run(
-            None, folder, before=where, count=count, seed=rng.randrange(2**32)
-        )
-        if ended.code or not ended.out.endswith("all held\n"):
-            raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
 
-    return case
+    where = "tests.torture.commands:run_lines"
+    return in_batches(n, BATCH, "command lines", where, seed, prepare)
 
 
 @lru_cache

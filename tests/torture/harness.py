@@ -94,6 +94,38 @@ def repeat(n: int, name: str, case: Case, seed: int) -> Outcome:
     return cases([(name, case)] * n, seed)
 
 
+def in_batches(
+    n: int,
+    most: int,
+    noun: str,
+    where: str,
+    seed: int,
+    prepare: Callable[[Path], object] = lambda folder: None,
+) -> Outcome:
+    """Check `n` random things, at most `most` per process.
+
+    Args:
+        n: number of things.
+        most: maximum number per process.
+        noun: their name, in the plural.
+        where: function ``module:name`` that checks `count` of them and prints ``all held``.
+        seed: seed of all of them.
+        prepare: writes what the function needs into its working folder.
+    """
+    count = min(n, most)
+
+    def batch(rng: random.Random, folder: Path) -> None:
+        prepare(folder)
+        options = {"before": where, "count": count, "seed": rng.randrange(2**32)}
+        ended = fork_server().run(None, folder, **options)
+        held = not ended.code and ended.out.endswith("all held\n")
+        must(held, f"{ended.out[-1500:]} {ended.err[-1500:]}")
+
+    found = repeat(-(-n // most), f"{count} {noun}", batch, seed)
+    broken = found.tried - found.held
+    return Outcome(found.tried * count, found.tried * count - broken, found.findings)
+
+
 @dataclass
 class Ended:
     """Exit code and output of a command; `code` is minus the signal that killed it."""

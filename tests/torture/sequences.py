@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
 from tests.support.trials import COMPARISON, ENVIRONMENT, PREDICTIONS, epoch, trial
 
-from .harness import Outcome, cases, fork_server
+from .harness import Outcome, in_batches
 
 BATCH = 25
 STEPS = 20
@@ -33,22 +32,7 @@ SEEDS = st.integers(0, 2)
 
 def sequences(n: int, seed: int) -> Outcome:
     """Run `n` sequences of up to 20 operations, 25 per process."""
-    size = min(n, BATCH)
-    found = cases([(f"{size} sequences", _batch(size))] * -(-n // BATCH), seed)
-    broken = found.tried - found.held
-    return Outcome(found.tried * size, found.tried * size - broken, found.findings)
-
-
-def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(rng: random.Random, folder: Path) -> None:
-        where = "tests.torture.sequences:run_sequences"
-        ended = fork_server().run(
-            None, folder, before=where, count=count, seed=rng.randrange(2**32)
-        )
-        if ended.code or not ended.out.endswith("all held\n"):
-            raise AssertionError(f"{ended.out[-1500:]} {ended.err[-1500:]}")
-
-    return case
+    return in_batches(n, BATCH, "sequences", "tests.torture.sequences:run_sequences", seed)
 
 
 def run_sequences(count: int, seed: int) -> None:

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
-from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 
 from .commands import SPEC
-from .harness import Outcome, cases, fork_server, must
+from .harness import Outcome, in_batches
 
 BATCH = 500
 
 
 def specs(n: int, seed: int) -> Outcome:
     """Parse, write, parse again and bind `n` random specs, 500 per process."""
-    size = min(n, BATCH)
-    found = cases([(f"{size} specs", _batch(size))] * -(-n // BATCH), seed)
-    broken = found.tried - found.held
-    return Outcome(found.tried * size, found.tried * size - broken, found.findings)
-
-
-def _batch(count: int):  # type: ignore[no-untyped-def]
-    def case(rng: random.Random, folder: Path) -> None:
-        where = "tests.torture.specs:run_specs"
-        ended = fork_server().run(
-            None, folder, before=where, count=count, seed=rng.randrange(2**32)
-        )
-        must(not ended.code and ended.out.endswith("all held\n"), f"{ended.out[-900:]}{ended}")
-
-    return case
+    return in_batches(n, BATCH, "specs", "tests.torture.specs:run_specs", seed)
 
 
 def run_specs(count: int, seed: int) -> None:
