@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.cli import ENDED_BY
+
 Run = Callable[..., Any]
 MINI = ("--dataset", "mnist-mini", "--train-images", "1000", "--epochs", "1")
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
@@ -115,8 +117,7 @@ def test_interrupted_and_resumed_run_has_the_same_bits(
             break
     process.send_signal(number)
     _, error = process.communicate()
-    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
-    assert process.returncode == expected
+    assert process.returncode == ENDED_BY[number]
     if number != signal.SIGKILL:
         assert "the same command resumes" in error
         assert "Traceback" not in error

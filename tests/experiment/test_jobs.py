@@ -17,6 +17,7 @@ from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.run_flags import SHARED, ChanceLevel, disturbed, marks
 from convcompare.output.tables.comparison_table import time_words
 from convcompare.store.run_store import RunStore
+from tests.support.cli import ENDED_BY, each_signal
 from tests.support.own_code import own_code_here
 from tests.support.ray_cluster import await_end
 from tests.support.stores import assert_same_bits
@@ -205,14 +206,7 @@ def test_killed_or_failed_trial_is_reported_and_the_others_continue(
     assert_same_bits(tmp_path / "one", tmp_path / "two")
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
-    ],
-)
+@each_signal
 def test_interrupted_command_leaves_no_worker_and_resumes(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -223,7 +217,7 @@ def test_interrupted_command_leaves_no_worker_and_resumes(
     assert len(workers) == 2
     process.signal(number, group=False)
     ended = process.wait()
-    assert ended.code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert ended.code == ENDED_BY[number]
     assert "Traceback" not in ended.err
     assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(workers)

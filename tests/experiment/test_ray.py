@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cli import ENDED_BY
 from tests.support.ray_cluster import (
     COMMAND,
     Nodes,
@@ -220,8 +221,7 @@ def test_own_cluster_is_private_and_ends_with_the_command(
         assert b"RAY_AUTH_MODE=token" in variables
         process.send_signal(number)
         error = process.stderr.read()
-    expected = {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
-    assert process.returncode == expected
+    assert process.returncode == ENDED_BY[number]
     assert "Traceback" not in error
     assert number == signal.SIGKILL or "the same command resumes" in error
     agents = [pid for pid in started if title(pid).endswith("Agent")]

@@ -30,6 +30,7 @@ from convcompare.store.run_store import RunStore
 from convcompare.training import hardware
 from convcompare.training.device_group import ALONE, DeviceGroup
 from tests.support import device_process
+from tests.support.cli import ENDED_BY, each_signal
 from tests.support.ray_cluster import await_end
 from tests.support.stores import assert_same_bits
 from tests.torture.harness import fork_server
@@ -253,14 +254,7 @@ def test_all_devices_restart_if_a_checkpoint_is_missing(tmp_path: Path) -> None:
     assert "starts again" in said[1]
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGINT,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.torture),
-        pytest.param(signal.SIGKILL, marks=pytest.mark.torture),
-    ],
-)
+@each_signal
 def test_interrupted_training_leaves_no_process_and_no_folder(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -272,7 +266,7 @@ def test_interrupted_training_leaves_no_process_and_no_folder(
     assert sorted(ranks) == [-1, 0, 1]
     job.signal(number, group=False)
     ended = job.wait()
-    assert ended.code == {signal.SIGKILL: -9, signal.SIGINT: 130, signal.SIGTERM: 143}[number]
+    assert ended.code == ENDED_BY[number]
     assert "Traceback" not in ended.err
     assert number == signal.SIGKILL or "the same command resumes" in ended.err
     assert not await_end(list(ranks.values()))
