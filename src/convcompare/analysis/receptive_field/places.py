@@ -105,7 +105,7 @@ def _span(values: Sequence[int], side: int, image: tuple[int, int]) -> Span:
 
 def _of_places(reach: Tensor, moves: list[Tensor], image: tuple[int, int]) -> Reading:
     if not (len(moves) == 2 and _is_map(moves[0], moves[1])):
-        reach = _grid(reach.flatten(1), image)
+        reach = _grid(reach.flatten(1))
     axes: list[Axis | None] = []
     whole, units = [], []
     for side, pixels in enumerate(image):
@@ -135,7 +135,7 @@ def _clearest(reach: Tensor, side: int) -> Tensor:
     return reach.select(across, min(range(count), key=lambda i: (marked[i], abs(2 * i - count))))
 
 
-def _grid(row: Tensor, image: tuple[int, int]) -> Tensor:
+def _grid(row: Tensor) -> Tensor:
     """Arrange units that lie in a row as rows and columns: (parts, rows, columns)."""
     row = row[:, row[:EXTENTS].amax(0) > 0]
     same = (row[:, 1:] == row[:, :-1]).all(0)
