@@ -9,7 +9,7 @@ norms are not weights: they are added, multiplied elementwise, or pass through l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from convcompare.models.einsum import hidden_products
 from convcompare.models.inspection import calls_seen
 from convcompare.models.mac_counter import name_of, operator_info
 from convcompare.models.mac_rules import RULES
-from convcompare.models.operator_mode import OperatorMode
+from convcompare.models.operator_mode import OperatorMode, tensors_in
 from convcompare.models.summed_products import SummedProducts
 
 _INPUTS: dict[Any, int] = {
@@ -194,16 +194,16 @@ class _Watch(OperatorMode):
                 output = function.decompose(*args, **kwargs)
             if output is not NotImplemented:
                 return output
-        given = list(_tensors((args, list(kwargs.values()))))
+        given = list(tensors_in((args, list(kwargs.values()))))
         activation = any(map(self.is_activation, given)) and not _SHAPE_ONLY.search(str(function))
         sources = NONE if activation else self._sources(name_of(function), given)
         if name:
             factors = [args[i] for i in RULES[name].factors] if name in RULES else given
-            self.record_weights(list(_tensors(factors)))
+            self.record_weights(list(tensors_in(factors)))
             sources -= self.tokens
         output = function(*args, **kwargs)
         self.record_weights(self.products.completed(name_of(function), args, output))
-        for tensor in _tensors(output):
+        for tensor in tensors_in(output):
             self.record_tensor(tensor, activation, sources)
         return output
 
@@ -249,9 +249,9 @@ class _LayerInputs(TorchFunctionMode):
         if inputs is None:
             output = function(*args, **kwargs)
             if hidden_products(function, args):
-                self.watch.record_weights(list(_tensors(list(args))))
+                self.watch.record_weights(list(tensors_in(list(args))))
             return output
-        given = _tensors((args[:inputs], kwargs.get("input")))
+        given = tensors_in((args[:inputs], kwargs.get("input")))
         met = list(self.watch.weights)
         self.watch.inputs = NONE.union(*map(self.watch.of, given))
         try:
@@ -261,17 +261,9 @@ class _LayerInputs(TorchFunctionMode):
         new = self.watch.weights.keys() - met  # in one call, in the order of definition
         ordered = [name for name in self.watch.names.values() if name in new]
         self.watch.weights = dict.fromkeys([*met, *ordered])
-        for tensor in _tensors(output):
+        for tensor in tensors_in(output):
             self.watch.record_tensor(tensor, activation=True)
         return output
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    if isinstance(values, Tensor):
-        yield values
-    elif isinstance(values, (list, tuple)):
-        for value in values:
-            yield from _tensors(value)
 
 
 def _storage(tensor: Tensor) -> int:

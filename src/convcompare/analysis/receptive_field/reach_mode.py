@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
-from convcompare.models.operator_mode import OperatorMode
+from convcompare.models.operator_mode import OperatorMode, tensors_in
 
 from .reach import MASKED, TOO_LONG, NotKnown, Reaches, repeated, several, slim
 from .reach_joins import Joins, effective_rule, marked_global
@@ -58,7 +57,7 @@ class ReachMode(OperatorMode):
             raise
 
     def _run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        tensors = [t for v in (*args, *kwargs.values()) for t in _tensors(v)]
+        tensors = list(tensors_in([*args, *kwargs.values()]))
         if not any(self.reaches.of(t) is not None for t in tensors):
             return func(*args, **kwargs)
         if time.thread_time() > self.deadline:
@@ -80,7 +79,7 @@ class ReachMode(OperatorMode):
         else:
             shape = _shape(plain, given)
             output = func(*args, **kwargs) if shape is None else torch.ones(shape)
-            outputs = tuple(_tensors(output))
+            outputs = tuple(tensors_in(output))
             storages = {t.untyped_storage()._cdata for t in tensors}
             if all(t.untyped_storage()._cdata in storages for t in outputs):
                 return output  # a view, or no tensor at all
@@ -157,14 +156,6 @@ def _shape(name: str, given: dict[str, Any]) -> tuple[int, ...] | None:
     return (*left.shape[:-1], right.shape[-1]) if fits else None
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _tensors(one)
-
-
 def _by_name(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return all arguments by name, in the order of the schema and with its defaults."""
     given: dict[str, Any] = {}
@@ -179,7 +170,7 @@ def _written(func: Any, given: dict[str, Any]) -> tuple[Tensor, ...]:
     found = []
     for one in func._schema.arguments:
         if one.alias_info is not None and one.alias_info.is_write:
-            found += list(_tensors(given[one.name]))
+            found += list(tensors_in(given[one.name]))
     if len(found) > 1 or any(
         one.name == "out" and given["out"] is not None for one in func._schema.arguments
     ):
