@@ -287,9 +287,7 @@ class RunReader:
         for file, digest in self.additions(run_id).items():
             if file.partition(".")[0] == name:
                 path = self._at(run_id, ADDITIONS, file)
-                arrays = self._read(path, digest)
-                self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
-                return arrays
+                return self._arrays_of(run_id, path, self.files.verified(path, digest))
         return None
 
     def verify_additions(self, run_id: str) -> None:
@@ -303,17 +301,10 @@ class RunReader:
         Raises:
             StoreError: if it is damaged or of another run.
         """
-        from .npz import from_npz
-
         path = self._at(run_id, ANALYSES, f"{name}.npz")
         if not self.files.exists(path):
             return None
-        try:
-            arrays = from_npz(self.files.content(path))
-        except ValueError as error:
-            raise self.files.damaged(path, str(error)) from error
-        self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
-        return arrays
+        return self._arrays_of(run_id, path, self.files.content(path))
 
     def weights(self, run: Run) -> bytes:
         """Return the final weights as safetensors, verified."""
@@ -363,14 +354,20 @@ class RunReader:
         return found
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
-        arrays = self._read(self._named(run, name), run.sha256.get(name))
+        path = self._named(run, name)
+        arrays = self._parsed(path, self.files.verified(path, run.sha256.get(name)))
         arrays.pop(RUN, None)
         return arrays
 
-    def _read(self, path: Path, digest: str | None) -> dict[str, npt.NDArray[Any]]:
+    def _arrays_of(self, run_id: str, path: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays of a file, checked to be of this run if it contains an id."""
+        arrays = self._parsed(path, data)
+        self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+        return arrays
+
+    def _parsed(self, path: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
         from .npz import from_npz
 
-        data = self.files.verified(path, digest)
         try:
             return from_npz(data)
         except ValueError as error:
