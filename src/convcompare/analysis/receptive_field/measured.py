@@ -53,6 +53,10 @@ class _Row:
     """Whether the border of the image may have determined the reading."""
 
 
+_Seen = tuple[_Row, Tensor, Tensor | None]
+"""A call with the reach of its output, and that of its input unless the call always counts."""
+
+
 @dataclass
 class _Run:
     """Readings of one run."""
@@ -114,34 +118,8 @@ def measure(
 def _read_run(
     model: nn.Module, channels: int, image: tuple[int, int], deadline: float, failing: bool = False
 ) -> _Run:
-    run = _Run(image)
-    calls = run.calls
-
-    seen: list[tuple[_Row, Tensor, Tensor | None]] = []
-
-    def watch(name: str, module: nn.Module, given: Any, output: Any, mode: ReachMode) -> None:
-        reach = mode.kept(output)
-        calls[name] = calls.get(name, 0) + 1
-        if reach is None or not name:
-            return
-        leaf = not any(True for _ in module.children())
-        passing = type(module).__module__.rpartition(".")[2] in _PASSING
-        is_map = isinstance(output, Tensor) and output.ndim == 4
-        maps = (output.shape[2], output.shape[3]) if is_map else None
-        always = leaf and not passing
-        row = _Row((name, calls[name]), type(module).__name__, always, maps, mode.number)
-        entered = None if row.always else mode.kept(next(iter(given), None))
-        if entered is None or not same(entered, reach):
-            seen.append((row, reach, entered))
-
-    mode, output = ReachMode(image, deadline), None
-    try:
-        output = run_with_reaches(model, channels, mode, watch)
-    except NotKnown:
-        raise
-    except Exception:
-        if not failing:
-            raise
+    run, mode = _Run(image), ReachMode(image, deadline)
+    seen, output = _watched(model, channels, mode, run.calls, failing)
     last = mode.joins.last
     if last is not None and all(is_global(r) for row, r, _ in seen if row.number >= last.number):
         run.whole_name, run.until = last.name, last.number
@@ -160,6 +138,41 @@ def _read_run(
     elif isinstance(output, Tensor) and (head := mode.reaches.unpooled(output)) is not None:
         run.features = _entering(head, image, of_modules)
     return run
+
+
+def _watched(
+    model: nn.Module, channels: int, mode: ReachMode, calls: dict[str, int], failing: bool
+) -> tuple[list[_Seen], Any]:
+    """Run a network once; return the calls that change the reach of their input, and its output.
+
+    `calls` receives the number of calls per module. With `failing`, a network may fail: its output
+    is then None.
+    """
+    seen: list[_Seen] = []
+
+    def watch(name: str, module: nn.Module, given: Any, output: Any, mode: ReachMode) -> None:
+        reach = mode.kept(output)
+        calls[name] = calls.get(name, 0) + 1
+        if reach is None or not name:
+            return
+        leaf = not any(True for _ in module.children())
+        passing = type(module).__module__.rpartition(".")[2] in _PASSING
+        is_map = isinstance(output, Tensor) and output.ndim == 4
+        maps = (output.shape[2], output.shape[3]) if is_map else None
+        always = leaf and not passing
+        row = _Row((name, calls[name]), type(module).__name__, always, maps, mode.number)
+        entered = None if row.always else mode.kept(next(iter(given), None))
+        if entered is None or not same(entered, reach):
+            seen.append((row, reach, entered))
+
+    try:
+        return seen, run_with_reaches(model, channels, mode, watch)
+    except NotKnown:
+        raise
+    except Exception:
+        if not failing:
+            raise
+        return seen, None
 
 
 def _entering(
