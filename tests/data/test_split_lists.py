@@ -37,19 +37,25 @@ def test_list_names_the_classes_of_the_official_test_split(root: Path) -> None:
         ("# own\n4\nid;class;note;file\n", "{0};{1};;images/{0}.png"),
         ("label male\n", "{0}.png  {1}  -1"),
         ("", "3\t{2}.000000\timages/{0}.png"),
+        ("", "3 {0}.png {1} own"),
     ],
-    ids=["blank", "tab", "comma", "heading", "count", "CelebA", "im2rec"],
+    ids=["blank", "tab", "comma", "heading", "count", "CelebA", "im2rec", "COVIDx"],
 )
 @pytest.mark.parametrize("ending", ["txt", "lst"])
 def test_lists_of_files_with_classes_are_the_splits(
     root: Path, heading: str, line: str, ending: str
 ) -> None:
-    """With and without a heading; im2rec of MXNet writes a number, a class and a path."""
+    """With and without a heading; im2rec of MXNet writes a number, a class and a path.
+
+    Of four cells, as in COVIDx, one needs to be chosen as class.
+    """
     flat(root / "images", 12)
     for name, numbers in (("train", range(8)), ("test", range(8, 12))):
         rows = [line.format(i, "ab"[i % 2], i % 2) + "\n" for i in numbers]
         (root / f"{name}.{ending}").write_text(heading + "".join(rows))
-    train, test = placed(root)
+    if "own" in line:
+        assert "no column of classes among `cell 1`, `file`, `cell 3`, `cell 4`" in refused(root)[0]
+    train, test = placed(root, **({"label": "cell 3"} if "own" in line else {}))
     names = ("0.000000", "1.000000") if "{2}" in line else ("a", "b")
     assert train == {names[k]: [f"images/{i}.png" for i in range(k, 8, 2)] for k in (0, 1)}
     assert test == {names[k]: sorted(f"images/{i}.png" for i in range(8 + k, 12, 2))
@@ -164,6 +170,7 @@ LISTS = {
               zip(("train_val", "test"), official().values(), strict=True)},
     "json": {"split_zhou_Birds.json": split_json()},
     "im2rec": {f"{kind}.lst": text for kind, text in official("7\t{2}.000000\t{0}").items()},
+    "numbers": {f"{kind}.txt": text for kind, text in official("7 {0} {2}").items()},
     "headings": {f"{kind}.txt": "id class path\n" + text for kind, text in
                  official("7 {2} {0}").items()},
     "status": {"Eval/list_eval_partition.txt": "12\nimage_name  evaluation_status\n" + "".join(

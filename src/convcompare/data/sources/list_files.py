@@ -39,7 +39,9 @@ def list_entries(path: Path) -> Sequence[str | int]:
     table = TableFile(path)
     column = file_column(table, plain_names(table))
     if column and not (table.is_list and path.suffix.lower() in LISTS):
-        return [name for row in _rows(table) if (name := image_of(table, row, column))]
+        names = [name for row in _rows(table) if (name := image_of(table, row, column))]
+        if names or path.suffix.lower() not in LISTS:
+            return names
     if path.suffix.lower() == MATLAB:
         return []
     lines = _lines(path)

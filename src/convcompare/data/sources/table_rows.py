@@ -206,16 +206,21 @@ def _of_list(mark: str, cells: Sequence[str], line: str, following: str) -> _Hea
     """Return the heading of a list from its first line and the following one.
 
     A heading names no image, and has a column per cell of the row below it, or all but the first
-    (CelebA). Rows of a number, a class and an image (im2rec of MXNet) have no heading.
+    (CelebA). Rows of a number, a class and an image (im2rec of MXNet) have no heading. The cells of
+    other rows with an image are numbered, so that one can be chosen as class (COVIDx).
     """
     row = _cells(following, mark)
-    images = [*map(names_image, row)]
-    if sum(images) == 1 and len(set(cells)) == len(cells) and not any(map(names_image, cells)):
+    images, first = ([*map(names_image, one)] for one in (row, cells))
+    if sum(images) == 1 and len(set(cells)) == len(cells) and not any(first):
         named = cells if len(cells) == len(row) else ("file", *cells)
         if len(named) == len(row) > 1 and (named is cells or images[0]):
             return _Heading(mark, named, [following])
-    if len(cells) == 3 and names_image(cells[2]) and all(map(_NUMBER.fullmatch, cells[:2])):
+    numbers = all(map(_NUMBER.fullmatch, cells[:2]))
+    if first == [False, False, True] and numbers:
         return _Heading(mark, ("index", "label", "file"), [line, following], above=0)
+    if first == images and sum(images) == 1 and len(cells) > 2:
+        numbered = ["file" if image else f"cell {n}" for n, image in enumerate(images, start=1)]
+        return _Heading(mark, numbered, [line, following], above=0)
     return _Heading(mark, ())
 
 
