@@ -306,6 +306,30 @@ def test_small_classes_and_dark_images_are_named() -> None:
     assert "above 15 of 255" in found["dark"].text
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        ("cat/7.png", "cat/7_rot90.png", True),
+        ("train/cat/7_90deg.JPG", "test/cat/7.JPG", True),
+        ("cat/7_jpg.rf.0a1b2c3d4e.jpg", "cat/7_jpg.rf.9a8b7c6d5e.jpg", True),
+        ("train/cat/7.png", "test/cat/7.png", False),
+        ("cat/a_rot.png", "cat/a_rot_2.png", False),
+        ("cat/n02-Rottweiler_7.png", "cat/n02-Rottweiler_8.png", False),
+        ("dog/7.png", "cat/7_aug.png", False),
+    ],
+)
+def test_augmented_versions_in_both_splits_are_named(train: str, test: str, expected: bool) -> None:
+    """Numbers in folders of splits, and classes, are no versions of each other."""
+    images = np.random.default_rng(0).integers(0, 256, (4, 1, 4, 4), np.uint8)
+    splits = (Split(images[:2], np.array([0, 1])), Split(images[2:], np.array([0, 1])))
+    names = (["x.png", train], ["y.png", test])
+    if train.startswith("dog"):
+        names = ([train, "x.png"], ["y.png", test])
+    found = {one.kind: one for one in examine(splits, ("a", "b"), names)}
+    assert ("versions" in found) == expected
+    assert not expected or found["versions"].names == (f"{test} ~ {train}",)
+
+
 def test_spellings_of_one_class_and_missing_names_are_named() -> None:
     names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2",
              "owl", "\ufffdowl", "-1", "0")  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -24,6 +26,12 @@ _FEW_GREY = 0.1
 """Maximum share of grey images in a coloured class, and of coloured images in a grey one."""
 _NEAR_SHARE = 0.02
 """Share of nearly equal test images from which the note is a warning: digits are similar anyway."""
+_ROBOFLOW = re.compile(r"(.+)\.rf\.[0-9a-f]{8,}")
+_VERSION = re.compile(
+    r"(.+?)[\W_]+(?:aug|augmented|flip|flipped|rot|rotated|mirrored|[0-9]+deg)[\W_]?[a-z0-9]{0,3}",
+    re.IGNORECASE,
+)
+"""Names of augmented versions of an image: of Roboflow, and as ``7_flipped`` of ``7``."""
 _NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
 """Values that programs write for a missing class, in lower case."""
 
@@ -50,6 +58,7 @@ def examine(
     return [
         *_leaks(splits, digests, names),
         *_near_leaks(splits, digests, names),
+        *_versions(splits, names),
         *_copies(splits, digests, names),
         *_constant(flat, names),
         *_grey(splits, classes),
@@ -87,6 +96,43 @@ def _near_leaks(
     pairs = tuple(f"{names[1][row]} ≈ {names[0][other]}" for row, other in found)
     hint = "test accuracy is too high if they are copies, as saved again or from one video"
     return [DataNote("near-leak", text, pairs, hint, serious=share >= _NEAR_SHARE)]
+
+
+def _versions(
+    splits: tuple[Split, Split], names: tuple[Sequence[str], Sequence[str]]
+) -> list[DataNote]:
+    """Return a note on test images named as augmented versions of images that are trained on.
+
+    Rotated ones, for example, are not found by their pixels.
+    """
+    stems = [[(label, PurePosixPath(name).stem)
+              for name, label in zip(own, split.labels.tolist(), strict=True)]
+             for own, split in zip(names, splits, strict=True)]  # fmt: skip
+    known = {*stems[0], *stems[1]}
+    origins = [[_origin(one, known) for one in own] for own in stems]
+    trained = {origin: place for place, origin in enumerate(origins[0])}
+    changed = {origin for origin, stem in zip(origins[0], stems[0], strict=True) if origin != stem}
+    pairs = tuple(
+        f"{names[1][place]} ~ {names[0][trained[origin]]}"
+        for place, (origin, stem) in enumerate(zip(origins[1], stems[1], strict=True))
+        if origin in trained and (origin != stem or origin in changed)
+    )
+    if not pairs:
+        return []
+    text = (
+        f"{len(pairs):,} of {several(len(splits[1]), 'test image')} {_are(pairs)} named as a "
+        "version of an image that is trained on"
+    )
+    return [DataNote("versions", text, pairs, "augment after splitting, or split by image")]
+
+
+def _origin(image: tuple[int, str], known: Collection[tuple[int, str]]) -> tuple[int, str]:
+    """Return class and name of the image that an image is a version of, or its own."""
+    label, stem = image
+    if match := _ROBOFLOW.fullmatch(stem):
+        return label, match[1]
+    match = _VERSION.fullmatch(stem)
+    return (label, match[1]) if match and (label, match[1]) in known else image
 
 
 _Digests = Sequence[Sequence[bytes | None]]
