@@ -357,7 +357,11 @@ def test_split_column_of_a_table_is_read(root: Path) -> None:
     assert "not known: `sometimes`" in refused(root)
 
 
-@pytest.mark.parametrize(("column", "value"), [("is_test", 0), ("fold", 3), ("dataset", "vidir")])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("is_test", 0), ("fold", 3), ("fold_1", 3), ("split2", "a"), ("my_split", "a"),
+     ("dataset", "vidir")],
+)  # fmt: skip
 @pytest.mark.parametrize("in_folders", [False, True])
 def test_unread_column_that_may_name_splits_is_named(
     root: Path, column: str, value: object, in_folders: bool

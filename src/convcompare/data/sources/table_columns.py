@@ -10,7 +10,14 @@ from convcompare.core.errors import DataError
 
 from .image_files import names_image
 from .matlab_files import PLACE
-from .split_names import ONE, ZERO, SplitKind, split_kinds, split_words
+from .split_names import (
+    ONE,
+    ZERO,
+    SplitKind,
+    names_several_splits,
+    split_kinds,
+    split_words,
+)
 from .table_rows import TableFile
 
 FILES = (
@@ -149,15 +156,20 @@ def group_columns(table: TableFile) -> list[str]:
 
 
 def may_name_splits(column: str) -> bool:
-    """Return whether a column seems to contain the splits of images, as ``fold`` or ``is_test``."""
+    """Return whether a column seems to contain the splits of images.
+
+    Examples are ``fold``, ``is_test``, ``split1`` and ``official_split``.
+    """
     words = split_words(column)
     is_flag = words is not None and words[1] in ((), ("is",))
-    return is_flag or plain_name(column) in (*SPLITS, *_FOLDS)
+    plain = plain_name(column).rstrip("0123456789")
+    return is_flag or plain in (*SPLITS, *_FOLDS) or names_several_splits(column)
 
 
 def surely_names_splits(column: str) -> bool:
     """Return the same, but not for ambiguous names: ``dataset`` may be the source of an image."""
-    return may_name_splits(column) and plain_name(column) not in MAY_BE_SPLIT
+    plain = plain_name(column).rstrip("0123456789")
+    return may_name_splits(column) and plain not in MAY_BE_SPLIT
 
 
 def first_of(names: dict[str, str], known: Sequence[str]) -> str | None:
