@@ -57,7 +57,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
         client = nbclient.NotebookClient(
             notebook,
             kernel_name="python3",
-            timeout=240,
+            timeout=900,
             allow_errors=True,
             resources={"metadata": {"path": str(folder)}},
         )

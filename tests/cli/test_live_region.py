@@ -101,7 +101,7 @@ class Slow(io.StringIO):
     def write(self, text: str) -> int:
         if threading.current_thread() is not threading.main_thread():
             self.full.set()
-            self.takes.wait(30)
+            self.takes.wait(600)
         return super().write(text)
 
     def fileno(self) -> int:
@@ -113,7 +113,7 @@ def test_work_does_not_wait_for_the_terminal() -> None:
     told = Slow()
     console = Console(file=told, width=60, height=20, force_terminal=True)
     with LiveRegion(Text("at work"), console) as region:
-        assert told.full.wait(30)
+        assert told.full.wait(600)
         for i in range(100):
             region.say(f"line {i}")  # returns, or the test hangs
         told.takes.set()

@@ -77,7 +77,7 @@ def test_deleted_stream_does_not_write_to_a_closed_one(
 def test_exit_codes_of_streams() -> None:
     def code(shell: str) -> tuple[int, str]:
         script = shell.replace("TOOL", " ".join(COMMAND))
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=900)
         return done.returncode, done.stderr
 
     assert code("TOOL --help | head -1; exit ${PIPESTATUS[0]}") == (0, "")

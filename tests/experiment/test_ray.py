@@ -253,7 +253,7 @@ def test_cluster_started_as_in_the_guide(tmp_path: Path) -> None:
                 said.append(line)
                 assert line, said
         command = ["bash", "-c", scripts["compare.sh"]]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, **told)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, **told)
         assert done.returncode == 0, done.stderr
         assert "fcn:hidden=32" in done.stdout
         wrong = {**environment, "RAY_AUTH_TOKEN": 64 * "f"}

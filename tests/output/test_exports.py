@@ -245,7 +245,7 @@ def test_wandb_has_every_epoch_of_every_run_once_and_uploads_nothing(
 
 def complete_records(path: Path) -> list[Any]:
     """Return a run's records once the file is complete; another process writes its end."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         records = list(wandb_records(path))
         if any(record.HasField("exit") for record in records):

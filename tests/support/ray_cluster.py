@@ -20,7 +20,7 @@ from convcompare.experiment.workers.ray_task import FOLDER
 from .stores import files
 
 COMMAND = [sys.executable, "-c", "from convcompare.cli import main; main()"]
-HANGING = 120.0
+HANGING = 900.0
 """Seconds after which a process that should have ended counts as hanging."""
 TOKEN = "0123456789abcdef" * 4
 ENVIRONMENT = {

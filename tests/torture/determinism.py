@@ -67,19 +67,19 @@ def _case(network: str, recipe: str) -> tuple[str, Case]:
         once, twice = folder / "once", folder / "twice"
         for place in (once, twice):
             place.mkdir()
-        fork_server().start(command, once).wait(600).clean(0, 1)
+        fork_server().start(command, once).wait().clean(0, 1)
         interrupted = fork_server().start(
             command, twice, before="tests.torture.determinism:die_after_first"
         )
-        must(interrupted.wait(600).code == 9, "it did not come to the first commit")
-        fork_server().start(command, twice).wait(600).clean(0, 1)
+        must(interrupted.wait().code == 9, "it did not come to the first commit")
+        fork_server().start(command, twice).wait().clean(0, 1)
         one, other = results(once / "runs"), results(twice / "runs")
         must(one.keys() == other.keys() and one, f"runs {sorted(one)} and {sorted(other)}")
         for run_id, run in one.items():
             for part, value in run.items():
                 must(value == other[run_id][part], f"{part} differs between two trainings")
             if recipe == "report":
-                verified = fork_server().start(["runs", "verify", run_id], once).wait(600).clean(0)
+                verified = fork_server().start(["runs", "verify", run_id], once).wait().clean(0)
                 must("bit" in verified.out + verified.err, verified)
 
     return f"{network}, {recipe}", case

@@ -46,7 +46,7 @@ def _together(processes: int):  # type: ignore[no-untyped-def]
             started.append(fork_server().start(["compare", *DATA, *networks, *REST], folder))
             time.sleep(rng.uniform(0, 0.3))
         _read_meanwhile(started, folder)
-        ended = [command.wait(400).clean(0) for command in started]
+        ended = [command.wait(LONGEST).clean(0) for command in started]
         _check_trained_once(ended)
         check_equal(folder / "runs", ALL)
 
@@ -55,7 +55,7 @@ def _together(processes: int):  # type: ignore[no-untyped-def]
 
 def _read_meanwhile(writers: list[Command], folder: Path) -> None:
     """List and plot while commands write; no incomplete record may be read."""
-    end = time.monotonic() + 400
+    end = time.monotonic() + LONGEST
     while any(writer.runs() for writer in writers) and time.monotonic() < end:
         if not list(folder.glob("runs/*/trial.json")):
             time.sleep(0.05)
