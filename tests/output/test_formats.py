@@ -15,7 +15,7 @@ import pytest
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.formats import chosen_format, render
 from convcompare.output.tables.table import Column, Table
-from tests.support.latex import typeset
+from tests.support.latex import assert_fits, typeset
 
 Run = Callable[..., Any]
 SHORT = ("-d", "mnist-mini", "-e", "1", "--threads", "1", "-q")
@@ -131,4 +131,4 @@ def test_options_in_notes_are_code_in_every_format() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_latex_compiles(run: Run, tmp_path: Path, command: str) -> None:
     body = run(*command.split(), "--format", "latex").out
-    typeset(body, tmp_path)
+    assert_fits(typeset(body, tmp_path))

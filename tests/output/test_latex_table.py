@@ -12,15 +12,14 @@ import pytest
 from convcompare.output.report.document import TableBlock
 from convcompare.output.report.latex_table import to_latex
 from convcompare.output.tables.cell_values import Folded
+from convcompare.output.tables.latex_layout import latex
 from convcompare.output.tables.table import Column, Linked, Table
-from tests.support.latex import typeset
+from tests.support.latex import assert_fits, typeset
 
 RECORDED = Path(__file__).parents[2] / "docs" / "results" / "recorded"
 needs_latex = pytest.mark.skipif(
     shutil.which("pdflatex") is None or shutil.which("bibtex") is None, reason="no LaTeX here"
 )
-TOO_WIDE = 12
-"""Permitted excess over the text width in points, about two characters."""
 
 
 @needs_latex
@@ -42,13 +41,6 @@ def test_latex_files_of_a_report_can_be_typeset(tmp_path: Path) -> None:
                      for one in keys.split(",")}  # fmt: skip
 
 
-def assert_fits(log: str) -> None:
-    """Assert that nothing extends beyond the text width or the page."""
-    wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
-    assert not [points for points in wide if points > TOO_WIDE]
-    assert "too large" not in log
-
-
 NAMES = Column("model", "model", "left", names=True)
 
 
@@ -68,11 +60,30 @@ NAMES = Column("model", "model", "left", names=True)
             tuple({"model": f"cnn:{n}", **dict.fromkeys(["t0", "t1", "t2", "t3"], "word " * 60)}
                   for n in range(12)),
         ),
+        Table(
+            (NAMES, *(Column(f"t{i}", "some figure", show=lambda _: "0.9876 ± 0.0012")
+                      for i in range(12))),
+            tuple({"model": "torchvision:mobilenet_v3_large:dropout=0.25,width=512x256x128",
+                   **dict.fromkeys([f"t{i}" for i in range(12)], 1.0)} for _ in range(60)),
+            ("in doubt: not converged: torchvision:mobilenet_v3_large:dropout=0.25,width=512x256",),
+        ),
     ],
-    ids=["signs", "no rows", "30 columns", "200 rows", "much text"],
+    ids=["signs", "no rows", "30 columns", "200 rows", "much text", "long names on two pages"],
 )  # fmt: skip
 def test_odd_tables_fit_the_page(table: Table, tmp_path: Path) -> None:
-    assert_fits(typeset(to_latex(TableBlock(table, "A `caption` of 5 %."), 1), tmp_path))
+    in_report = to_latex(TableBlock(table, "A `caption` of 5 %."), 1)
+    assert_fits(typeset(f"{in_report}\\clearpage\n{latex(table)}", tmp_path))
+
+
+def test_narrow_table_is_neither_smaller_nor_split() -> None:
+    columns = (Column("number", "№", priority=8), NAMES, Column("loss", "test loss"))
+    text = latex(Table(columns, ({"number": 1, "model": "residual", "loss": 0.12},)))
+    assert text.startswith("\\begin{tabular}{rlr}") and "footnotesize" not in text
+    assert "test loss" in text
+    wide = (*columns, *(Column(f"c{i}", f"some figure{i}") for i in range(9)))
+    text = latex(Table(wide, ({"number": 1, "model": "residual"},)))
+    assert text.startswith("% in 2 parts") and text.count("\\shortstack[r]{\\strut some") == 9
+    assert "No." not in text, "as on a terminal, the number of the row is left out first"
 
 
 def test_each_part_names_its_rows_and_has_every_cell_once() -> None:

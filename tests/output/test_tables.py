@@ -169,8 +169,8 @@ def test_latex_is_escaped() -> None:
 def test_names_are_escaped_in_markdown_and_csv() -> None:
     table = Table((Column("a", "a", "left"),), ({"a": "=cmd|' /C calc'!A0"}, {"a": "<b>*x*</b>"}))
     assert "'=cmd" in render(table, "csv")
-    assert csv_text(["class"], [["-1"], ["+0.5"], ["-1+2"]]).split() == [
-        *("class", "-1", "+0.5", "'-1+2")
+    assert csv_text(["=class"], [["-1"], ["+0.5"], ["-1+2"]]).split() == [
+        *("'=class", "-1", "+0.5", "'-1+2")
     ]
     assert r"\<b\>\*x\*\</b\>" in render(table, "markdown")
 

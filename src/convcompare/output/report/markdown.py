@@ -12,7 +12,8 @@ from typing import assert_never
 
 from ..code_spans import code, one_line, spans, visible
 from ..plots.rendered import RenderedFigure
-from ..tables.formats import escaped, render
+from ..tables.formats import render
+from ..tables.markup import escaped
 from .document import (
     Block,
     Bullets,

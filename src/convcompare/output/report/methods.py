@@ -14,7 +14,7 @@ from convcompare.core import formatting
 from convcompare.store.run import Run
 
 from ..code_spans import code, spans
-from ..tables.formats import escaped
+from ..tables.markup import escaped
 from .bibliography import DATA, OPTIMIZERS, WORKS
 from .sections import Section
 

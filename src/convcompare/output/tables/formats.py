@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from convcompare.core.errors import UsageError, one_of, printable, quote
 
-from ..code_spans import code, spans
-from .cell_values import Folded
-from .table import Column, Link, Linked, Table
+from .latex_layout import latex
+from .markup import tabulated, with_code
+from .table import Table
 
 Format = Literal["table", "json", "csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("table", "json", "csv", "markdown", "latex")
@@ -37,23 +37,16 @@ def render(table: Table, kind: Format) -> str:
         rows = [_nested(table, row) for row in table.rows]
         record = {"schema_version": 1, table.noun: rows, "notes": list(table.notes)}
         return json.dumps(record, indent=1, ensure_ascii=False)
-    from tabulate import tabulate
-
-    cells = [[_marked(table, i, c, kind) for c in table.shown] for i in range(len(table.rows))]
-    text = tabulate(
-        cells,
-        headers=[escaped(column.title, kind) for column in table.shown],
-        tablefmt="pipe" if kind == "markdown" else "latex_raw",
-        colalign=[column.align for column in table.shown] if cells else None,
-        disable_numparse=True,
-    )
-    notes = [with_code(note, kind) for note in table.notes]
     if kind == "latex":
-        lines = "".join(f"\n\n\\noindent {{\\footnotesize {note}}}" for note in notes)
-    else:
-        items = (re.sub(r"^(?=[#+-]|\d+[.)])", r"\\", note) for note in notes)  # no headings
-        lines = "\n" + "".join(f"\n- {item}" for item in items) if notes else ""
-    return f"{text}{lines}"
+        return latex(table)
+    return tabulated(table, "markdown") + _items(table.notes)
+
+
+def _items(notes: Sequence[str]) -> str:
+    """Return the notes as a Markdown list below a table."""
+    texts = (with_code(note, "markdown") for note in notes)
+    items = (re.sub(r"^(?=[#+-]|\d+[.)])", r"\\", text) for text in texts)  # no headings
+    return "\n" + "".join(f"\n- {item}" for item in items) if notes else ""
 
 
 def _nested(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,81 +89,7 @@ def chosen_format(name: str, out: Path | None) -> Format:
     return found
 
 
-def _marked(table: Table, row: int, column: Column, kind: Format) -> str:
-    value = table.rows[row].get(column.key)
-    if isinstance(value, (Linked, Folded)) and kind == "markdown":
-        return "".join(map(_markdown_link, value.parts))
-    text = escaped(table.text(row, column), kind)
-    if row not in table.best(column):
-        return text
-    return f"\\textbf{{{text}}}" if kind == "latex" else f"**{text}**"
-
-
-def _markdown_link(part: str | Link) -> str:
-    if isinstance(part, str):
-        return escaped(part, "markdown")
-    return f"[{escaped(part.text, 'markdown')}]({part.address})"
-
-
-def escaped(text: str, kind: Format) -> str:
-    """Escape text from outside for Markdown or LaTeX; unprintable characters become ``�``."""
-    special = _LATEX if kind == "latex" else _MARKDOWN
-    parts = _HYPHENS.split(text) if kind == "latex" else [text]
-    return "{}".join(
-        "".join(special.get(c, c if c.isprintable() else "�") for c in part) for part in parts
-    )
-
-
-def with_code(text: str, kind: Format) -> str:
-    """Return the same, with code spans in the syntax of the format."""
-    return "".join(
-        escaped(part, kind)
-        if not is_code
-        else f"\\texttt{{{escaped(part, kind)}}}"
-        if kind == "latex"
-        else code(part)
-        for part, is_code in spans(text)
-    )
-
-
 _SIGNED_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
-_HYPHENS = re.compile("(?<=-)(?=-)")
-"""Between two hyphens, which LaTeX would join to a dash."""
-_MARKDOWN = {**{c: f"\\{c}" for c in "\\`*_[]<>|$~&"}, "\n": " ", "\r": " "}
-_LATEX = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "№": "No.",
-    "–": "--",
-    "−": "$-$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "Δ": r"$\Delta$",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "≠": r"$\neq$",
-    "≈": r"$\approx$",
-    "∞": r"$\infty$",
-    "√": r"$\surd$",
-    "→": r"$\rightarrow$",
-    "β": r"$\beta$",
-    "σ": r"$\sigma$",
-    "…": r"\ldots{}",
-    "|": r"\textbar{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "²": "$^2$",
-    "●": r"$\bullet$",
-    "○": r"$\circ$",
-    "✓": r"$\surd$",
-    "✗": r"$\times$",
-    "“": "``",
-    "”": "''",
-    "\u00a0": "~",
-}
 
 
 def _csv(table: Table) -> str:
@@ -182,8 +101,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return rows as CSV in full precision, without names that spreadsheets take for formulas."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_plain(value) for value in row] for row in rows)
+    writer.writerows([_plain(value) for value in row] for row in (columns, *rows))
     return buffer.getvalue()
 
 

@@ -148,7 +148,7 @@ def _rich(table: Table, fit: _Fit) -> RichTable:
     )
     for column in fit.columns:
         space = max(_space(column, fit.folded), fit.widest(column))
-        title = _fold(column.title) if fit.folded else column.title
+        title = fold(column.title) if fit.folded else column.title
         rich.add_column(title, justify=column.align, no_wrap=True, vertical="bottom", width=space)
     best = {column.key: table.best(column) for column in fit.columns}
     for i in range(len(table.rows)):
@@ -304,9 +304,10 @@ def _narrowed(column: Column, texts: Sequence[str], room: int) -> list[str]:
 
 def _space(column: Column, folded: bool) -> int:
     """Return the terminal cells of a heading."""
-    title = _fold(column.title) if folded else column.title
+    title = fold(column.title) if folded else column.title
     return max(cell_len(line) for line in title.split("\n"))
 
 
-def _fold(title: str) -> str:
+def fold(title: str) -> str:
+    """Return a heading in two lines if it has several words."""
     return "\n".join(title.split(" ", 1))
