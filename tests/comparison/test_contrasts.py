@@ -217,6 +217,9 @@ def test_failed_runs_are_excluded_and_named() -> None:
     assert verdicts.note(one(*more)) == "without seeds 4 to 7: no run of simple that counts"
     bad = [dataclasses.replace(r, status="failed", history=()) for r in runs[4:]]
     assert verdicts.words(one(*runs[:4], *bad)) == "not compared: no run of simple counts"
+    worse = [dataclasses.replace(r, status="failed", history=()) for r in runs[:4]]
+    both = "not compared: no run of simple or fcn counts"
+    assert verdicts.words(one(*worse, *bad)) == both
     apart = [trained("fcn", 0, 0.97), trained("simple", 1, 0.99)]
     assert verdicts.words(one(*apart)) == "not compared: they have no seed in common"
 

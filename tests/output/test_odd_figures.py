@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
@@ -21,6 +22,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from convcompare.cli.output import View, emit_assessment
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.output.plots import limits, terminal, vector
@@ -40,6 +42,9 @@ from convcompare.output.plots.rendered import render
 from convcompare.output.plots.source import Source
 from convcompare.output.plots.style import distinct, looks
 from convcompare.output.plots.terminal import forest_range
+from convcompare.output.report.document import Bullets
+from convcompare.output.report.front import front
+from convcompare.output.report.sections import Section
 from convcompare.output.tables.sorting import sorted_by
 from convcompare.output.tables.verdict_columns import assessed_table
 from tests.support.figures import Made, drawn, source
@@ -710,6 +715,16 @@ def test_missing_font_weight_logs_no_warning(caplog: pytest.LogCaptureFixture) -
     assert "Failed to find font weight" in caplog.text, "outside, matplotlib logs it"
 
 
+def test_home_without_a_folder_for_matplotlib_logs_no_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLCONFIGDIR", "/proc/none")
+    find: Any = vars(matplotlib)["_get_config_or_cache_dir"]
+    with caplog.at_level(logging.WARNING, "matplotlib"), styled():
+        found = find(lambda: Path("/proc/none"))
+    assert Path(found).is_dir() and not caplog.records
+
+
 def test_names_that_look_alike_are_numbered() -> None:
     found = distinct(["\U00017000", "\U00017001", "plain", "plain"], 12)
     assert [drawable(name) for name in found] == [MISSING, f"{MISSING} (2)", "plain", "plain"]
@@ -795,7 +810,7 @@ def test_sentences_name_the_marks_that_put_them_in_doubt() -> None:
         ([FINE[0], odd], (), ["in doubt: probabilities: odd"]),
         ([FINE[0], odd], ("time",), []),
         ([FINE[0], slow], ("accuracy",), []),
-        ([FINE[0], slow], (), ["in doubt: shared the machine: slow"]),
+        ([FINE[0], slow], (), ["times not compared: shared the machine: slow"]),
         ([odd], (), []),
     ):
         made = source(networks)
@@ -803,5 +818,21 @@ def test_sentences_name_the_marks_that_put_them_in_doubt() -> None:
             made, comparison=dataclasses.replace(made.comparison, verdict_on=figures)
         )
         sentences = made.assessment.sentences
-        assert [text for text in sentences if "doubt" in text] == expected
+        assert [text for text in sentences if ": slow" in text or ": odd" in text] == expected
         assert bool(sentences) == (len(networks) > 1)
+
+
+def test_first_page_counts_all_networks_whose_times_are_not_compared() -> None:
+    slow = [Made(f"slow {n}", (0.98, 0.98, 0.981), FLAT, waited=0.5) for n in range(3)]
+    blocks = front([Section(source(slow), "A")])
+    texts = [text for block in blocks if isinstance(block, Bullets) for text in block.items]
+    assert "Training times are not compared: 3 of 3 networks shared the machine." in texts
+
+
+def test_notes_below_a_table_name_each_mark_once(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = Made("odd", (0.98, 0.98, 0.981), FLAT, found=("probabilities",))
+    slow = Made("slow", (0.98, 0.98, 0.981), FLAT, waited=0.5)
+    emit_assessment(source([FINE[0], odd, slow]).assessment, "markdown", None, View())
+    text = capsys.readouterr().out
+    assert text.count("probabilities: odd") == text.count("shared the machine: slow") == 1
+    assert text.count("shared the machine") == text.count("in doubt") == 1

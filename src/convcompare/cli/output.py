@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import StoreError, UsageError, printable
+from convcompare.core.errors import StoreError, UsageError, printable, shell_word
 from convcompare.output.tables.formats import Format, chosen_format, render
 from convcompare.output.tables.table import MOST_NOTES, Table, plain_console, print_table
 from convcompare.store import atomic_files
@@ -130,7 +131,9 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
     else:
         table = sorted_by(table, view.sort) if view.sort else table
         most = None if view.verbose else MOST_NOTES
-        emit_table(table if shown else _with_verdicts(table, assessment), kind, path, most)
+        sentences = assessment.verdict_sentences  # the table names the marks
+        shown_table = table if shown else _with_verdicts(table, assessment, sentences)
+        emit_table(shown_table, kind, path, most)
     if shown:
         _print_verdicts(assessment)
         _print_list("discrepancies with published values", differences(assessment))
@@ -150,7 +153,8 @@ def emit_robustness(
         emit_table(robustness_table(found, show), kind)
         _print_verdicts(assessment)
     else:
-        emit_table(_with_verdicts(robustness_table(found, show), assessment), kind, path)
+        table = _with_verdicts(robustness_table(found, show), assessment, assessment.sentences)
+        emit_table(table, kind, path)
     show_warnings(assessment, each=True, timed=False)
 
 
@@ -160,10 +164,9 @@ def show_warnings(assessment: Assessment, each: bool, timed: bool = True) -> Non
         show_warning(text, hint)
 
 
-def _with_verdicts(table: Table, assessment: Assessment) -> Table:
+def _with_verdicts(table: Table, assessment: Assessment, sentences: Sequence[str]) -> Table:
     """Return the table with its verdicts as notes, for a file or another format."""
-    notes = (*table.notes, *assessment.sentences, *assessment.notes)
-    return dataclasses.replace(table, notes=notes)
+    return dataclasses.replace(table, notes=(*table.notes, *sentences, *assessment.notes))
 
 
 def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
@@ -177,10 +180,19 @@ def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
 
 def end(store: RunStore) -> None:
     """Report damage that a command skipped, and exit with the code for it."""
-    for error in store.damage:
-        show_error(error)
+    show_damage(store)
     if store.damage:
         raise typer.Exit(StoreError.exit_code)
+
+
+def show_damage(store: RunStore) -> None:
+    """Report damage that a command skipped; the hints name the store unless it is the default."""
+    usual = Path(os.environ.get("CONVCOMPARE_STORE") or "runs")
+    named = "" if store.root == usual else f" --store {shell_word(store.root)}"
+    for error in store.damage:
+        if error.hint:
+            error.hint = error.hint.replace("check --repair`", f"check --repair{named}`")
+        show_error(error)
 
 
 def _title(name: str) -> str:

@@ -17,7 +17,7 @@ from .collapse import Collapse
 from .comparison import Comparison
 from .contrasts import contrasts
 from .cost_contrasts import cost_contrasts
-from .doubts import ABOUT, WORDS, Doubts, doubts, kinds
+from .doubts import ABOUT, WORDS, Doubts, doubts, kinds, mark_words
 from .figures import figure_notes, figure_words
 from .figures.catalogue import named
 from .figures.judge import Question, family_of
@@ -164,18 +164,31 @@ class Assessment:
 
     @property
     def sentences(self) -> list[str]:
-        """Verdicts as sentences, and one about the marks that put them in doubt.
+        """`verdict_sentences`, and those about the marks that put the verdicts in doubt."""
+        found = self.verdict_sentences
+        return [*found, *self._doubt_sentences()] if found else []
 
-        Empty for a single network.
-        """
-        concerned = ABOUT
+    @property
+    def verdict_sentences(self) -> list[str]:
+        """Verdicts as sentences; empty for a single network."""
         if self.comparison.verdict_on:
-            found = [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
+            return [f"{one.model} {figure_words.sentence(one)}" for one in self.verdicts]
+        return summary(self._learnt, self.contrasts, self.costs)
+
+    def _doubt_sentences(self) -> list[str]:
+        """Return a sentence per kind of figure that marks concern, each mark once."""
+        groups, concerned = self.comparison.groups, ABOUT
+        if self.comparison.verdict_on:
             concerned = kinds(one.quantity for one in self.verdicts)
-        else:
-            found = summary(self._learnt, self.contrasts, self.costs)
-        doubted = self.doubts.words(self.comparison.groups, *concerned) if found else ""
-        return [*found, f"in doubt: {doubted}"] if doubted else found
+        named: dict[str, frozenset[str]] = {}
+        found = []
+        for about, text in (("accuracy", "in doubt"), ("time", "times not compared")):
+            if about in concerned:
+                marks = {group.label: self.doubts.of(group, about) for group in groups}
+                new = {label: one - named.get(label, frozenset()) for label, one in marks.items()}
+                found += [f"{text}: {words}"] if (words := mark_words([*new.items()])) else []
+                named = marks
+        return found
 
     @property
     def notes(self) -> list[str]:

@@ -84,10 +84,8 @@ class Pair:
         return tuple(group.label for group, runs in sides if any(map(has, runs)))
 
     def _nothing_in_common(self) -> Refusal:
-        for group in (self.model, self.baseline):
-            if not group.finished:
-                return Refusal("no run", (group.label,))
-        return Refusal("no common seed")
+        without = tuple(one.label for one in (self.model, self.baseline) if not one.finished)
+        return Refusal("no run", without) if without else Refusal("no common seed")
 
     def _differing(self, settings: Callable[[Run], Settings]) -> dict[str, Differing]:
         """Return the settings that are not the same in all runs, by name."""

@@ -22,7 +22,11 @@ def summary(
     """
     if not contrasts:
         return []
-    cost_of = {(cost.model, cost.baseline): verdicts.words(cost) for cost in costs}
+    cost_of = {
+        (cost.model, cost.baseline): verdicts.words(cost)
+        for cost in costs
+        if cost.refusal is None or not cost.refusal.by_marks
+    }
     first = contrasts[0].baseline
     every = bool(comparison.conditions.sizes)
     against = [contrast for contrast in contrasts if every or contrast.baseline == first]

@@ -54,6 +54,11 @@ class Refusal:
     differing: tuple[Differing, ...] = ()
     stopped: tuple[str, ...] = ()
 
+    @property
+    def by_marks(self) -> bool:
+        """Whether the marks of runs are the only reason, of which other sentences tell."""
+        return self.reason == "machine" and not self.differing
+
 
 @dataclass(frozen=True)
 class LeftOut:

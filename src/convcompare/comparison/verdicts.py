@@ -201,14 +201,17 @@ def _two(verdict: Verdict) -> str:
 def reason(refusal: Refusal) -> str:
     """Return the reason of a refusal: ``trained 10 epochs against 15``."""
     if refusal.reason == "no run":
-        return f"no run of {' and '.join(refusal.models)} counts"
+        return f"no run of {' or '.join(refusal.models)} counts"
     if refusal.reason == "no common seed":
         return "they have no seed in common"
     if refusal.reason == "no time":
         return "no time was measured with the device alone"
     found = [_setting(one) for one in refusal.differing]
-    found += [f"{model} shared the machine" for model in refusal.models]
-    found += [f"{model} was stopped meanwhile" for model in refusal.stopped]
+    if refusal.models:
+        found.append(f"{' and '.join(refusal.models)} shared the machine")
+    if refusal.stopped:
+        were = "was" if len(refusal.stopped) == 1 else "were"
+        found.append(f"{' and '.join(refusal.stopped)} {were} stopped meanwhile")
     return ", ".join(found)
 
 

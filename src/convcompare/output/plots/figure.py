@@ -331,8 +331,9 @@ def ticks_at(axes: Axes, values: Sequence[float], show: Callable[[float], str]) 
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw everything within this context in the style of convcompare."""
-    import matplotlib
+    with without_warnings():
+        import matplotlib
 
-    style: dict[Any, Any] = STYLE | {"font.family": installed()}
-    with matplotlib.rc_context(style), without_warnings():
-        yield
+        style: dict[Any, Any] = STYLE | {"font.family": installed()}
+        with matplotlib.rc_context(style):
+            yield

@@ -41,8 +41,8 @@ def installed() -> list[str]:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Suppress matplotlib's warnings about fallback fonts without a bold face."""
-    logger = logging.getLogger("matplotlib.font_manager")
+    """Suppress matplotlib's log: fallback fonts without a bold face, a home without its folder."""
+    logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

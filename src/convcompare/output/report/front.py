@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from convcompare.comparison import verdicts
 from convcompare.comparison.claims.findings import findings
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.quantity import ACCURACY
@@ -15,7 +14,7 @@ from ..code_spans import code
 from ..plots.forest_rows import ForestPanel, beside, is_firm
 from ..tables.cell_values import DrawnInterval
 from ..tables.table import Column, Table
-from ..tables.verdict_notes import answer, largest, tally
+from ..tables.verdict_notes import answer, largest, refused_times, tally
 from .conclusions import counts
 from .document import (
     Block,
@@ -108,7 +107,8 @@ def _sentences(sections: Sequence[Section]) -> list[str]:
     found = [answer(against, against[0].baseline)] if len(against) > 1 else assessed.sentences[:1]
     labels = tuple(section.comparison.labels)
     sentences = [f"{one if one.startswith(labels) else one[0].upper() + one[1:]}." for one in found]
-    cost = [_costs(assessed.costs)] if len(against) > 1 and assessed.costs else []
+    apart = len(against) > 1 or any(one.refusal and one.refusal.by_marks for one in assessed.costs)
+    cost = [_costs(assessed.costs)] if apart and assessed.costs else []
     return [*sentences, *cost, _reliance(sections)]
 
 
@@ -123,8 +123,8 @@ def _costs(costs: Sequence[Verdict]) -> str:
     compared = [one for one in costs if one.baseline == first and one.estimate is not None]
     ratios = sorted(one.estimate.value for one in compared if one.estimate is not None)
     if not ratios:
-        reason = verdicts.words(costs[0]).partition(": ")[2]
-        return f"Training times are not compared{f': {reason}' if reason else ''}."
+        reasons = "; ".join(line.partition(": ")[2] for line in refused_times(costs))
+        return f"Training times are not compared{f': {reasons}' if reasons else ''}."
     ends = dict.fromkeys(f"{value:.2g}" for value in (ratios[0], ratios[-1]))
     left = len([one for one in costs if one.baseline == first]) - len(ratios)
     without = f" ({left} not compared)" if left else ""

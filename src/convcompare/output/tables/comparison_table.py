@@ -89,7 +89,7 @@ def in_doubt(groups: Sequence[ModelRuns]) -> list[str]:
         )
         if words and len(groups) > 1:
             found.append(f"{figures} ({words})")
-    return [f"not ranked: {'; '.join(found)}"] if found else []
+    return [f"in doubt, not ranked: {'; '.join(found)}"] if found else []
 
 
 def _limits(figure: Figure) -> list[Column]:

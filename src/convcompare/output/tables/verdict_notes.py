@@ -35,7 +35,7 @@ def block_notes(
         *_often_missed(found),
         *_equivalent(found),
         *_without_estimate(found),
-        *_refused_times(costs),
+        *refused_times(costs),
         *([answer(found, baseline)] if len(found) >= MANY else []),
     ]
 
@@ -133,7 +133,7 @@ def _without_estimate(found: Sequence[Verdict]) -> Iterator[str]:
         yield f"{who} {reason}"
 
 
-def _refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
+def refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     """Explain why times are not compared, once per reason."""
     reasons: dict[str, list[str]] = {}
     networks = {name for one in costs for name in (one.model, one.baseline)}
