@@ -76,3 +76,20 @@ def test_deeply_nested_or_endless_record_is_refused(store: Path, run: Run) -> No
     assert result.code == 4
     assert "larger than what was written" in result.err
     assert "not the record that was written" in result.err
+
+
+def test_accuracy_that_is_not_that_of_the_predictions_is_found(store: Path, run: Run) -> None:
+    """A record that was changed and written again is what any reader takes for undamaged."""
+    from convcompare.store.files import FOLDER
+    from convcompare.store.json_records import write_record
+
+    path = next(store.glob("*/run.json"))
+    record = FOLDER.read_record(path)
+    record["history"][-1]["test_accuracy"] += 0.01
+    write_record(path, record)
+    result = run("runs", "check")
+    assert result.code == 4 and f"{path.parent.name}/run.json` is damaged" in result.err
+    assert result.err.count("its test accuracy is 0.") == 1
+    assert f", that of its predictions {record['history'][-1]['test_accuracy'] - 0.01:.4f}" in (
+        result.err
+    )

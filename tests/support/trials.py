@@ -9,8 +9,8 @@ from convcompare.store.run import Cost, Environment, Epoch, Run, Trial
 from convcompare.store.run_store import Predictions, RunStore
 
 ENVIRONMENT = Environment("0", "3", "2", "Linux", "cpu", "cpu", 2)
-LOGITS = np.arange(20, dtype=np.float32).reshape(5, 4)
-PREDICTIONS = Predictions(LOGITS, np.arange(5) % 4)
+LOGITS = np.arange(16, dtype=np.float32).reshape(4, 4)
+PREDICTIONS = Predictions(LOGITS, np.array([3, 3, 3, 0]))
 COMPARISON = {"seed": 0, "models": [], "created": "", "command": [], "conditions": {}}
 
 

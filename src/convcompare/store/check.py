@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from convcompare.core.errors import Damaged, StoreError
+from convcompare.core.errors import Damaged, StoreError, UsageError
 
 from . import atomic_files, checkpoints
 from .layout import (
@@ -28,8 +28,14 @@ from .layout import (
     STEP_TIMES,
 )
 from .lease import is_lease
+from .omission import CLASSES, LOGITS
+from .predictions import NO_CLASS
 from .reader import RunReader
+from .run import Run
 from .run_store import RunStore
+
+ROUNDING = 1e-6
+"""Difference up to which two accuracies are equal."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +175,26 @@ def _damage_of_ended(store: RunReader, run_id: str) -> Iterator[Damage]:
     except StoreError as error:
         yield Damage(error, (folder,), run_id)
         return
-    for name, digest in run.sha256.items():
-        read = partial(store.verify, replace(run, sha256={name: digest}), weights=True)
-        yield from _damage_of(read, (folder,), run_id)
+    found = [
+        damage
+        for name, digest in run.sha256.items()
+        for read in [partial(store.verify, replace(run, sha256={name: digest}), weights=True)]
+        for damage in _damage_of(read, (folder,), run_id)
+    ]
+    yield from found or _damage_of(partial(verify_accuracy, store, run), (folder,), run_id)
+
+
+def verify_accuracy(store: RunReader, run: Run) -> None:
+    """Raise StoreError if the recorded test accuracy is not that of the recorded predictions."""
+    if run.status != "finished" or not {LOGITS, CLASSES} & set(run.sha256):
+        return
+    with suppress(UsageError):  # recorded without labels
+        classes = store.predicted_classes(run)
+        found = float((classes.predicted == classes.labels).mean())
+        if (classes.predicted != NO_CLASS).all() and abs(found - run.test_accuracy) > ROUNDING:
+            figures = f"{run.test_accuracy:.4f}, that of its predictions {found:.4f}"
+            record = store.folder(run.id) / "run.json"
+            raise store.files.damaged(record, f"its test accuracy is {figures}")
 
 
 def _damage_of_incomplete(store: RunReader, run_id: str) -> Iterator[Damage]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from convcompare.core.errors import Damaged
 
 from . import atomic_files
+from .check import verify_accuracy
 from .layout import EARLIER
 from .run_store import RunStore
 
@@ -24,8 +25,10 @@ def copy_run(source: RunStore, target: RunStore, run_id: str) -> None:
     """
     run, omission = source.recorded(run_id), source.omission(run_id)
     timing = source.run(run_id).timing
-    files = source.binary_files(source.kept(run_id))
+    kept = source.kept(run_id)
+    files = source.binary_files(kept)
     source.verify_additions(run_id)
+    verify_accuracy(source, kept)
     with target.lock(run_id):
         if target.finished(run_id):
             return
