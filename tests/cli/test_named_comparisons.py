@@ -213,12 +213,26 @@ def test_runs_of_another_store_are_copied_and_checked(made: Path, tmp_path: Path
     assert "there is no store `nowhere`" in run("runs", "merge", "nowhere", *mine).err
 
 
+def test_several_stores_are_merged_after_a_look_at_all(
+    made: Path, tmp_path: Path, run: Run
+) -> None:
+    mine = ("--store", str(tmp_path / "mine"))
+    result = run("runs", "merge", str(made), "nowhere", *mine)
+    assert result.code == 2 and not (tmp_path / "mine").exists()
+    again = shutil.copytree(made, tmp_path / "again")
+    result = run("runs", "merge", str(made), str(again), *mine)
+    assert result.code == 0
+    assert result.out.count("copied 3 runs and 2 comparisons; 0 runs were here already") == 1
+    assert "again: copied 0 runs and 0 comparisons; 3 runs were here already" in result.out
+
+
 def test_damaged_runs_are_not_copied(store: Path, tmp_path: Path, run: Run) -> None:
     logits = next(store.glob("*/test_logits.npz"))
     logits.write_bytes(logits.read_bytes()[:-9])
     result = run("runs", "merge", str(store), "--store", str(tmp_path / "mine"))
     assert (result.code, "copied 2 runs" in result.out) == (4, True)
-    assert "damaged" in result.err
+    assert result.err.count("error: ") == 1 and "is damaged" in result.err
+    assert f"`convcompare runs check --repair --store {store}` quarantines it" in result.err
     assert run("runs", "check", "--store", str(tmp_path / "mine")).code == 0
 
 

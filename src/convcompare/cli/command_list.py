@@ -38,7 +38,7 @@ COMMANDS: Mapping[str, str] = {
     "runs comparisons": "List the comparisons, the oldest first.",
     "runs diff": "Show what differs between two comparisons or two runs: settings, data, code, "
     "accuracy.",
-    "runs merge": "Check the runs and comparisons of another store, and copy those that are "
+    "runs merge": "Check the runs and comparisons of other stores, and copy those that are "
     "missing here.",
     "runs pack": "Pack finished runs into one file, which every command reads as a store.",
     "runs unpack": "Unpack a file of `runs pack` into a folder.",

@@ -9,41 +9,64 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convcompare.core import formatting
-from convcompare.core.errors import StoreError, UsageError, quote, shell_word
+from convcompare.core.errors import StoreError, UsageError, printable, quote, shell_word
 
 from ... import options as o
-from ...console import out, show_error, show_warning
-from ...output import end
+from ...console import out, show_warning
+from ...output import show_damage
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
 
 
 def merge(
-    other: Annotated[
-        Path, typer.Argument(help="Store, or pack of one, to copy runs from.", metavar="STORE")
+    others: Annotated[
+        list[Path],
+        typer.Argument(help="Stores, or packs of them, to copy runs from.", metavar="STORE..."),
     ],
     store: o.Store = Path("runs"),
 ) -> None:
-    """Check the runs and comparisons of another store, and copy those that are missing here.
+    """Check the runs and comparisons of other stores, and copy those that are missing here.
 
     $ convcompare runs merge ../laptop/runs
     $ convcompare runs merge laptop.ccpack
+    $ convcompare runs merge sent/*.ccpack
 
     Tags and notes are copied with their runs. A run that exists in both stores is not overwritten.
-    Exit code 4 if the other store is damaged; its intact runs are copied.
+    Exit code 4 if another store is damaged; its intact runs are copied.
     """
     from convcompare.store.run_store import RunStore
 
-    there, here = RunStore(other), RunStore(store)
+    here = RunStore(store)
     here.require_folder()
+    stores = [_opened(other, store) for other in others]
+    for there in stores:
+        if len(stores) > 1:
+            out().print(f"{printable(there.root)}: ", end="", soft_wrap=True)
+        _merge(there, here)
+    for there in stores:
+        show_damage(there)
+    if any(there.damage for there in stores):
+        raise typer.Exit(StoreError.exit_code)
+
+
+def _opened(other: Path, store: Path) -> RunStore:
+    """Return another store that has runs; nothing is copied before all of them do."""
+    from convcompare.store.run_store import RunStore
+
+    there = RunStore(other)
     if other.resolve() == store.resolve():
         raise UsageError("a store is not merged with itself", "`--store DIR` names the other one")
-    ids = [run_id for run_id in there.ids() if there.finished(run_id)]
     if not other.exists():
         raise UsageError(f"there is no store {quote(other)}", "a folder of runs, or a pack of it")
-    if not ids:
+    if not any(there.finished(run_id) for run_id in there.ids()):
         raise UsageError(f"no run in {quote(other)} has ended", "the folder of another store")
+    return there
+
+
+def _merge(there: RunStore, here: RunStore) -> None:
+    """Copy what is missing, and report how much it was."""
+    ids = [run_id for run_id in there.ids() if there.finished(run_id)]
     new = [run_id for run_id in ids if not here.finished(run_id)]
     copied = sum(_copied(there, here, run_id) for run_id in new)
     known = set(here.comparisons())
@@ -59,9 +82,8 @@ def merge(
         are = "is" if len(others) == 1 else "are"
         show_warning(
             f"{formatting.several(len(others), 'run')} {are} in both stores with different figures",
-            f"`convcompare runs diff {others[0]} --other {shell_word(other)}` shows the first",
+            f"`convcompare runs diff {others[0]} --other {shell_word(there.root)}` shows the first",
         )
-    end(there)
 
 
 def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[str]:
@@ -75,13 +97,12 @@ def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[
 
 
 def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
-    """Copy a run; return whether it was copied, after showing the error if it is damaged."""
+    """Copy a run; return whether it was copied. Damage is reported at the end."""
     from convcompare.store.copying import copy_run
 
     try:
         copy_run(there, here, run_id)
     except StoreError as error:
-        show_error(error)
         there.damage.append(error)
         return False
     return True
