@@ -120,9 +120,14 @@ def _function(name: str, function: object, is_property: bool = False) -> Iterato
 def _prose(thing: object) -> str:
     """Return a docstring as Markdown, with code marked and arguments as a list."""
     text = _markdown(inspect.getdoc(thing) or "")
+    text = re.sub(r"(?<=\n\n)(?:(?: {4}.*)?\n)+(?=\S)", _program, text)
     text = re.sub(r"^(Args|Returns|Raises):$", r"**\1**\n", text, flags=re.MULTILINE)
     text = re.sub(r"^ {4}(\*?\w+): ", r"- `\1`: ", text, flags=re.MULTILINE)
     return re.sub(r"^ {4}(?=\S)", "", text, flags=re.MULTILINE)
+
+
+def _program(found: re.Match[str]) -> str:
+    return f"```python\n{inspect.cleandoc(found[0])}\n```\n\n"
 
 
 def _markdown(text: str) -> str:

@@ -26,6 +26,15 @@ from .output.result import Result
 if TYPE_CHECKING:
     from .experiment.reporter import Reporter
 
+PYTHON: Mapping[str, str] = {
+    "seeds": "Number of seeds, or a list such as [0, 1, 7] [default: 1].",
+    "train_images": "Number of training images, equally many of each class, drawn by the seed; of "
+    "several, each network is trained on each number [default: all].",
+    "settings": 'Any other training settings, such as {"momentum": 0.8}.',
+    "max_time": "Start no new round of until_clear after this time, in seconds.",
+    "columns": HELP["columns"].replace(", separated by commas", ""),
+}
+"""Descriptions of the options whose values differ in type from those of the command line."""
 F = TypeVar("F", bound=Callable[..., Any])
 Model = str | Callable[..., Any]
 """A network: its spec, or a callable that builds it."""
@@ -34,11 +43,11 @@ Model = str | Callable[..., Any]
 def _public(function: F) -> F:
     """Return `function` with checked arguments and the descriptions of its options.
 
-    The descriptions are those of the command line (`HELP`). Errors name arguments instead of
-    options.
+    The descriptions are those of the command line (`HELP`), but for those in `PYTHON`. Errors name
+    arguments instead of options.
     """
     names = [name for name in HELP if name in function.__annotations__]
-    lines = "\n        ".join(f"{name}: {in_python(HELP[name])}" for name in names)
+    lines = "\n        ".join(f"{name}: {in_python({**HELP, **PYTHON}[name])}" for name in names)
     function.__doc__ = (function.__doc__ or "").replace("{options}", lines)
 
     @functools.wraps(function)
@@ -114,7 +123,6 @@ def compare(
         {options}
         reporter: Receives the progress [default: a line in a notebook, otherwise none].
 
-    `max_time` is in seconds here, `settings` a mapping, `columns` and `lr_grid` are sequences.
     `dataset` can also be (x_train, y_train, x_test, y_test) as arrays or tensors, or (train, test)
     as torch data sets; they are cached under a name derived from their content.
 

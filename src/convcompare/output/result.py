@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convcompare.core.errors import one_of, quote
+from convcompare.core.formatting import several
 from convcompare.core.python_spelling import in_python
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Result:
         from .report.html import excerpt
 
         comparison = self.assessment.comparison
-        caption = f"{len(comparison.groups)} networks on {comparison.conditions.dataset}"
+        caption = f"{several(len(comparison.groups), 'network')} on {comparison.conditions.dataset}"
         warnings = [f"warning: {one}" for one in self.warnings]
         return excerpt(_for_python(self._table), caption, (self.verdicts, warnings))
 
