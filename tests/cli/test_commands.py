@@ -205,6 +205,7 @@ def test_parser_errors_have_the_style_of_other_messages(run: Run) -> None:
 
 BAD = [
     (["simpel"], 2, "there is no model `simpel`", "did you mean `simple`?"),
+    (["mnist-mini"], 2, "`mnist-mini` is a data set, no network", "`--dataset mnist-mini`"),
     (["simple:kernal=3"], 2, "`simple` has no option `kernal`", "did you mean `kernel`?"),
     (["simple:kernel=4"], 2, "invalid value for option `kernel` of `simple`: `4`", "odd"),
     (["simple:width=32x"], 2, "option `width` of `simple`: `32x`", "list"),

@@ -29,6 +29,7 @@ Run = Callable[..., Any]
         ("compare fcn --epochs", "`convcompare compare --help` explains it"),
         ("runs pack --out", "`convcompare runs pack --help` explains it"),
         ("train fcn simple", "`convcompare compare MODEL…` trains several networks"),
+        ("runs latest paper.ccpack", "`--store paper.ccpack` reads this pack"),
         ("train fcn --seeds 3", "`convcompare compare MODEL --seeds N`"),
         ("compare --models fcn", "networks are arguments"),
         ("compare fcn --seed 1,2", "`--seed` is the first seed, a number; `--seeds 1,2,3` names"),

@@ -499,7 +499,8 @@ def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> No
     matrices = run("plot", "confusion-matrix", *there, "--out", "c.svg").out.split()
     assert matrices == ["c.svg", "c-difference.svg"]
     assert run("plot", "loss", *there, "--out", "v1.2").out.strip() == "v1.2/loss.png"
-    assert "formats: png, svg, pdf" in run("plot", "loss", *there, "--out", "x.jpg").err
+    for name in ("x.jpg", "x.xlsx"):
+        assert "formats: png, svg, pdf" in run("plot", "loss", *there, "--out", name).err
     wrong = run("plot", "loss", *there, "--out", "x.svg", "--figure-format", "pdf")
     assert (wrong.code, "leave out" in wrong.err) == (2, True)
     assert run("plot", "loss", *there, "--figure-format", "pgn").err.endswith("`png`?\n")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from convcompare.core.errors import UsageError
+from convcompare.core.errors import UsageError, shell_word
 
 from .command_list import COMMANDS
 
@@ -116,6 +116,9 @@ def remedy(arguments: Sequence[str], message: str) -> str | None:
         setting = name.removeprefix("--").replace("-", "_")
         if first in TRAINING and f"no such option: {name}" in message and setting in _settings():
             return f"`--set {setting}=VALUE` sets it"
+    pack = next((one for one in arguments if one.endswith(".ccpack")), None)
+    if pack and "too many arguments" in message:
+        return f"`--store {shell_word(pack)}` reads this pack"
     if first == "train" and "too many arguments" in message:
         return "`convcompare compare MODEL…` trains several networks"
     return None

@@ -312,7 +312,9 @@ def _check_name(name: str | None) -> None:
     """Check that a name cannot be confused with a run, a study or ``latest``."""
     if name is None:
         return
-    if not _NAME.fullmatch(name) or name == "latest":
+    if name == "latest":
+        raise UsageError("`latest` is the latest comparison", "choose another name")
+    if not _NAME.fullmatch(name):
         raise invalid("name", name, "letters, digits, - and _, a letter first: --name kernels")
     if name in register.study.names() or name in register.model.names():
         raise UsageError(f"{quote(name)} is the name of a study or a network", "choose another")

@@ -155,5 +155,7 @@ def _find(name: str) -> _Lookup:
         raise ModelError(
             f"there is no model {quote(name)}", f"write {quote(f'{before}.py:{option}')}"
         )
+    if name not in register.model and name in register.dataset:
+        raise UsageError(f"{quote(name)} is a data set, no network", f"`--dataset {name}` uses it")
     entry = register.model[name]
     return entry.function, options_of(entry.function, CONTEXT), entry.code, None

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from convcompare.output.plots.source import Source
 
 FIGURES = Path("convcompare-figures")
-PICTURES = ("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp")
-"""Endings that mean a figure, including formats that cannot be written."""
+FILES = (
+    *("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp"),
+    *("csv", "html", "json", "md", "tex", "txt", "xlsx"),
+)
+"""Endings that mean a file, not a folder; only the first three can be written."""
 
 
 def plot(
@@ -116,9 +119,9 @@ def _list(entries: Sequence[Entry]) -> None:
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:
     """Return the folder, the name of the figure if one was given, and the format."""
     ending = out.suffix.lower().removeprefix(".")
-    if ending not in PICTURES:
+    if ending not in FILES:
         return out, None, figure_format or "png"
-    if ending not in PICTURES[:3]:
+    if ending not in FILES[:3]:
         raise UsageError(f"there is no figure format {quote(ending)}", "formats: png, svg, pdf")
     if figure_format not in (None, ending):
         raise UsageError(
