@@ -234,6 +234,13 @@ def test_until_clear_needs_two_networks(run: Run) -> None:
     assert "needs two networks" in run("compare", SMALL, *FAST, "--until-clear").err
 
 
+def test_plan_of_until_clear_names_its_limits(run: Run) -> None:
+    """A time without a unit is in seconds, which only the plan shows."""
+    shown = tuple(one for one in FAST if one != "--quiet")
+    plan = run("compare", SMALL, LARGE, *shown, "--until-clear", "--max-time", "45", "--dry-run")
+    assert "until every contrast is decided or 45.0 s have passed; " in plan.err
+
+
 def test_learning_rate_is_selected_on_held_out_images(run: Run) -> None:
     rates = ("1e-6", "1e-3")
     options = ("--val-fraction", "0.1", "--lr-grid", ",".join(rates), "--seeds", "2")

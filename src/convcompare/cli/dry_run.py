@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -129,7 +130,10 @@ def power_words(plan: ExperimentPlan) -> str:
     schedule = until_clear.looks
     detectable = detectable_words(until_clear.most_seeds, images, found, contrasts=contrasts)
     seen = ", ".join(map(str, schedule))
-    return f"looks at {seen} seeds, until every contrast is decided; {detectable}"
+    passed = ""
+    if until_clear.most_seconds < math.inf:
+        passed = f" or {formatting.seconds(until_clear.most_seconds)} have passed"
+    return f"looks at {seen} seeds, until every contrast is decided{passed}; {detectable}"
 
 
 def _earlier(plan: ExperimentPlan) -> Comparison:
