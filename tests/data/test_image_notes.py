@@ -141,7 +141,7 @@ def test_tiny_and_rotated_images_are_named(root: Path) -> None:
     images = load(root, ":size=16")
     assert note(images, "tiny").names == ("cat/dot.png",)
     assert note(images, "turned").names == ("dog/turned.jpg",)
-    assert "1×1 to 16×16 pixels" in note(images, "sizes").text
+    assert "1 to 16 pixels wide, 1 to 16 high" in note(images, "sizes").text
 
 
 def test_broken_images_can_be_skipped(root: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from convcompare.core.formatting import several
+from convcompare.core.formatting import several, span
 
 from ..data_notes import DataNote
 from .image_decode import LARGE, ImageFacts
@@ -46,7 +46,10 @@ def file_notes(
 def _sizes(used: Sequence[ImageFacts], size: int) -> DataNote:
     widths, heights = [one.width for one in used], [one.height for one in used]
     low, high = f"{min(widths)}×{min(heights)}", f"{max(widths)}×{max(heights)}"
-    text = f"all {low} pixels" if low == high else f"{low} to {high} pixels"
+    text = f"all {low} pixels"
+    if low != high:
+        wide, tall = (span(min(sides), max(sides)) for sides in (widths, heights))
+        text = f"{wide} pixels wide, {tall} high"
     square = all(one.width == one.height for one in used)
     cut = "" if square else ", of which the middle square is used"
     scaled = "" if low == high == f"{size}×{size}" else f", scaled to {size}×{size}"
