@@ -74,7 +74,7 @@ PAGE = 45
 
 
 @dataclass(frozen=True)
-class Layout:
+class TypesetTable:
     """A table for LaTeX: tabulars below each other, then the notes.
 
     Attributes:
@@ -108,7 +108,7 @@ def latex(table: Table) -> str:
     return f"{made.needs}{how}{{{SMALLER}\\noindent\n{made.body}\n\\par}}"
 
 
-def layout(table: Table, head: str = "", small: bool = False) -> Layout:
+def layout(table: Table, head: str = "", small: bool = False) -> TypesetTable:
     """Return the layout of a table.
 
     Args:
@@ -131,7 +131,7 @@ def layout(table: Table, head: str = "", small: bool = False) -> Layout:
         heads = [head, *[""] * (len(parts) - 1)]
         tabulars = [_over_pages(one, top) for one, top in zip(tabulars, heads, strict=True)]
     broken = any(one is not None for room in rooms for one in room)
-    return Layout(
+    return TypesetTable(
         "\n\n\\medskip\\noindent\n".join(tabulars) + _notes(table.notes),
         tuple(name for name, needed in (("array", broken), ("longtable", is_long)) if needed),
         len(parts),
