@@ -131,9 +131,9 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
     else:
         table = sorted_by(table, view.sort) if view.sort else table
         most = None if view.verbose else MOST_NOTES
-        sentences = assessment.verdict_sentences  # the table names the marks
-        shown_table = table if shown else _with_verdicts(table, assessment, sentences)
-        emit_table(shown_table, kind, path, most)
+        if not shown:  # the table names the marks
+            table = _with_verdicts(table, assessment, assessment.verdict_sentences)
+        emit_table(table, kind, path, most)
     if shown:
         _print_verdicts(assessment)
         _print_list("discrepancies with published values", differences(assessment))
