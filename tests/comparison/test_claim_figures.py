@@ -15,8 +15,9 @@ from torch import nn
 from convcompare.analysis.activations import features
 from convcompare.comparison.figures.catalogue import named
 from convcompare.core.errors import UsageError
-from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.feature_record import FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.layout import FEATURES
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import Predictions, RunStore

@@ -16,7 +16,8 @@ from convcompare.core.errors import DataError, UsageError
 from convcompare.data.given_arrays import keep
 from convcompare.data.labelled_arrays import LabelledArrays, dataset_of, flat_labels
 from convcompare.data.load import Sources, load_dataset
-from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.feature_record import FeatureRecord
+from convcompare.store.layout import FEATURES
 from convcompare.store.run_store import RunStore
 
 Run = Callable[..., Any]

@@ -11,7 +11,7 @@ from convcompare.comparison.robustness import Robustness
 from convcompare.core.corruptions import corruptions
 from convcompare.core.errors import UsageError
 from convcompare.output.tables.robustness_table import robustness_table
-from convcompare.store.feature_record import FEATURES
+from convcompare.store.layout import FEATURES
 from convcompare.store.robustness_record import DamagedPredictions, RobustnessRecord
 from convcompare.store.similarity_record import SIMILARITY
 from tests.support.figures import Made, MadeRuns, drawn, source

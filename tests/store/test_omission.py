@@ -15,7 +15,7 @@ from convcompare.core.errors import Damaged, UsageError
 from convcompare.store.check import examine
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
-from convcompare.store.omission import CLASSES, LOGITS, OMISSION, replacement
+from convcompare.store.omission import CHANNEL_MEANS, CLASSES, LOGITS, OMISSION, replacement
 from convcompare.store.packing import pack
 from convcompare.store.predictions import NO_CLASS, PredictedClasses, Predictions
 from convcompare.store.reader import RunReader
@@ -96,6 +96,7 @@ def test_run_keeps_logits_that_classes_cannot_replace(tmp_path: Path) -> None:
 
 SAME = (
     ("runs", "latest", "--format", "json"),
+    ("runs", "latest", "--verdict-on", "activation-spread", "--format", "json"),
     ("runs", "--format", "csv"),
     ("classes", "--format", "csv"),
     ("runs", "comparisons", "--format", "json"),
@@ -116,7 +117,9 @@ def test_omitted_arrays_are_recorded(store: Path, small: Path, run: Run) -> None
         first = old.trial.seed == 0
         gone = {"weights.safetensors", LOGITS} | (set() if first else {"analyses/features.npz"})
         assert set(old.sha256) - set(new.sha256) == gone
-        assert set(new.sha256) - set(old.sha256) == {CLASSES}
+        assert set(new.sha256) - set(old.sha256) == {CLASSES} | (
+            set() if first else {CHANNEL_MEANS}
+        )
         assert here.recorded(run_id) == there.recorded(run_id), "the record is as it was"
         logits = there.predictions(old)
         classes = here.predicted_classes(new)

@@ -17,8 +17,9 @@ from convcompare.data.dataset import Sources
 from convcompare.output.plots.figure import Drawing, styled
 from convcompare.output.plots.source import Source, draw
 from convcompare.store.cost import Latency
-from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.feature_record import FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.layout import FEATURES
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import Predictions, RunStore

@@ -26,8 +26,8 @@ from convcompare.models.build import Builder
 from convcompare.store import compile_choices
 from convcompare.store.checkpoints import Checkpoint
 from convcompare.store.cost import Cost, Environment, Latency
-from convcompare.store.feature_record import FEATURES
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.layout import FEATURES
 from convcompare.store.reader import HELD_OUT
 from convcompare.store.receptive_field_record import FIELDS
 from convcompare.store.run import Epoch, Run, Status, TrainEvaluation, Trial

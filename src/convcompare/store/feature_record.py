@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 Maps = npt.NDArray[np.float16]
-FEATURES = "features"
-"""Name of the analysis in a run."""
 
 
 @dataclass(frozen=True)

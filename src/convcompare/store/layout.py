@@ -9,12 +9,13 @@ from typing import Any
 from convcompare.core.errors import quote
 
 from .checkpoints import CHECKPOINT
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS
+from .omission import LOGITS, OMISSION, REPLACEMENTS, WEIGHTS
 
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
 EARLIER = "earlier"
 STEP_TIMES, COMPILE_CHOICES = "step-times", "compile-choices"
-ANALYSES = "analyses"
+ANALYSES, FEATURES = "analyses", "features"
+"""Folder of the analyses of a run, and the analysis of its activations."""
 ANNOTATION = "annotation.json"
 ADDITIONS, ADDED = "additions", "additions.json"
 """Folder of the analyses that were added after the run, and their record."""
@@ -22,7 +23,7 @@ RECORDS = (
     *("trial.json", "environment.json", "run.json", "timing.json"),
     *(ADDED, ANNOTATION, OMISSION),
 )
-BINARIES = (WEIGHTS, LOGITS, CLASSES)
+BINARIES = (WEIGHTS, LOGITS, *REPLACEMENTS)
 TRANSIENT = (CHECKPOINT, "error.json", "history.jsonl")
 """Files that are deleted when the run ends."""
 ANALYSIS_FILE = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)

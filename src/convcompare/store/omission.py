@@ -2,6 +2,7 @@
 
 left-out.json       names of the omitted files, and the digests of the replacements
 test_classes.npz    predicted class and label of each test image, if the logits are omitted
+channel_means.npz   channel means of the first activation, if the features are omitted
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 
 from .predictions import NO_CLASS, PredictedClasses, Predictions
 
-OMISSION, CLASSES = "left-out.json", "test_classes.npz"
+OMISSION = "left-out.json"
+CLASSES, CHANNEL_MEANS = "test_classes.npz", "channel_means.npz"
+REPLACEMENTS = (CLASSES, CHANNEL_MEANS)
 WEIGHTS, LOGITS = "weights.safetensors", "test_logits.npz"
 
 

@@ -20,8 +20,17 @@ from . import atomic_files, layout
 from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
-from .layout import ADDITIONS, ANALYSES, COMPARISONS, RECORDS, REMOVED, STEP_TIMES
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, kept_digests, replacement
+from .layout import ADDITIONS, ANALYSES, COMPARISONS, FEATURES, RECORDS, REMOVED, STEP_TIMES
+from .omission import (
+    CHANNEL_MEANS,
+    CLASSES,
+    LOGITS,
+    OMISSION,
+    WEIGHTS,
+    Omission,
+    kept_digests,
+    replacement,
+)
 from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
 
@@ -55,7 +64,7 @@ def pack(
 
     A comparison is included if all its ended runs are packed. Step times are included if all ended
     runs of the store are, and records of removed runs always. Omitted logits are replaced by the
-    predicted classes.
+    predicted classes, omitted features by the channel means of the first activation.
 
     Args:
         store: Store of the runs.
@@ -166,6 +175,9 @@ def _omission(
             made[CLASSES] = to_npz(classes.to_arrays())
         else:
             left_out.remove(LOGITS)
+    means = store.channel_means(run) if f"{ANALYSES}/{FEATURES}.npz" in left_out else None
+    if means is not None:
+        made[CHANNEL_MEANS] = to_npz({"channel_means": means})
     if not left_out:
         return before, {}
     earlier = before or Omission(run_id, (), {})

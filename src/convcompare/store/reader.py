@@ -28,6 +28,7 @@ from .layout import (
     ANNOTATION,
     BINARIES,
     COMPARISONS,
+    FEATURES,
     RECORDS,
     REMOVED,
     RUN_ID,
@@ -35,7 +36,16 @@ from .layout import (
     addition_record,
     comparison_record,
 )
-from .omission import CLASSES, LOGITS, OMISSION, WEIGHTS, Omission, kept_digests
+from .omission import (
+    CHANNEL_MEANS,
+    CLASSES,
+    LOGITS,
+    OMISSION,
+    REPLACEMENTS,
+    WEIGHTS,
+    Omission,
+    kept_digests,
+)
 from .predictions import PredictedClasses, Predictions
 from .run import Epoch, Run, Trial
 
@@ -129,7 +139,7 @@ class RunReader:
             return None
         omission = self.files.read_as(path, Omission)
         self._check_id(path, omission.id, run_id)
-        if not omission.sha256.keys() <= {CLASSES}:
+        if not omission.sha256.keys() <= {*REPLACEMENTS}:
             raise self.files.damaged(path, "it names files that it must not name")
         return omission
 
@@ -264,6 +274,15 @@ class RunReader:
         """Return the arrays of an analysis of a run; None if it was not recorded."""
         key = f"{ANALYSES}/{name}.npz"
         return self._arrays(run, key) if key in run.sha256 else None
+
+    def channel_means(self, run: Run) -> npt.NDArray[Any] | None:
+        """Return the mean (c,) of each channel of the first activation; None if not recorded.
+
+        They are in the features, or in the file that replaces features omitted by a pack.
+        """
+        replaced = CHANNEL_MEANS in run.sha256
+        arrays = self._arrays(run, CHANNEL_MEANS) if replaced else self.analysis(run, FEATURES)
+        return None if arrays is None else arrays.get("channel_means")
 
     def additions(self, run_id: str) -> dict[str, str]:
         """Return the recorded digests of the analyses that were added after a run, by file name.

@@ -9,7 +9,8 @@
                  annotation.json    tags and a note of the user
                  additions/robustness.<digest>.npz and their record additions.json, written last:
                                     analyses of the trained network that were added afterwards
-                 left-out.json      files that a pack omitted; test_classes.npz replaces the logits
+                 left-out.json      files that a pack omitted; test_classes.npz replaces the logits,
+                                    channel_means.npz the features
     <store>/comparisons/<name>.json what was compared, and by which command
     <store>/step-times/<key>.json   time of a step, which converts a time budget into steps
     <store>/compile-choices/<key>.json  whether the steps of a network are compiled

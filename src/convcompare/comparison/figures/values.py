@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 
 from convcompare.core.registry import Entry
-from convcompare.store.feature_record import FEATURES, FeatureRecord
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
@@ -118,8 +117,7 @@ def activation_spread(run: Run, store: RunStore) -> float | None:
     This is their standard deviation (with n - 1) over their mean. None unless the means of all
     channels were recorded; NaN for a single channel, and if the mean is not positive.
     """
-    arrays = store.analysis(run, FEATURES)
-    means = None if arrays is None else FeatureRecord.from_arrays(arrays).channel_means
+    means = store.channel_means(run)
     if means is None:
         return None
     if len(means) < 2 or not means.mean() > 0:

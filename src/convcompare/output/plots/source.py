@@ -20,8 +20,9 @@ from convcompare.core.registry import Entry
 from convcompare.data.dataset import Dataset, Images, Sources
 from convcompare.data.load import load_recorded
 from convcompare.data.training_cut import image_numbers
-from convcompare.store.feature_record import FEATURES, FeatureRecord
+from convcompare.store.feature_record import FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
+from convcompare.store.layout import FEATURES
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore

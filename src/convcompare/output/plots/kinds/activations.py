@@ -10,7 +10,7 @@ import numpy as np
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.store.feature_record import FEATURES
+from convcompare.store.layout import FEATURES
 
 from ..figure import GREY, WIDTH, Drawing, canvas
 from ..style import short

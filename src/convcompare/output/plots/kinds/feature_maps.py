@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
-from convcompare.store.feature_record import FEATURES
+from convcompare.store.layout import FEATURES
 
 from ..end_labels import name_models
 from ..figure import WIDTH, Drawing, canvas, count_axis, outer_labels, panels
