@@ -70,10 +70,11 @@ results: $(READY)  ## the report of docs/results/recorded; what it lacks is trai
 	if [ -d $(RUNS) ]; then $(BIN)/convcompare runs merge $(PACK) --store $(RUNS); \
 	    else $(BIN)/convcompare runs unpack $(PACK) $(RUNS); fi
 	$(STUDY) residual-blocks --epochs 1
-	$(STUDY) residual-blocks-004 --seeds 3 --epochs 2
+	$(STUDY) residual-blocks-depth-004 --seeds 3 --epochs 1
 	$(STUDY) cifar10-004 --seeds 3 --epochs 1
 	for name in mnist cifar10 kernel-size depth depth-003 depth-004 custom-layers \
-	    kernel-size-003 kernel-size-004 custom-layers-004 custom-layers-mnist-004; do \
+	    kernel-size-003 kernel-size-004 custom-layers-004 custom-layers-mnist-004 \
+	    residual-blocks-004; do \
 	    $(STUDY) $$name --seeds 3 || exit; done
 	$(STUDY) custom-layers --seeds 8
 	$(STUDY) custom-layers-004 --seeds 11 --skip "custom convolution" --skip attention \
