@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,7 +146,7 @@ def test_study_is_run_recorded_and_reused(run: Run) -> None:
     assert names == {"mnist"}
 
 
-def test_skipped_networks_keep_their_records(run: Run) -> None:
+def test_skipped_networks_keep_their_records(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """If all conditions are the same; a record under other conditions is ignored."""
     data = ("--dataset", "shapes:train=192,test=120", "--no-weights", "--skip", "residual")
 
@@ -151,9 +154,16 @@ def test_skipped_networks_keep_their_records(run: Run) -> None:
         models = studies_of(RunStore(Path("runs")))["mnist"]["models"]
         return {model["model"]: len(model["trials"]) for model in models}
 
-    run("study", "mnist", "--epochs", "1", *data)
-    run("study", "mnist", "--epochs", "1", *data, "--skip", "FCN", "--seeds", "2")
+    first = ("study", "mnist", "--epochs", "1", *data)
+    second = (*first, "--skip", "FCN", "--seeds", "2")
+    for words in (first, second):
+        monkeypatch.setattr(sys, "argv", ["convcompare", *words])
+        run(*words)
     assert recorded() == {"FCN": 1, "Simple CNN": 2}
+    assert run("report", "mnist", "--figures", "none", "--out", "report").code == 0
+    _, commands = Path("report/report.md").read_text().split("The commands that reproduce it:")
+    found = re.findall(r"^convcompare (.*)", commands, re.MULTILINE)
+    assert found == [shlex.join(first), shlex.join(second)]
     run("study", "mnist", "--epochs", "2", *data, "--skip", "simple")
     assert recorded() == {"FCN": 1, "Simple CNN": 2}
     run("study", "mnist", "--epochs", "2", *data)

@@ -134,6 +134,8 @@ class Comparison:
     """Start times of other comparisons of this name that have other runs."""
     rates: tuple[TriedRate, ...] = ()
     """Learning rates of a grid; each network is compared at its chosen rate."""
+    joined: tuple[tuple[str, ...], ...] = ()
+    """Commands of earlier comparisons of the study that trained networks which `command` skips."""
 
     @property
     def by_label(self) -> dict[str, ModelRuns]:
@@ -253,6 +255,11 @@ class Comparison:
             verdict_on=tuple(record.get("verdict_on", ())),
             name=str(record.get("name", "")),
             rates=tuple(from_record(TriedRate, one) for one in record.get("rates", ())),
+            joined=tuple(
+                dict.fromkeys(
+                    tuple(model["command"]) for model in record["models"] if "command" in model
+                )
+            ),
         )
 
     @classmethod

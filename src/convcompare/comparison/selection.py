@@ -115,14 +115,18 @@ def _newest(
 def _with_skipped(record: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the record of a study completed with networks of the previous record.
 
-    The previous record is returned if the conditions differ and it has further networks.
+    The previous record is returned if the conditions differ and it has further networks. A network
+    of an earlier record has the command of that record under ``command``.
     """
     own = {model["model"]: model for model in record["models"]}
     if all(model["model"] in own for model in before["models"]):
         return record
     if _lasting(record) != _lasting(before):
         return before
-    models = [own.pop(model["model"], model) for model in before["models"]]
+    models = [
+        own.pop(model["model"], {"command": before["command"], **model})
+        for model in before["models"]
+    ]
     return {**record, "baseline": before["baseline"], "models": [*models, *own.values()]}
 
 

@@ -20,10 +20,15 @@ REPLACED = ("--seeds", "-s", "--epochs", "-e", SKIP, "--columns", "--out", "-o",
 DROPPED = (AGAIN, "--dry-run", "--plan")
 
 
-def repeating_command(comparison: Comparison, *options: str) -> str:
-    """Return the shell command of a comparison, and those of `options` that it lacks."""
-    added = [option for option in options if option not in comparison.command]
-    return shlex.join(("convcompare", *comparison.command, *added))
+def repeating_commands(comparison: Comparison) -> list[str]:
+    """Return the shell commands that made a comparison; several if a study joins their networks."""
+    commands = dict.fromkeys((*comparison.joined, comparison.command))
+    return [shlex.join(("convcompare", *command)) for command in commands]
+
+
+def retraining_command(comparison: Comparison) -> str:
+    """Return the shell command that trains all networks of a comparison again."""
+    return shlex.join(("convcompare", *_of_all_networks(comparison), AGAIN))
 
 
 def recording_command(comparison: Comparison, measure: Measure) -> str:

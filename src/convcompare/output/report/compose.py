@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from convcompare.comparison.comparison import Comparison
-from convcompare.comparison.figures.measure import AGAIN
-from convcompare.comparison.figures.recorded_command import repeating_command
+from convcompare.comparison.figures.recorded_command import repeating_commands, retraining_command
 from convcompare.comparison.robustness import Robustness
 from convcompare.core import formatting
 from convcompare.core.errors import DataError, UsageError
@@ -211,7 +210,7 @@ def _figures(
     for kind in kinds:
         found = drawn[kind]
         if isinstance(found, UsageError):
-            again = code(repeating_command(section.comparison, AGAIN))
+            again = code(retraining_command(section.comparison))
             yield Paragraph(f"Not recorded, {code(kind)}: {found.message}; {again} records it.")
         elif isinstance(found, DataError):
             hint = f" ({found.hint})" if found.hint else ""
@@ -245,8 +244,10 @@ def _terms(section: Section) -> Iterator[Block]:
         blocks += [Paragraph("The networks with the values of all their options:"), Facts(built)]
     yield Details("Data, recipe, machine, versions, networks", blocks)
     if section.comparison.command:
-        yield Paragraph("The command that reproduces it:")
-        yield CommandBlock(repeating_command(section.comparison))
+        commands = repeating_commands(section.comparison)
+        words = "command that reproduces" if len(commands) == 1 else "commands that reproduce"
+        yield Paragraph(f"The {words} it:")
+        yield from map(CommandBlock, commands)
 
 
 def _with_unique_names(blocks: Sequence[Block]) -> list[Block]:
