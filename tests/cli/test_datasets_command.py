@@ -49,15 +49,16 @@ def test_float_images_are_learnt(run: Run) -> None:
 
 
 def test_leak_is_reported_before_training_and_with_every_table(run: Run) -> None:
-    fill(Path("birds/train"), count=8)
-    fill(Path("birds/test"), count=3)
-    shutil.copy("birds/train/cat/0.png", "birds/test/cat/again.png")
-    result = run("compare", "fcn:hidden=8", "--dataset", "folder:birds", *QUICK, "-f", "json")
+    fill(Path("my birds/train"), count=8)
+    fill(Path("my birds/test"), count=3)
+    shutil.copy("my birds/train/cat/0.png", "my birds/test/cat/again.png")
+    result = run("compare", "fcn:hidden=8", "--dataset", "folder:my birds", *QUICK, "-f", "json")
     said = "1 of 7 test images (14.3 %) is in the train split too"
     assert result.err.index(f"warning: {said}") < result.err.index("epoch 1/1")
+    assert "`convcompare datasets 'folder:my birds'` shows all" in result.err
     assert said in result.json()["warnings"][0]["warning"]
     assert f"warning: {said}" in run("runs", "latest").err
-    assert said in run("train", "fcn:hidden=8", "-d", "folder:birds", *QUICK, "--dry-run").err
+    assert said in run("train", "fcn:hidden=8", "-d", "folder:my birds", *QUICK, "--dry-run").err
 
 
 def test_what_was_understood_of_a_folder(run: Run) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.score import LAST, Score, choose
 from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import UsageError, quote, shell_word
 from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec, bind
@@ -304,7 +304,7 @@ def _conditions(
 
 def _data_warnings(dataset: Dataset) -> tuple[tuple[str, str], ...]:
     """Return the warnings about the images, each with its hint."""
-    listing = f"`convcompare datasets {dataset.name}` shows all"
+    listing = f"`convcompare datasets {shell_word(dataset.name)}` shows all"
     return tuple(
         (note.line(), "; ".join(filter(None, (note.hint, listing)))) for note in dataset.warnings
     )
