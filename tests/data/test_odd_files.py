@@ -158,10 +158,12 @@ def test_jpeg_copied_in_part_is_refused(tmp_path: Path, rest: str, progressive: 
     assert bool(reason) == (rest not in kept) and ("zeros" in reason) == (rest[:1] in ("z", "t"))
 
 
-def test_tiff_without_its_end_is_damaged(tmp_path: Path) -> None:
-    tiff(tmp_path / "a.tif", DEEP[..., :1])
-    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:100])
-    assert decode_images([tmp_path / "a.tif"], 8, 1).facts[0].reason == "damaged or cut short"
+@pytest.mark.parametrize(("ending", "kept"), [("tif", 100), ("png", 10), ("jpg", 10)])
+def test_image_without_its_end_is_damaged(tmp_path: Path, ending: str, kept: int) -> None:
+    path = tmp_path / f"a.{ending}"
+    tiff(path, DEEP[..., :1]) if ending == "tif" else noise(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    assert decode_images([path], 8, 1).facts[0].reason == "damaged or cut short"
 
 
 @pytest.mark.parametrize("ending", ["sgi", "rgb", "jpx", "j2c"])

@@ -248,6 +248,8 @@ def on_white(picture: Image) -> Image:
 
 
 _DAMAGED = "damaged or cut short"
+_BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
+"""First bytes of PNG, JPEG, GIF and WebP."""
 _ZEROS = bytes(64)
 
 
@@ -268,6 +270,9 @@ def _unknown(file: Path) -> str:
         if tags >= file.stat().st_size:
             return _DAMAGED
         return "a TIFF of a kind that Pillow does not read, as of many bands or 64 bits"
+    with file.open("rb") as opened:
+        if opened.read(8).startswith(_BEGINNINGS):
+            return _DAMAGED
     return stand_in(file) or "no format that Pillow reads"
 
 
