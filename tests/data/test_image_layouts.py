@@ -585,6 +585,45 @@ def test_class_folders_take_precedence_over_a_table(root: Path) -> None:
     assert any(note.kind == "unread-tables" and note.names == ("all.csv",) for note in images.notes)
 
 
+@pytest.mark.parametrize(
+    ("split", "rows", "options", "expected"),
+    [
+        ("", 12, "", [6, 6]),
+        ("", 4, "", [2, 2]),
+        ("train", 12, "", [6, 6]),
+        ("", 12, ",splits=none", [6, 6]),
+    ],
+)
+def test_chosen_column_takes_precedence_over_class_folders(
+    root: Path, split: str, rows: int, options: str, expected: list[int]
+) -> None:
+    """Also if it names few of the images, and over splits by `splits=none`."""
+    fill(root / split)
+    if split:
+        fill(root / "test")
+    names = [f"{name}/{i}.png" for i in range(6) for name in ("cat", "dog")][:rows]
+    table = [f"{Path(split, name)},{'xy'[i // 2 % 2]},{('train', 'test')[i % 2]}"
+             for i, name in enumerate(names)]  # fmt: skip
+    end = None if options else -1
+    write_table(root / "train.csv", "file,kind,split"[: None if options else -6],
+                [row.rsplit(",", 1)[0] if end else row for row in table])  # fmt: skip
+    images = load(root, f":label=kind{options}")
+    assert images.classes == ("x", "y") and images.test_split.startswith("20 %")
+    labels = np.concatenate([images.train.labels, images.test.labels])
+    assert np.bincount(labels).tolist() == expected
+    if split:
+        (note,) = (one for one in images.warnings if one.kind == "unused")
+        assert note.text == "`test/` with 12 images is not used: no table names its images"
+
+
+def test_splits_of_a_table_can_be_left_out(root: Path) -> None:
+    flat(root / "images")
+    rows = [f"{i}.png,{'ab'[i % 2]},{'train' if i else 'other'}" for i in range(6)]
+    write_table(root / "t.csv", "file,label,split", rows)
+    assert "not known: `other`" in refused(root)
+    assert len(load(root, ":splits=none").test) == 2
+
+
 def test_table_beside_the_folder_of_the_splits_is_read(root: Path) -> None:
     """The table is used only if the folders have no classes."""
     fill(root / "data" / "train", count=3)

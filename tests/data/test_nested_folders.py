@@ -85,8 +85,19 @@ def test_numbered_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
         flat(root / name.format(number) / "images", prefix=f"{number}")
     (root / "Data.csv").write_text("Image Index,Finding Labels,Age\n10.png,Mass,1\n")
     message, _ = refused(root)
-    assert "are parts of one set by their names" in message and "`Finding Labels`" in message
+    assert "are parts or copies of one set by their names" in message
+    assert "`Finding Labels`" in message
     assert len(load(root, ":splits=none").classes) == 2
+
+
+def test_copies_of_a_set_are_no_classes(root: Path) -> None:
+    """As images/CLASS/ beside resized/ with the same images."""
+    fill(root / "images" / "images")
+    flat(root / "resized" / "resized")
+    message, hint = refused(root)
+    assert "`images`, `resized` in" in message and "no classes" in message
+    assert hint.startswith(f"`folder:{root / 'images' / 'images'}` reads")
+    assert load(root, ":splits=none").classes == ("images", "resized")
 
 
 def test_splits_beside_a_test_split_are_named(root: Path) -> None:

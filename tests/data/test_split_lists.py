@@ -248,6 +248,35 @@ def test_other_lists_of_the_same_images_are_named(root: Path) -> None:
     assert note.names == ("train2.txt", "test2.txt")
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_tables_of_other_folds_are_named(root: Path, shared: bool) -> None:
+    """As in DeepWeeds; tables without common images are parts of one split."""
+    flat(root / "images", 12)
+    for number in (0, 1):
+        for name, own in (("train", number == 0), ("test", number == 1)):
+            chosen = range(6) if own or not shared else range(6, 12)
+            chosen = chosen if shared else range(6 * own + 3 * number, 6 * own + 3 * number + 3)
+            table = [f"{i}.png,{'ab'[i % 2]}" for i in chosen]
+            (root / f"{name}_subset{number}.csv").write_text("\n".join(["file,label", *table]))
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (6, 6)
+    unread = [one.names for one in images.warnings if one.kind == "unread-splits"]
+    assert unread == [("test_subset1.csv", "train_subset1.csv")] * shared
+    assert "leak" not in kinds(images)
+
+
+def test_unlabelled_test_images_with_the_names_of_training_images(root: Path) -> None:
+    """As Training_set.csv and Testing_set.csv beside train/1.png and test/1.png."""
+    flat(root / "train", 12)
+    flat(root / "test", 4)
+    rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(12)]
+    (root / "Training_set.csv").write_text("\n".join(["filename,label", *rows]))
+    (root / "Testing_set.csv").write_text("filename\n0.png\n1.png\n2.png\n3.png\n")
+    images = load(root)
+    assert (len(images.train), len(images.test)) == (10, 2)
+    assert any(one.text.startswith("`test/` with 4 images") for one in images.warnings)
+
+
 @pytest.mark.parametrize(
     ("test", "message"),
     [("a/1\nb/0\n", "2 images in two splits"), ("a/4\na/5\n", "differ in classes")],

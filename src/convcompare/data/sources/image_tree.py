@@ -20,6 +20,7 @@ from .class_folders import (
     tables_beside,
     unwrapped,
 )
+from .image_groups import grouped_in_folders, grouped_in_tables
 from .image_walk import FolderWalk, natural_order
 from .label_table import (
     LabelTable,
@@ -38,7 +39,6 @@ from .nested_folders import (
     check_not_sets,
     check_not_splits,
     deeper_folders,
-    divided_folders,
 )
 from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read, reads_instead
 from .split_folders import read_roles
@@ -148,11 +148,11 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
     try:
         return _understood(walk, top, tables, how)
     except NoClassFolders as error:
-        beside = [] if tables or how.splits == "none" else tables_beside(walk, above, how.label)
+        beside = [] if tables else tables_beside(walk, above, how.label)
         if beside and not how.names:
             return _understood(walk, top, beside, how)
         places = (*above, *walk.folders(top))
-        column = "" if how.label or how.splits == "none" else only_other_column(places)
+        column = "" if how.label else only_other_column(places)
         if column:
             note = f"classes are the column {quote(column)}, the only one beside that of the files"
             found = _read(walk, replace(how, label=column))
@@ -173,25 +173,28 @@ def _not_read(walk: FolderWalk) -> str:
 def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:
     """Return the images in `top` with classes from its folders, from `tables` or from names."""
     if how.splits == "none":
-        roles, tables = [], []
+        by_folder = not how.label and len(walk.filled(top)) > 1
+        roles, tables = [], [] if by_folder else [table.without_splits() for table in tables]
     else:
         roles = read_roles(walk, top, how.label, tables, named=how.names is not None)
     tables += [table for role in roles for table in role.tables]
     listed_classes, lists = None, ListFiles(walk)
     if how.splits != "none" and not tables and not how.names and len(walk.filled(top)) < 2:
         listed_classes = labelled_by_lists(lists, top, how.label)
-    if how.label and not tables and not listed_classes and how.splits != "none":
+    if how.label and not tables and not listed_classes:
         raise NoClassFolders(
             f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
             "`label=` names a column of a table; class folders need none",
         )
-    in_folders = any(role.has_classes for role in roles if role.kind == "train")
+    in_folders = not how.label and any(role.has_classes for role in roles if role.kind == "train")
     faults: list[DataError] = []
     if how.names:
         found = named_tree(walk, top, roles, how.names)
     elif listed_classes:
         found = listed_classes
-    elif tables and not in_folders and (roles or table_knows_better(walk, top, tables, faults)):
+    elif tables and (
+        how.label or (not in_folders and (roles or table_knows_better(walk, top, tables, faults)))
+    ):
         found = labelled_tree(walk, top, tables, roles)
     elif roles:
         found = split_tree(walk, roles, tables)
@@ -212,8 +215,9 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     ]  # fmt: skip
     notes += [] if faults else _unread_tables(walk, unread, source, splits=not roles)
     notes += _unread_splits(lists, top, found)
+    notes += _grouped(walk, top, found)
     if found.test is None and source == "folders" and not found.tables:
-        notes += divided_folders(walk, found.train)
+        notes += grouped_in_folders(walk, found.train)
     return _image_tree(walk, found, [*notes, *walk.notes()])
 
 
@@ -273,6 +277,14 @@ def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[Dat
     hint = "a table with columns `file`, `label` and `split` is, with the values train and test"
     hint = how_to_read(map(walk.root.__truediv__, names)) or hint
     return [DataNote("unread-splits", text, tuple(names), hint)]
+
+
+def _grouped(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
+    """Return warnings about images of one patient, video or object in both splits, by tables."""
+    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    beside = [table.path.parent for table in found.tables]
+    labels = {table.label_column for table in found.tables}
+    return grouped_in_tables(walk, (*above, *beside), labels, (found.train, found.test))
 
 
 def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:

@@ -12,7 +12,6 @@ from convcompare.core.errors import DataError, listed, quote
 from .image_files import names_image
 from .split_names import ONE, SplitKind, names_several_splits, split_words
 from .table_columns import (
-    INDEX,
     LABELS,
     MAY_BE_SPLIT,
     SPLITS,
@@ -26,6 +25,7 @@ from .table_columns import (
     holds_splits,
     image_of,
     may_name_splits,
+    numbers_rows,
     plain_names,
     split_column,
     surely_names_splits,
@@ -122,6 +122,10 @@ class LabelTable:
             return cell(row, self.label_column)
         return next((name for name in self.class_columns if cell(row, name) in ONE), "")
 
+    def without_splits(self) -> LabelTable:
+        """Return the table without its splits: those of a column, and that in its name."""
+        return replace(self, split_column=None, split=None)
+
     @property
     def names_splits(self) -> bool:
         """Whether any row of the column of splits has a known split."""
@@ -138,7 +142,7 @@ def label_tables(folder: Path, label_column: str) -> list[LabelTable]:
         folder: the folder.
         label_column: name of the column of classes; "" for a usual name.
     """
-    tables = (_label_table(table, label_column) for table in _tables(folder))
+    tables = (_label_table(table, label_column) for table in tables_in(folder))
     return [table for table in tables if table]
 
 
@@ -150,7 +154,7 @@ def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
     return [
         table.path
         for folder in folders
-        for table in _tables(folder)
+        for table in tables_in(folder)
         if file_column(table, names := plain_names(table))
         and not first_of(names, LABELS)
         and any(map(surely_names_splits, names))
@@ -172,7 +176,7 @@ def unread_words(folders: Iterable[Path], label_column: str) -> tuple[str, str]:
 
     Both are empty without such tables; the hint is if the first is something else than a table.
     """
-    tables = [table for folder in dict.fromkeys(folders) for table in _tables(folder)]
+    tables = [table for folder in dict.fromkeys(folders) for table in tables_in(folder)]
     unread = [table for table in tables if _label_table(table, label_column) is None]
     words = [f"{quote(one.path.name)} was not read: {_reason(one, label_column)}" for one in unread]
     is_table = unread and not unread[0].instead and not has_pixels(unread[0].path)
@@ -202,8 +206,9 @@ def only_other_column(folders: Iterable[Path]) -> str:
     hardly repeat, or are fractions or many numbers.
     """
     found = set()
-    for table in (table for folder in folders for table in _tables(folder)):
-        names = {column: name for column, name in plain_names(table).items() if name not in INDEX}
+    for table in (table for folder in folders for table in tables_in(folder)):
+        names = plain_names(table)
+        names = {column: name for column, name in names.items() if not numbers_rows(name)}
         file = file_column(table, names)
         others = [column for column in names if column != file]
         if file and len(others) == 1 and not may_name_splits(others[0]):
@@ -223,7 +228,7 @@ def has_pixels(path: Path) -> bool:
     )
 
 
-def _tables(folder: Path) -> list[TableFile]:
+def tables_in(folder: Path) -> list[TableFile]:
     """Return the files in a folder that may be tables of labels."""
     files = (
         TableFile(path)

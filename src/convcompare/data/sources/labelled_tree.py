@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from .image_walk import FolderWalk, one_form
 from .label_table import LabelTable
 from .labelled_files import Labelled, LabelledFiles
 from .split_folders import Role
-from .split_names import SplitKind, names_parts, says_nothing
-from .table_columns import group_columns, surely_names_splits
+from .split_names import SplitKind, names_parts, numbers_in, says_nothing
+from .table_columns import surely_names_splits
 from .table_rows import OLD, encoding_of
 
 _PARTS = re.compile(r"[\s,;|+]+")
@@ -69,6 +69,7 @@ def labelled_tree(
             f"several tables in {quote(top)} name files and classes: {listed(several, 5)}",
             "keep one of them",
         )
+    tables, other_folds = _one_fold(tables, splits) if not roles else (tables, ())
     for table in tables:
         split = splits[table.path]
         own = [role for role in roles if role.kind == split and split]
@@ -91,10 +92,12 @@ def labelled_tree(
                  serious=any(map(surely_names_splits, table.unread_splits)))
         for table in tables if table.unread_splits
     ]  # fmt: skip
+    if other_folds:
+        names = tuple(walk.shown(table.path) for table in other_folds)
+        text, hint = "other lists of splits, not read", "remove those that are not meant"
+        notes.append(DataNote("unread-splits", text, names, hint))
     notes += _without_images(walk, tables, found)
     notes += [note for table in tables for note in _doubts(walk, table, train)]
-    if test is None:
-        notes += [note for table in tables for note in _divided(walk, table)]
     notes += _left_out(walk, files, top, roles, kind if test else None)
     _check(words, train, test, files.notes)
     return LabelledTree(
@@ -104,6 +107,31 @@ def labelled_tree(
         notes=notes,
         tables=tuple(tables),
     )
+
+
+def _one_fold(
+    tables: Sequence[LabelTable], splits: Mapping[Path, SplitKind | None]
+) -> tuple[Sequence[LabelTable], Sequence[LabelTable]]:
+    """Return the tables to read, and those of other folds of a cross-validation.
+
+    Tables of splits are folds if their names differ in numbers, of which each has the same splits,
+    and if images are in one split of a number and in another one of another number. The lowest
+    number is read.
+    """
+    folds: dict[tuple[int, ...], list[LabelTable]] = {}
+    for table in tables:
+        folds.setdefault(numbers_in(table.path.as_posix()), []).append(table)
+    kinds = {frozenset(splits[table.path] for table in fold) for fold in folds.values()}
+    if len(folds) < 2 or len(kinds) > 1 or len(next(iter(kinds))) < 2:
+        return tables, ()
+    places: dict[str | int, set[SplitKind | None]] = {}
+    for table in tables:
+        for row in table.rows("train"):
+            places.setdefault(row.file, set()).add(splits[table.path])
+    if all(len(one) < 2 for one in places.values()):
+        return tables, ()
+    read = folds[min(folds)]
+    return read, [table for table in tables if table not in read]
 
 
 def _doubts(walk: FolderWalk, table: LabelTable, classes: ClassFolders) -> Iterator[DataNote]:
@@ -122,16 +150,6 @@ def _doubts(walk: FolderWalk, table: LabelTable, classes: ClassFolders) -> Itera
     if foreign and encoding_of(table.path) in (OLD, "latin-1"):
         text = f"{name} is not in UTF-8, and was read as of Western Europe"
         yield DataNote("encoding", text, foreign, "save it in UTF-8 if these names are wrong")
-
-
-def _divided(walk: FolderWalk, table: LabelTable) -> Iterator[DataNote]:
-    """Yield a note on columns of patients or other groups, for images that are drawn one by one."""
-    columns = [column for column in group_columns(table.table) if column != table.label_column]
-    if columns:
-        name = quote(walk.shown(table.path))
-        text = f"images of one value of these columns of {name} may be in both splits"
-        hint = "test accuracy is too high if they are alike: add a column `split` that keeps them"
-        yield DataNote("divided", text, tuple(columns), f"{hint} together")
 
 
 def _without_images(
@@ -232,7 +250,8 @@ def _left_out(
     notes, apart = [], set[Path]()
     for role in roles:
         if role.kind not in files.found and (role.kind or role.images):
-            notes.append(role.unused(walk))
+            other = bool(role.kind) and role.has_classes
+            notes.append(role.unused(walk, "no table names its images" if other else ""))
             apart.update(walk.images(role.folder))
     if test == "test" and "val" in files.found:
         text = "the rows of the validation split are not used: there is a test split"

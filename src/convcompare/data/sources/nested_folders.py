@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote, typed
@@ -14,7 +12,6 @@ from .class_folders import (
     AS_CLASSES,
     LAYOUT,
     NAMED,
-    ClassFolders,
     NoClassFolders,
     unwrapped,
 )
@@ -51,14 +48,24 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
 
 
 def check_not_parts(walk: FolderWalk, folder: Path) -> None:
-    """Raise NoClassFolders if the folders in `folder` are parts of one set by their names."""
-    names = [path.name for path in walk.filled(folder)]
-    if names_parts(names):
-        raise NoClassFolders(
-            f"{listed(names, NAMED)} in {quote(folder)} are parts of one set by their names, "
-            "and no classes",
-            f"{LAYOUT}, or add a table labels.csv with columns file and label; {AS_CLASSES}",
-        )
+    """Raise DataError if the folders in `folder` are parts or copies of one set by their names.
+
+    It is NoClassFolders if none of them has folders of classes.
+    """
+    filled = walk.filled(folder)
+    names = [path.name for path in filled]
+    if not names_parts(names):
+        return
+    text = (
+        f"{listed(names, NAMED)} in {quote(folder)} are parts or copies of one set by their "
+        "names, and no classes"
+    )
+    inner = next((path for path in filled if len(set(_inside(walk, path))) > 1), None)
+    if inner:
+        alone = typed(f"folder:{unwrapped(walk, inner)[0]}")
+        raise DataError(text, f"{alone} reads the folders in the first; {AS_CLASSES}")
+    table = "or add a table labels.csv with columns file and label"
+    raise NoClassFolders(text, f"{LAYOUT}, {table}; {AS_CLASSES}")
 
 
 def check_not_sets(walk: FolderWalk, folder: Path) -> None:
@@ -139,29 +146,6 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
         return [DataNote("deeper", text, deeper, serious=False)]
     hint = f"{listed(groups, NAMED)} may be no class: FOLDER/CLASS/IMAGE"
     return [DataNote("deeper", text, deeper, hint)]
-
-
-def divided_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
-    """Return a warning if all class folders have folders, for test images drawn one by one.
-
-    The images in such a folder are often similar: of one patient, video or object.
-    """
-    divided: list[str] = []
-    for paths in classes.values():
-        places = [path.parent for path in paths]
-        top = Path(os.path.commonpath(places))
-        counts = Counter(place.relative_to(top).as_posix().partition("/")[0] for place in places)
-        if "." in counts or len(counts) < 2 or any(map(says_nothing, map(one_form, counts))):
-            return []
-        divided += [walk.shown(top / name) for name, count in counts.items() if count > 1]
-    if not divided:
-        return []
-    text = f"images of {several(len(divided), 'folder')} below class folders may be in both splits"
-    hint = (
-        "if such a folder is one patient, video or object, test accuracy is too high: put whole "
-        "folders into train/ and test/; if it is a class, put all of them into one folder"
-    )
-    return [DataNote("divided", text, tuple(divided), hint)]
 
 
 def _unpacked(walk: FolderWalk, folder: Path) -> Path:

@@ -18,7 +18,7 @@ from .labelled_files import ImageIndex
 from .labelled_tree import WORDS, LabelledTree
 from .list_files import LIST_ENDINGS, TABLES, entries_by_split, list_entries
 from .matlab_files import MATLAB, names_splits
-from .split_names import SplitKind, names_several_splits, split_words
+from .split_names import SplitKind, names_several_splits, numbers_in, split_words
 from .table_columns import may_be_classes
 from .table_rows import MOST_TABLES
 
@@ -143,30 +143,36 @@ def by_lists(lists: ListFiles, found: LabelledTree) -> LabelledTree:
       in ``images.txt`` beside it.
 
     Of several lists, the one with the fewest words and the lowest number in its name is used. Lists
-    of which less than half of the entries name an image are ignored.
+    of which less than half of the entries name an image are ignored, and so is a table of the train
+    split that gives all these images their classes.
 
     Raises:
         DataError: if an image is in two splits, or if the splits differ in classes.
     """
-    every = _split_lists(lists, [path for paths in found.train.values() for path in paths])
+    images = [path for paths in found.train.values() for path in paths]
+    whole = {table.path for table in found.tables if table.split == "train"}
+    every = [one for one in _split_lists(lists, images)
+             if len(one.files) == 1 or whole.isdisjoint(one.files)]  # fmt: skip
     return _shared_out(lists.walk, found, every) if every else found
 
 
 def _shared_out(walk: FolderWalk, found: LabelledTree, every: Sequence[SplitLists]) -> LabelledTree:
     lists = every[0]
     words = ", ".join(quote(walk.shown(path)) for path in lists.files)
+    columns = [table.label_column for table in found.tables if table.label_column]
+    escape = f"`label={columns[0]},splits=none` reads no lists" if columns else _ESCAPE
     if lists.twice:
         raise DataError(
             f"{words}: {several(len(lists.twice), 'image')} in two splits: "
             f"{listed([walk.shown(path) for path in lists.twice])}",
-            f"correct the lists; {_ESCAPE}",
+            f"correct the lists; {escape}",
         )
     kind: SplitKind = "test" if "test" in lists.splits.values() else "val"
     train, test = (_of_split(found.train, lists, one) for one in ("train", kind))
     try:
         check_same_classes(words, ("train", train), (WORDS[kind], test))
     except DataError as error:
-        raise DataError(error.message, f"{error.hint}; {_ESCAPE}") from error
+        raise DataError(error.message, f"{error.hint}; {escape}") from error
     notes = [DataNote("splits", f"splits from {words}", serious=False)]
     notes += _notes(walk, found, lists, words)
     others = [one.files for one in every if one.splits != lists.splits]
@@ -260,8 +266,8 @@ def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, 
         words = split_words(_TRAINVAL.sub("trainval", path.stem))
         if words:
             alone.setdefault((path.parent, path.suffix.lower()), []).append((words[0], path))
-            numbers = tuple(int(digits[:18]) for digits in re.findall(r"[0-9]+", path.stem))
-            key = (len(words[1]), numbers, words[1], natural_order(walk.shown(path.parent)),
+            key = (len(words[1]), numbers_in(path.stem), words[1],
+                   natural_order(walk.shown(path.parent)),
                    LIST_ENDINGS.index(path.suffix.lower()))  # fmt: skip
             groups.setdefault(key, {}).setdefault(words[0], path)
     chosen = [group for _, group in sorted(groups.items()) if {*group} > {"train"}]

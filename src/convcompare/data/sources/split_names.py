@@ -103,9 +103,13 @@ def says_nothing(name: str) -> bool:
 
 
 def names_parts(names: Collection[str]) -> bool:
-    """Return whether folders are parts of a set by their names: ``images_001``, ``images_002``."""
+    """Return whether folders are parts or copies of a set by their names.
+
+    Examples are ``images_001`` beside ``images_002``, and ``images`` beside ``resized``.
+    """
     words = {tuple(name_words(name)) for name in names}
-    return len(names) > 1 and len(words) == 1 and words.pop()[-1:] in _OF_PARTS
+    alike = len(words) == 1 and next(iter(words))[-1:] in _OF_PARTS
+    return len(names) > 1 and (alike or all(map(says_nothing, names)))
 
 
 def names_masks(name: str) -> bool:
@@ -132,6 +136,11 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     for kind, rest in found.values():
         kinds.setdefault(rest, set()).add(kind)
     return {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}
+
+
+def numbers_in(name: str) -> tuple[int, ...]:
+    """Return the numbers in a name."""
+    return tuple(int(digits[:18]) for digits in re.findall("[0-9]+", name))
 
 
 def name_words(name: str) -> list[str]:

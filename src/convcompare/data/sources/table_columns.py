@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from convcompare.core.errors import DataError
@@ -40,8 +40,8 @@ _X = re.compile(r"\bx\b", re.IGNORECASE)
 _FEW_NUMBERS = 20
 """Maximum number of different numbers that may be classes without a usual name of the column; more
 may be measurements."""
-INDEX = ("", "index", "unnamed0")
-"""Names of the column of row numbers that pandas writes."""
+_INDEX = re.compile("|index|unnamed[0-9]+")
+"""Names of columns of row numbers that pandas writes, such as ``Unnamed: 0.1``."""
 GROUPS = ("patient", "subject", "person", "lesion", "video", "sequence", "donor")
 """Columns of what several images are of, with or without ``id``."""
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
@@ -145,14 +145,14 @@ def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
     return tuple(columns) if rows and single and len(columns) > 1 else ()
 
 
-def group_columns(table: TableFile) -> list[str]:
-    """Return the columns of patients, lesions, videos, … whose values repeat."""
-    return [
-        column
-        for column, name in plain_names(table).items()
-        if name.removesuffix("id") in GROUPS
-        and len({cell(row, column) for row in table.rows}) < len(table.rows)
-    ]
+def group_columns(names: Mapping[str, str]) -> list[str]:
+    """Return the columns of patients, lesions, videos, … by the plain names of all columns."""
+    return [column for column, name in names.items() if name.removesuffix("id") in GROUPS]
+
+
+def numbers_rows(name: str) -> bool:
+    """Return whether a plain name is that of a column of row numbers."""
+    return bool(_INDEX.fullmatch(name))
 
 
 def may_name_splits(column: str) -> bool:

@@ -1,0 +1,101 @@
+"""Images of one patient, video or object in both splits, by columns of tables or by folders."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from convcompare.core.errors import DataError, quote
+from convcompare.core.formatting import several
+
+from ..data_notes import DataNote
+from .class_folders import ClassFolders
+from .image_walk import FolderWalk, one_form
+from .label_table import tables_in
+from .labelled_files import ImageIndex
+from .split_names import says_nothing
+from .table_columns import cell, file_column, group_columns, image_of, plain_names
+from .table_rows import TableFile
+
+_TOO_HIGH = "test accuracy is too high if they are alike"
+
+
+def grouped_in_tables(
+    walk: FolderWalk,
+    places: Iterable[Path],
+    labels: Collection[str],
+    splits: tuple[ClassFolders, ClassFolders | None],
+) -> list[DataNote]:
+    """Return warnings about the tables in some folders that say what images show, as a patient.
+
+    Without a test split, images of one patient may be drawn for both splits. With one, those that
+    are in both are counted.
+
+    Args:
+        walk: the folder of the data set.
+        places: folders with tables.
+        labels: columns of classes.
+        splits: training and test images by class.
+    """
+    train, test = ({path for paths in (one or {}).values() for path in paths} for one in splits)
+    found: list[DataNote] = []
+    index: ImageIndex | None = None
+    for table in (table for place in dict.fromkeys(places) for table in tables_in(place)):
+        for column in _columns(table, labels):
+            index = index or ImageIndex(walk, [*train, *test])
+            groups = _groups(walk, table, column, index)
+            name = f"{quote(column)} of {quote(walk.shown(table.path))}"
+            if not test and len({*groups.values()}) < len(groups):
+                text = f"images of one value of {name} may be in both splits"
+                hint = f"{_TOO_HIGH}: add a column `split` that keeps them together"
+                found.append(DataNote("divided", text, hint=hint))
+            both = {groups[path] for path in train if path in groups}
+            both &= {groups[path] for path in test if path in groups}
+            if both:
+                text = f"images of {several(len(both), 'value')} of {name} are in both splits"
+                found.append(DataNote("divided", text, tuple(sorted(both)), _TOO_HIGH))
+    return found
+
+
+def _columns(table: TableFile, labels: Collection[str]) -> list[str]:
+    """Return the columns of groups of a table of files, without columns of classes."""
+    names = plain_names(table)
+    with suppress(DataError):  # of rows that cannot be read
+        if file_column(table, names):
+            return [column for column in group_columns(names) if column not in labels]
+    return []
+
+
+def _groups(
+    walk: FolderWalk, table: TableFile, column: str, index: ImageIndex
+) -> Mapping[Path, str]:
+    """Return the values of a column by the images of their rows."""
+    file, base = file_column(table, plain_names(table)) or "", walk.shown(table.path.parent)
+    rows = ((index.find(image_of(table, row, file), base), cell(row, column)) for row in table.rows)
+    return {found[0]: value for found, value in rows if len(found) == 1 and value}
+
+
+def grouped_in_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
+    """Return a warning if all class folders have folders, for test images drawn one by one.
+
+    The images in such a folder are often similar: of one patient, video or object.
+    """
+    divided: list[str] = []
+    for paths in classes.values():
+        places = [path.parent for path in paths]
+        top = Path(os.path.commonpath(places))
+        counts = Counter(place.relative_to(top).as_posix().partition("/")[0] for place in places)
+        if "." in counts or len(counts) < 2 or any(map(says_nothing, map(one_form, counts))):
+            return []
+        divided += [walk.shown(top / name) for name, count in counts.items() if count > 1]
+    if not divided:
+        return []
+    text = f"images of {several(len(divided), 'folder')} below class folders may be in both splits"
+    hint = (
+        "if such a folder is one patient, video or object, test accuracy is too high: put whole "
+        "folders into train/ and test/; if it is a class, put all of them into one folder"
+    )
+    return [DataNote("divided", text, tuple(divided), hint)]
