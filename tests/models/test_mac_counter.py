@@ -167,6 +167,10 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
     "affine grid": (Doing(lambda s, x: F.grid_sample(
         x, F.affine_grid(s.a.expand(len(x), 2, 3), [*x.shape], False), align_corners=False),
         a=weight(1, 2, 3)), 64 * 2 * 3),
+    "distances": (Doing(lambda s, x: torch.cdist(x.flatten(1), s.a), a=weight(5, 192)), 960),
+    "distances of many": (Doing(lambda s, x: torch.cdist(tokens(x), s.a), a=weight(30, 3)), 5760),
+    "distances without products": (Doing(lambda s, x: torch.cdist(x.flatten(1), s.a, p=1),
+                                         a=weight(5, 192)), 0),
     "summed over the last": (Doing(lambda s, x: (x.flatten(1)[:, None] * s.a).sum(-1),
                                    a=weight(5, 192)), 960),
     "summed over several": (Doing(lambda s, x: torch.sum(x[:, None] * s.a, (2, 3, 4)),
@@ -180,6 +184,16 @@ PRODUCTS: dict[str, tuple[nn.Module, int]] = {
                       a=weight(5, 192)), 960),
     "summed in complex numbers": (Doing(lambda s, x: (x.flatten(1).cfloat() * s.a).sum(1).real,
                                         a=weight(192).to(torch.cfloat)), 4 * 192),
+    "summed after a view": (Doing(lambda s, x: (x.flatten(1)[:, None] * s.a).view(len(x), 5, 3, 64)
+                                  .sum((2, 3)), a=weight(5, 192)), 960),
+    "summed after a copy": (Doing(lambda s, x: (x.transpose(2, 3)[:, None] * s.a)
+                                  .reshape(len(x), 5, -1).sum(2), a=weight(5, 3, 8, 8)), 960),
+    "scaled before the sum": (Doing(lambda s, x: (x.flatten(1)[:, None] * s.a * s.b / 14).sum(2),
+                                    a=weight(5, 192), b=weight(5, 1)), 960),
+    "summed later": (Doing(lambda s, x: [x[:, None] * s.a, x.mul(2)][0].sum((2, 3, 4)),
+                           a=weight(5, 3, 8, 8)), 960),
+    "scaled, viewed and summed": (Doing(lambda s, x: (x * s.a).view(len(x), 3, 64).sum(2),
+                                        a=weight(3, 1, 1)), 0),
     "scaled and summed": (Doing(lambda s, x: (x * s.a).sum((2, 3)), a=weight(3, 1, 1)), 0),
     "scaled and pooled": (Doing(lambda s, x: (x * x.sigmoid()).mean((2, 3))), 0),
     "squares": (Doing(lambda s, x: (x * x).sum((2, 3))), 0),
@@ -223,8 +237,6 @@ UNCOUNTED: dict[str, tuple[nn.Module, str]] = {
     "numpy": (Doing(lambda s, x: torch.from_numpy(x.numpy() @ np.ones((8, 8), np.float32))),
               "Tensor.numpy"),
     "asarray": (Doing(lambda s, x: torch.as_tensor(np.asarray(x) * 2)), "Tensor.__array__"),
-    "distances": (Doing(lambda s, x: torch.cdist(x.flatten(1), s.a), a=weight(5, 192)),
-                  "aten::_cdist_forward"),
     "sparse": (Doing(lambda s, x: torch.mm(s.a.detach().to_sparse(), x.flatten(1).T),
                      a=weight(5, 192)), "aten::mm (sparse or nested)"),
     "exponential": (Doing(lambda s, x: torch.matrix_exp(x)), "aten::linalg_matrix_exp"),
@@ -244,7 +256,7 @@ def test_uncounted_operator_is_named_and_not_zero(name: str) -> None:
 def test_multiplying_operators_have_a_rule_or_are_unknown() -> None:
     known = {name.split(".")[0] for name in torch._C._dispatch_get_all_op_names()}
     assert {"aten::mm", "aten::convolution", "aten::mkldnn_rnn_layer"} <= known
-    for name in ("_cdist_forward", "_fft_c2c", "linalg_solve_triangular", "quantized_lstm",
+    for name in ("_pdist_forward", "_fft_c2c", "linalg_solve_triangular", "quantized_lstm",
                  "_weight_int4pack_mm", "_grouped_mm", "_sparse_mm_reduce_impl"):  # fmt: skip
         assert f"aten::{name}" in known and unknown(f"aten::{name}")
     for name in ("lgamma", "cummax", "upsample_bilinear2d", "native_layer_norm", "gelu", "cumprod",

@@ -135,6 +135,14 @@ def _recurrent(args: Sequence[Any], _: Any) -> int:
     return int(math.prod(args[0].shape[:-1]) * weights)
 
 
+def _distances(args: Sequence[Any], out: Any) -> int:
+    """Count one product per coordinate of each pair, as ‖a‖² + ‖b‖² - 2·a·b takes.
+
+    Other norms than the Euclidean one multiply nothing.
+    """
+    return int(out.numel() * args[0].shape[-1]) if len(args) < 3 or args[2] == 2 else 0
+
+
 def _affine_grid(args: Sequence[Any], out: Any) -> int:
     """Count homogeneous coordinates times a matrix per position: (n, d, d + 1) → (n, …, d)."""
     return int(out.numel() * args[0].shape[-1])
@@ -167,6 +175,8 @@ def _rules() -> Iterator[tuple[str, Rule]]:
         yield name, Rule(_transposed, (0, 1))
     yield "conv_tbc", Rule(_time_batch_channels, (0, 1))
     yield "affine_grid_generator", Rule(_affine_grid, (0,))
+    for name in ("_cdist_forward", "_euclidean_dist"):
+        yield name, Rule(_distances, (0, 1))
     yield "_trilinear", Rule(_trilinear, (0, 1, 2))
     fused = "flash_attention flash_attention_for_cpu efficient_attention cudnn_attention"
     for name in (*fused.split(), "fused_attention_overrideable", "attention_math_for_mps"):
