@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -121,6 +122,11 @@ def with_head(layer: nn.Module, inputs: int) -> Doing:
     return Doing(lambda s, x: s.parts[1](s.parts[0](x).flatten(1)), layer, nn.Linear(inputs, 10))
 
 
+def normed(layer: nn.Module) -> nn.Module:
+    with warnings.catch_warnings(action="ignore"):
+        return cast(nn.Module, nn.utils.weight_norm(layer))
+
+
 def from_learnt_keys(net: Doing, x: Tensor) -> Tensor:
     keys = net.k.expand(len(x), 1, -1, -1)
     read = F.scaled_dot_product_attention(tokens(x)[:, None], keys, keys)
@@ -142,6 +148,9 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
         w=weight(5, 1)), ("w", "parts.0")),
     "summed product": (Doing(lambda s, x: s.parts[0]((x.flatten(1)[:, None] * s.w).sum(-1)),
                              H(5, 10), w=weight(5, 192)), ("w", "parts.0")),
+    "summed after a view": (Doing(lambda s, x: s.parts[0]((x.flatten(1)[:, None] * s.w * s.v)
+                                  .view(len(x), 5, 3, 64).sum((2, 3))), H(5, 10),
+                                  w=weight(5, 192), v=weight(5, 1)), ("w", "parts.0")),
     "scaled and summed": (Doing(lambda s, x: s.parts[0]((x * s.w).sum((2, 3))), H(3, 10),
                                 w=weight(3, 1, 1)), ("parts.0",)),
     "low rank": (Doing(lambda s, x: s.parts[0](F.linear(x.flatten(1), s.a @ s.b)), H(6, 10),
@@ -152,6 +161,8 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
                            gain=weight(4, 1, 1, 1)), ("w", "parts.0")),
     "weight norm": (with_head(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 144),
                     ("parts.0", "parts.1")),
+    "weight norm by hooks": (with_head(normed(nn.Conv2d(3, 4, 3)), 144),
+                             ("parts.0", "parts.1")),
     "spectral norm": (with_head(parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)), 144),
                       ("parts.0", "parts.1")),
     "recurrent": (Doing(from_a_state, nn.LSTM(64, 6, batch_first=True), H(6, 10),
@@ -177,6 +188,9 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
         H(6, 108), H(144, 10), z=weight(1, 6)), ("parts.0", "parts.1")),
     "autograd function": (Doing(lambda s, x: s.parts[0](Manual.apply(x.flatten(1), s.w)), H(5, 10),
                                 w=weight(192, 5)), ("w", "parts.0")),
+    "nested tensor": (Doing(lambda s, x: s.parts[0](torch.nested.as_nested_tensor(
+        [*x.flatten(1)[:, None]], layout=torch.jagged)).to_padded_tensor(0.0).flatten(1),
+        H(192, 10)), ("parts.0",)),
     "frozen": (with_head(nn.Conv2d(3, 4, 3).requires_grad_(False), 144), ("parts.1",)),
 }  # fmt: skip
 

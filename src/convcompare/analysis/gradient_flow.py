@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,10 +137,21 @@ def _weights(model: nn.Module, images: Tensor, passes: Sequence[Gradients]) -> t
         name for name in defined if isinstance(model.get_submodule(name.rpartition(".")[0]), LAYERS)
     ]
     used = _used(model, images[:FEW], len(passes))
-    reached = set(of_torch) & set[str]().union(*passes)
+    reached = set(_of_layers(of_torch, used)) & set[str]().union(*passes)
     if not reached.issubset(name for one in used for name in one):  # such as rare experts
         used = _used(model, images, len(passes))
-    return merged([*used, of_torch], defined)
+    return merged([*used, _of_layers(of_torch, used)], defined)
+
+
+def _of_layers(names: Sequence[str], used: Iterable[Sequence[str]]) -> list[str]:
+    """Return the weights among the parameters of layers.
+
+    Of a layer in use, parameters that are not used as weights, such as the norms of a weight norm,
+    are left out.
+    """
+    weights = {name for one in used for name in one}
+    called = {name.rpartition(".")[0] for name in weights}
+    return [name for name in names if name in weights or name.rpartition(".")[0] not in called]
 
 
 def _used(model: nn.Module, images: Tensor, passes: int) -> list[list[str]]:

@@ -128,7 +128,9 @@ def operator_info(function: Any) -> tuple[str, bool]:
     name = name_of(function)
     if name in RULES:
         return name, False
-    decomposes = hasattr(function, "decompose") and function._can_decompose()
+    decomposes = False
+    with suppress(RuntimeError):  # no kernel to ask for: sizes of nested tensors
+        decomposes = hasattr(function, "decompose") and function._can_decompose()
     return (name if unknown(name) else ""), decomposes
 
 
