@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.overrides import TorchFunctionMode
@@ -140,6 +141,17 @@ def test_flattened_channels_are_not_taken_for_rows() -> None:
     assert found.features is not None and found.features.axes[0] is not None
     rows, columns = found.features.axes
     assert rows == columns and (rows.size, rows.stride, rows.start) == (6, 4, 0)
+
+
+def test_moves_of_channels_are_not_those_of_places() -> None:
+    """A shuffle within blocks, whose channels are rows and whose rows are also columns."""
+
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = F.pixel_shuffle(F.pixel_unshuffle(x, 4), 2)
+            return y.mean((2, 3))
+
+    assert size_of(measure(Net, 1, (28, 28))) == (4, 1)
 
 
 def test_rows_before_channels_are_positions() -> None:

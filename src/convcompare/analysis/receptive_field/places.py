@@ -78,12 +78,10 @@ def _place_dims(shape: Sequence[int], moves: list[Tensor]) -> list[int]:
     inner = [dim for dim in range(1, ndim) if shape[dim] > 1]
     if len(inner) < 2 or not set(inner) <= set(moving):
         return moving
-    if ndim == 3:
-        near, far = sorted(inner, key=lambda dim: float(moves[dim].max()))
-        if 2 * moves[near].max() > moves[far].max():
-            raise NotKnown("places and channels of its output cannot be told apart")
-        return [dim for dim in moving if dim != near]
-    return [dim for dim in moving if dim != ndim - 1]
+    near, far, *_ = sorted(inner, key=lambda dim: float(moves[dim].max()))
+    if 2 * moves[near].max() > moves[far].max():
+        raise NotKnown("places and channels of its output cannot be told apart")
+    return [dim for dim in moving if dim != near]
 
 
 def _is_map(rows: Tensor, columns: Tensor) -> bool:
@@ -144,8 +142,9 @@ def _grid(row: Tensor) -> Tensor:
     count = row.shape[1]
     for columns in (n for n in range(1, count + 1) if count % n == 0):
         grid = row.reshape(len(row), -1, columns)
-        by_row = torch.equal(grid[:2], grid[:2, :, :1].expand_as(grid[:2]))
-        if by_row and torch.equal(grid[2:4], grid[2:4, :1].expand_as(grid[2:4])):
+        down, across = grid[:2, :, :1], grid[2:4, :1]
+        extents = torch.cat([down.expand_as(grid[:2]), across.expand_as(grid[2:4])])
+        if grid[:EXTENTS].equal(extents) and _in_order(down[..., 0]) and _in_order(across[:, 0]):
             return grid
     if row[BORDER].any():  # units at the two ends may look alike
         raise NotKnown("its output does not say which units are neighbours")
@@ -156,6 +155,12 @@ def _grid(row: Tensor) -> Tensor:
     grid = torch.zeros(len(row), rows.shape[1], columns.shape[1])
     grid[:2], grid[2:4] = rows.flip(1)[:, :, None], columns.flip(1)[:, None]
     return grid
+
+
+def _in_order(extents: Tensor) -> bool:
+    """Return whether the fields of units, extents (2, units) along a side, are in their order."""
+    steps = extents.diff(dim=1) * torch.tensor([[-1], [1]])
+    return bool((steps >= 0).all() or (steps <= 0).all())
 
 
 def _once(row: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def layer_norm(call: Call) -> Field:
 def linear(call: Call) -> Field:
     """Rule of linear(input, weight): mixes the last dimension and leaves the others unchanged."""
     field = call.field
-    return replace(field.mixed(field.along(call.input.ndim - 1)), unpooled=None)
+    return replace(field.mixed(field.along(call.input.ndim - 1)), unpooled=None, apart=False)
 
 
 def product(call: Call) -> Field:

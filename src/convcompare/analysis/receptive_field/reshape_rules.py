@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from .tensor_field import NO_PLACES, Field, Untraceable, merge, moved, size_of
-from .window_rules import Call, Rule, tensor_of
+from .window_rules import Call, Rule, check_together, tensor_of
 
 
 def elementwise(call: Call) -> Field:
@@ -148,6 +148,7 @@ def expansion(call: Call) -> Field:
 def splitting(call: Call) -> list[Field | None]:
     """Rule of chunk, split, tensor_split: along the channels."""
     dim = call.get(2, "dim", 0) % call.input.ndim
+    check_together(call)
     if call.field.along(dim):
         raise Untraceable(call.name, "it cuts the image apart")
     return [call.field for _ in call.output]
@@ -156,6 +157,7 @@ def splitting(call: Call) -> list[Field | None]:
 def unbinding(call: Call) -> list[Field | None]:
     """Rule of unbind(x, dim): one tensor per channel, head, or part of query, key and value."""
     dim = call.get(1, "dim", 0) % call.input.ndim
+    check_together(call)
     if call.field.along(dim):
         raise Untraceable(call.name, "it cuts the image apart")
     field = moved(call.field, {d: d - (d > dim) for d in range(call.input.ndim) if d != dim})
@@ -206,6 +208,8 @@ def _sliced(call: Call, chosen: Sequence[tuple[int, Any]], keep: bool = False) -
     for dim, item in chosen:
         if isinstance(item, int):
             taken.append(dim)
+        if item != slice(None) and dim > 0 and not field.along(dim):
+            check_together(call)
         for side in field.along(dim):
             axis = axes[side]
             assert axis is not None

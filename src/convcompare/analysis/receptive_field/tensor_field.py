@@ -44,7 +44,8 @@ class Field:
     not end them. ``whole`` marks the sides along which every pixel has an influence. ``dims`` are
     the spatial dimensions, the same twice if the positions lie in a row. ``unpooled`` are the axes
     in front of a pooling head, until a layer reads its output. ``grid`` is the number of rows and
-    columns that lie in a row, if it contains nothing else.
+    columns that lie in a row, if it contains nothing else. ``apart`` is true if channels are the
+    pixels of a window, which a selection of channels must not treat alike.
     """
 
     axes: Axes
@@ -53,6 +54,7 @@ class Field:
     unpooled: Axes | None = None
     features: Features | None = None
     grid: tuple[int, int] | None = None
+    apart: bool = False
 
     @property
     def merged(self) -> bool:
@@ -203,6 +205,7 @@ def merge(parts: Sequence[tuple[Field, Sequence[int]]], shape: Sequence[int]) ->
         _only(field.unpooled for field, _ in parts if field.axes != NO_PLACES),
         None if None not in axes else _joined([f.features for f, _ in parts]),
         _only(field.grid for field, _ in parts if field.axes != NO_PLACES),
+        any(field.apart for field, _ in parts),
     )
 
 

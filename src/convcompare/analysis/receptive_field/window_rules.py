@@ -86,7 +86,14 @@ def convolution(call: Call) -> Field:
         padding = pair([r // 2 if given == "same" else 0 for r in reach])
     else:
         padding = pair(given)
-    return local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+    found = local(call, lambda i, axis: axis.window(kernel[i], stride[i], padding[i], dilation[i]))
+    return replace(found, apart=found.apart and call.get(6, "groups", 1) > 1)
+
+
+def check_together(call: Call) -> None:
+    """Raise Untraceable if an operation takes channels apart that are the pixels of a window."""
+    if call.field.apart:
+        raise Untraceable(call.name, "it selects pixels of a window")
 
 
 def _check_weights(call: Call) -> None:
@@ -186,6 +193,7 @@ def interpolation(call: Call) -> Field:
 
 def pixel_shuffle(call: Call) -> Field:
     """Rule of pixel_shuffle: channels become positions, r outputs per side from each unit."""
+    check_together(call)
     factor = int(call.get(1, "upscale_factor"))
     return local(call, lambda _, axis: axis.through(lambda o: (o // factor,), factor, 1))
 
@@ -193,7 +201,7 @@ def pixel_shuffle(call: Call) -> Field:
 def pixel_unshuffle(call: Call) -> Field:
     """Rule of pixel_unshuffle: r×r positions become channels of each output."""
     factor = int(call.get(1, "downscale_factor"))
-    return local(call, lambda _, axis: axis.window(factor, factor))
+    return replace(local(call, lambda _, axis: axis.window(factor, factor)), apart=True)
 
 
 def unfolding(call: Call) -> Field:
@@ -211,7 +219,7 @@ def unfolding(call: Call) -> Field:
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, p, d, k, s in zip(sizes, before, dilation, kernel, stride, strict=True)
     ]
-    return replace(field, dims=(2, 2), grid=(counts[0], counts[1]))
+    return replace(field, dims=(2, 2), grid=(counts[0], counts[1]), apart=True)
 
 
 def padding(call: Call) -> Field:
