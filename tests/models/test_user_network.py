@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from convcompare.core.errors import ModelError, UsageError
 from convcompare.models.build import origin_of, resolve
@@ -177,6 +178,13 @@ def test_builder_has_the_origin_of_its_network(net: Callable[[str], Path]) -> No
     assert origin_of("timm:resnet18") == "library"
 
 
+def test_file_does_not_set_the_precision_of_products(net: Callable[[str], Path]) -> None:
+    setting = 'torch.set_float32_matmul_precision("medium")'
+    within = GOOD.replace("super().__init__()", f"super().__init__(); {setting}")
+    assert resolve(f"{net(f'import torch; {setting}{within}')}:Net", SHAPE).build(0)
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_changed_file_changes_the_code_hash(net: Callable[[str], Path]) -> None:
     net(GOOD)
     first = resolve("net.py:Net", SHAPE).code
@@ -204,6 +212,13 @@ def test_modules_imported_by_computed_name_are_part_of_the_code(
     assert resolve("net.py:Net", SHAPE).code == known, "a literal name imports only that module"
     module.write_text("WIDTH = 16")
     assert resolve("net.py:Net", SHAPE).code != known
+    path.write_text(
+        "from importlib import util\n"
+        "def Net(): return util.spec_from_file_location('nets', 'nets_plain.py')"
+    )
+    known = resolve("net.py:Net", SHAPE).code
+    module.write_text("WIDTH = 32")
+    assert resolve("net.py:Net", SHAPE).code != known, "a file is imported by its path"
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda text: repr(text)[:40])

@@ -23,7 +23,7 @@ from .devices import seed_torch
 from .failure_hints import hint_of, hint_of_building
 from .freezing import freeze
 from .meta_device import building_on
-from .process_state import ProcessState, kept_threads
+from .process_state import ProcessState, kept_settings
 from .randomness import drawing, seeded
 from .shape import Shape
 from .torchvision_import import mended
@@ -86,7 +86,7 @@ class Construction:
         if self.state:
             self.state.restore()
         with (
-            kept_threads(),
+            kept_settings(),
             seeded(TrialSeeds(seed).initialisation),
             building_on(device),
             compiling_left_out(),

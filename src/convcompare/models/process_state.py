@@ -55,14 +55,19 @@ class ProcessState:
 
 
 @contextmanager
-def kept_threads() -> Iterator[None]:
-    """Restore torch's number of threads and its grad mode at the end of the context."""
+def kept_settings() -> Iterator[None]:
+    """Restore threads, grad mode and precision of matrix products at the end of the context.
+
+    The command sets them for all networks.
+    """
     threads, gradients = torch.get_num_threads(), torch.is_grad_enabled()
+    matmul = torch.get_float32_matmul_precision()
     try:
         yield
     finally:
         torch.set_num_threads(threads)
         torch.set_grad_enabled(gradients)
+        torch.set_float32_matmul_precision(matmul)
 
 
 @contextmanager

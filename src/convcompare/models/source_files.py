@@ -1,8 +1,8 @@
 """Source files of a user's module: its own, and those of the local modules that it imports.
 
 They are found from import statements, including those inside functions, without running anything.
-A file that imports by a computed name (`importlib.import_module`) counts as importing all files of
-its folder, and of the packages in it.
+A file that imports by a computed name (`importlib.import_module`) or by a path counts as importing
+all files of its folder, and of the packages in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from types import ModuleType
 _PACKAGE = Path(__file__).parents[1]
 _BY_NAME = ("import_module", "__import__")
 """Functions that import a module by its name."""
+_BY_PATH = ("spec_from_file_location", "SourceFileLoader", "run_path", "run_module", "load_source")
+"""Functions that import or run a file by its path."""
 
 
 def is_local(filename: str | None) -> bool:
@@ -64,7 +66,7 @@ def _imported(path: Path, package: str, seen: set[Path]) -> Iterator[tuple[str, 
     """Yield names and files of the local modules that a file imports, directly or indirectly."""
     nodes = [*ast.walk(parsed(path))]
     files = [(name, _file_of(name, path.parent)) for name in _names(nodes, package)]
-    if any(_by_name(node) and _constant(node) is None for node in nodes):
+    if any(_is_computed(node) for node in nodes):
         files += _below(path.parent, package)
     for name, found in files:
         if found is not None and found not in seen and is_local(str(found)):
@@ -95,15 +97,20 @@ def _names(nodes: Iterable[ast.AST], package: str) -> Iterator[str]:
             if base:
                 yield from _with_parents(base)
             yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
-        elif _by_name(node) and (name := _constant(node)):
+        elif _calls(node, _BY_NAME) and (name := _constant(node)):
             yield from _with_parents(f"{package}{name}".lstrip(".") if name[0] == "." else name)
 
 
-def _by_name(node: ast.AST) -> bool:
-    """Return whether a node is a call of one of `_BY_NAME`."""
+def _is_computed(node: ast.AST) -> bool:
+    """Return whether a node imports a module that its text does not name."""
+    return _calls(node, _BY_PATH) or (_calls(node, _BY_NAME) and _constant(node) is None)
+
+
+def _calls(node: ast.AST, names: Collection[str]) -> bool:
+    """Return whether a node is a call of a function of one of some names."""
     if not isinstance(node, ast.Call):
         return False
-    return getattr(node.func, "attr", getattr(node.func, "id", "")) in _BY_NAME
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) in names
 
 
 def _constant(node: ast.AST) -> str | None:

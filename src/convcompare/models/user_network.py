@@ -32,7 +32,7 @@ from convcompare.core.failures import reason
 from .compiler_import import compiling_left_out
 from .failure_hints import hint_of
 from .name_hints import hint_of_name
-from .process_state import ProcessState, kept_threads
+from .process_state import ProcessState, kept_settings
 from .source_files import code_sha256, is_local, parsed
 from .torchvision_import import mended
 
@@ -168,7 +168,7 @@ def _importing(where: str) -> Iterator[None]:
     arguments, folder = sys.argv, os.getcwd()  # noqa: PTH109
     sys.argv = [where]
     try:
-        with kept_threads(), compiling_left_out(), _import_warnings():
+        with kept_settings(), compiling_left_out(), _import_warnings():
             yield
     except ModelError:
         raise
