@@ -30,6 +30,7 @@ CASES = Path(__file__).parents[1] / "cases"
 MINI = Shape(1, 28, 10)
 NETWORK = """
 import threading, warnings
+from collections import deque
 import numpy as np
 import torch
 from torch import nn
@@ -120,6 +121,42 @@ class Remembers(Base):
         out = super().forward(x)
         if self.training: self.before[0] = out.mean(0).detach()
         return out + self.before[0]
+class UsesItsHistory(Base):  # after 100 steps
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.history = {"means": deque(maxlen=100)}
+    def forward(self, x):
+        out, means = super().forward(x), self.history["means"]
+        if self.training: means.append(out.mean().item())
+        return out - sum(means) / 100 if len(means) == 100 else out
+class KeepsMaps(Base):
+    def forward(self, x):
+        self.maps, self.warned = [x], True
+        return super().forward(x)
+class CountsInItsClass(Base):
+    steps = 0
+    def forward(self, x):
+        CountsInItsClass.steps += self.training
+        return super().forward(x) * (1 + self.steps / 100)
+norm, trunk = nn.BatchNorm2d(1).requires_grad_(False), nn.Linear(784, 10)
+class KeepsItsNorm(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.norm = norm
+    def forward(self, x): return super().forward(self.norm(x))
+class KeepsItsTrunk(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.trunk = trunk
+    def forward(self, x): return super().forward(x) + self.trunk(x.flatten(1))
+class SetsItselfUpUnsaved(Base):
+    ready = False
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.register_buffer("scale", torch.ones(()))
+    def forward(self, x):
+        if self.training and not self.ready: self.scale, self.ready = x.std(), True
+        return super().forward(x / self.scale)
 class Views(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -128,6 +165,13 @@ class Views(Base):
     def forward(self, x):
         x = self.conv(x)
         return self.fc(x.view(len(x), -1))
+class Strides(Base):  # reads other pixels in another layout, without an error
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.conv, self.fc = nn.Conv2d(in_channels, 4, 3, padding=1), nn.Linear(28, num_classes)
+    def forward(self, x):
+        x = self.conv(x)
+        return self.fc(x.as_strided((len(x), 28), (4 * 28 * 28, 1)))
 class Spoils(Base):
     def forward(self, x): return super().forward(x.mul_(2))
 class SpoilsData(Base):
@@ -330,7 +374,13 @@ FOUND = {
     "NotFinite": ("not finite",),
     "Counts": ("hidden state",),
     "Remembers": ("inexact gradients", "hidden state"),  # of a state that it detaches
+    "UsesItsHistory": ("hidden state",),
+    "KeepsMaps": (),
+    "CountsInItsClass": ("shared state",),
+    "SetsItselfUpUnsaved": ("hidden state",),
+    "KeepsItsNorm": ("frozen weights", "shared state"),
     "Views": ("contiguous",),
+    "Strides": ("contiguous",),
     "Spoils": (),
     "SpoilsData": (),
     "TrainsWithoutReturn": (),
@@ -365,6 +415,7 @@ REFUSED = {
     "Traced": "has modules that `torch.jit` has made, whose layers cannot be watched",
     "net": "is a network that is already built",
     "Kept": "gives the same network in each call",
+    "KeepsItsTrunk": "gives the same `trunk.weight`, `trunk.bias` in each call",
 }
 
 

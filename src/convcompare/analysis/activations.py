@@ -18,7 +18,8 @@ from convcompare.store.feature_record import FeatureRecord
 SHOWN_CHANNELS = 16
 _ACTIVATIONS = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Softplus),
-    *(nn.Tanh, nn.Sigmoid, nn.Mish, nn.PReLU, nn.SELU, nn.CELU),
+    *(nn.Tanh, nn.Sigmoid, nn.Mish, nn.PReLU, nn.SELU, nn.CELU, nn.Hardtanh, nn.Hardsigmoid),
+    *(nn.RReLU, nn.Softsign, nn.Threshold, nn.LogSigmoid, nn.Hardshrink, nn.Softshrink),
 )
 
 

@@ -65,11 +65,8 @@ def describe(network: Construction, examined: bool) -> Description:
         ModelError: if the network fails, or does not return num_classes numbers per image.
     """
     model, macs, output = _first_pass(network)
-    if network.origin == "file" and network.build(0) is model:
-        raise ModelError(
-            f"{quote(network.spec)} gives the same network in each call",
-            "build it in the function: each seed needs weights of its own",
-        )
+    if network.origin == "file":
+        _check_new(network, model)
     _check_output(network, output)
     parameters = _trainable_elements(network, model)
     _check_state(network, model)
@@ -91,6 +88,19 @@ def describe(network: Construction, examined: bool) -> Description:
         initial_weights=network.loaded(model),
         frozen=frozen_part(model, network.freeze) if network.freeze is not None else None,
     )
+
+
+def _check_new(network: Construction, model: nn.Module) -> None:
+    """Raise ModelError if another build has trainable parameters in common with `model`."""
+    another = network.build(0)
+    theirs = {id(p) for p in another.parameters()}
+    common = [n for n, p in model.named_parameters() if id(p) in theirs and p.requires_grad]
+    if another is model or common:
+        what = "the same network" if another is model else f"the same {listed(common)}"
+        raise ModelError(
+            f"{quote(network.spec)} gives {what} in each call",
+            "build it in the function: each seed needs weights of its own",
+        )
 
 
 def _first_pass(network: Construction) -> tuple[nn.Module, Tally, object]:

@@ -102,6 +102,11 @@ KINDS: Mapping[str, Kind] = {
         "register it as a buffer, without `persistent=False`",
         marks=False,
     ),
+    "shared state": Kind(
+        "keeps state in its class or its file, which carries over to the next run: its runs cannot "
+        "be repeated",
+        "keep it in the network: a buffer or a module that `__init__` makes",
+    ),
     "unregistered weights": Kind(
         "computes with weights that are not its parameters: they are not trained, counted or saved",
         "`nn.ModuleList` in place of a list of layers, `nn.Parameter` in place of a tensor",
@@ -148,8 +153,10 @@ KINDS: Mapping[str, Kind] = {
         marks=False,
     ),
     "contiguous": Kind(
-        "is trained in contiguous layout: a `view` in it does not support channels-last",
-        "`.flatten(1)` or `.reshape` in place of `.view` allows the faster layout",
+        "is trained in contiguous layout: a `view` or `as_strided` in it does not support "
+        "channels-last",
+        "`.flatten(1)` or `.reshape` in place of `.view`, and `.contiguous()` in front of "
+        "`as_strided`, allow the faster layout",
         marks=False,
     ),
 }

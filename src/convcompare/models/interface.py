@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
+from .equality import close
+
 
 @dataclass(frozen=True)
 class InputGuard:
@@ -183,9 +185,10 @@ def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
         images: contiguous images (n, c, h, w) on the device of the network.
 
     Returns:
-        Whether the network fails on channels-last images only, and whether it writes into images.
+        Whether the network fails on channels-last images only or gives other outputs for them, and
+        whether it writes into images.
     """
-    mine, replica = images.clone(), copied(model)
+    mine, replica, plain = images.clone(), copied(model), copied(model)
     if not images.is_meta:
         mine.copy_(torch.rand(images.shape, generator=torch.Generator().manual_seed(0)))
     before, version = mine.clone(), mine._version
@@ -195,11 +198,34 @@ def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
     # Writing through `data` and NumPy leaves the version unchanged.
     writes = mine._version > version or not (mine.is_meta or mine.equal(before))
     lay_out(model)
-    laid_out = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+    other = copied(model)
     try:
         with torch.enable_grad():
-            logits = in_mode(model, True)(laid_out.permute(0, 3, 1, 2))
+            logits = in_mode(model, True)(_laid_out(images))
             logits.sum().backward()
     except RuntimeError:
         return True, writes
-    return False, writes
+    return not images.is_meta and _reads_memory(plain, other, before), writes
+
+
+def _laid_out(images: Tensor) -> Tensor:
+    """Return images (n, c, h, w) with the strides of the channels-last layout."""
+    rows = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+    return rows.permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def _reads_memory(plain: nn.Module, laid_out: nn.Module, images: Tensor) -> bool:
+    """Return whether the layout of images changes outputs, as `as_strided` with fixed strides does.
+
+    False if outputs are random or not finite.
+
+    Args:
+        plain: the network.
+        laid_out: its copy with channels-last weights.
+        images: contiguous images (n, c, h, w).
+    """
+    expected, again = (in_mode(plain, False)(images.clone()) for _ in range(2))
+    if not (isinstance(expected, Tensor) and expected.isfinite().all() and expected.equal(again)):
+        return False
+    return not close(expected, in_mode(laid_out, False)(_laid_out(images)))
