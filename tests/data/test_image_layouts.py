@@ -46,6 +46,8 @@ def refused(root: Path, options: str = "") -> str:
         ("01_train", "02_test"),
         ("train", "hold_out"),
         ("a. Training Set", "b. Testing Set"),
+        ("train_val", "test"),
+        ("2021_train_mini", "2021_valid"),
     ],
 )
 def test_splits_are_recognised_by_common_names(root: Path, train: str, test: str) -> None:
@@ -63,6 +65,8 @@ def test_words_like_train_station_are_no_splits() -> None:
     assert split_words("cat") is None is split_words("train_test_split") is split_words("trains")
     assert not splits_among(["train_station", "test_tube"])
     assert not splits_among(["steam_train", "bullet_train", "bus"])
+    assert not splits_among(["steam_train", "bus"])
+    assert not split_words("train_val_split") and not split_words("train_val_test")
     assert splits_among(["seg_train", "seg_test", "seg_pred"]).keys() == {"seg_train", "seg_test"}
 
 

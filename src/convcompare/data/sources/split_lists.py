@@ -25,7 +25,6 @@ from .table_rows import MOST_TABLES
 _ENOUGH = 0.5
 """Minimum share of a list's entries that name an image, for the list to be used."""
 _NUMBERS = re.compile(r"[-+.\d]+(\s+[-+.\d]+)+")
-_TRAINVAL = re.compile(r"train[\W_]?val(?![a-z])", re.IGNORECASE)
 _LOOKED_AT = 20
 """Number of entries of an unread list that are looked up."""
 _ESCAPE = "`splits=none` reads no lists"
@@ -263,7 +262,7 @@ def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, 
     groups: dict[tuple[object, ...], dict[SplitKind, Path]] = {}
     alone: dict[tuple[Path, str], list[tuple[SplitKind, Path]]] = {}
     for path in sorted(files, key=lambda path: (len(path.name), natural_order(walk.shown(path)))):
-        words = split_words(_TRAINVAL.sub("trainval", path.stem))
+        words = split_words(path.stem)
         if words:
             alone.setdefault((path.parent, path.suffix.lower()), []).append((words[0], path))
             key = (len(words[1]), numbers_in(path.stem), words[1],

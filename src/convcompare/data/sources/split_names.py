@@ -33,6 +33,10 @@ ONE, ZERO = ("1", "1.0", "True", "true", "TRUE"), ("0", "0.0", "False", "false",
 """Values for yes and no in tables."""
 _NUMBERED: dict[str, SplitKind] = {"0": "train", "1": "val", "2": "test"}
 """Numbers of splits in CelebA and similar data sets."""
+_TRAINVAL = re.compile(
+    r"train[\W_]?val(?![a-z])(?![\W_]*(?:test|tst|split|partition))", re.IGNORECASE
+)
+"""Training and validation images together, as in ``train_val2018``."""
 _LETTER = re.compile(r"^\s*\(?[a-zA-Z][.)]\s*")
 """A letter before a name, as in ``a. Training Set`` beside ``b. Testing Set``."""
 _GLUED = re.compile(
@@ -51,7 +55,7 @@ def split_words(name: str) -> tuple[SplitKind, tuple[str, ...]] | None:
     """
     kinds: set[SplitKind] = set()
     rest: list[str] = []
-    for word in name_words(_LETTER.sub("", name)):
+    for word in name_words(_TRAINVAL.sub("trainval", _LETTER.sub("", name))):
         glued = _GLUED.fullmatch(word)
         kind = _WORDS.get(glued[1] if glued else word)
         if kind:
@@ -126,7 +130,8 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     A plain name (``train``, ``Test_Images``) always means a split. A name with another word does so
     only beside a name of another split with the same word: ``seg_train`` beside ``seg_test``, but
     not ``train_station`` beside ``test_tube``, and not ``steam_train`` without such a sibling.
-    ``evaluation`` is the test split beside ``validation``.
+    ``evaluation`` is the test split beside ``validation``, and ``train_mini`` the train split
+    beside ``val`` if there is no other.
     """
     found = {name: words for name in names if (words := split_words(name))}
     last = [name for name in found if not _EVALUATION.isdisjoint(name_words(name))]
@@ -135,7 +140,11 @@ def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     kinds: dict[tuple[str, ...], set[SplitKind]] = {}
     for kind, rest in found.values():
         kinds.setdefault(rest, set()).add(kind)
-    return {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}
+    sure = {name: kind for name, (kind, rest) in found.items() if not rest or len(kinds[rest]) > 1}
+    trains = [name for name, (kind, _) in found.items() if kind == "train"]
+    if len(trains) == 1 and sure and len(sure) + 1 == len(found):
+        sure[trains[0]] = "train"
+    return sure
 
 
 def numbers_in(name: str) -> tuple[int, ...]:
