@@ -94,14 +94,18 @@ def test_row_numbers_of_pandas_are_ignored(root: Path, heading: str) -> None:
     assert load(root).classes == ("a", "b")
 
 
-def test_classes_written_as_fractions_get_a_hint(root: Path) -> None:
-    """As pandas writes a column in which some classes are missing."""
-    for split, end in (("train", ".0"), ("test", "")):
+@pytest.mark.parametrize("form", ["{}.0", "{}.000000", "0{}"])
+def test_classes_written_as_fractions_are_whole_numbers(root: Path, form: str) -> None:
+    """As pandas writes a column in which some classes are missing; zeros before numbers count."""
+    for split, written in (("train", form), ("test", "{}")):
         flat(root / split, 4, prefix=split)
-        rows = [f"{split}{i}.png,{i % 2}{end}" for i in range(4)]
+        rows = [f"{split}{i}.png,{written.format(i % 2)}" for i in range(4)]
         (root / f"{split}.csv").write_text("\n".join(["id,label", *rows]))
+    if form != "0{}":
+        assert load(root).classes == ("0", "1")
+        return
     message, hint = refused(root)
-    assert "only in train: `0.0`, `1.0`; only in test: `0`, `1`" in message
+    assert "only in train: `00`, `01`; only in test: `0`, `1`" in message
     assert hint.endswith("capital letters, spaces and zeros count")
 
 

@@ -29,6 +29,7 @@ from .table_columns import (
     plain_names,
     split_column,
     surely_names_splits,
+    whole_numbers,
 )
 from .table_rows import TableFile
 
@@ -97,10 +98,11 @@ class LabelTable:
             DataError: if a split is not known.
         """
         found, unknown = [], set[str]()
+        labels = whole_numbers([self._label(row) for row in self.table.rows])
         column = None if split_of_all else self.split_column
         kinds = column_kinds(self.table, column) if column else {}
-        for row in self.table.rows:
-            file, label = image_of(self.table, row, self.file_column), self._label(row)
+        for row, label in zip(self.table.rows, labels, strict=True):
+            file = image_of(self.table, row, self.file_column)
             split = split_of_all
             if column:
                 word = cell(row, column)

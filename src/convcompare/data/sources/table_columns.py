@@ -36,6 +36,7 @@ MAY_BE_SPLIT = ("set", "dataset")
 SPLITS = ("split", "subset", "partition", "datasplit", *MAY_BE_SPLIT)
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
+_FRACTION = re.compile(r"[-+]?\d+\.0*")
 _X = re.compile(r"\bx\b", re.IGNORECASE)
 _FEW_NUMBERS = 20
 """Maximum number of different numbers that may be classes without a usual name of the column; more
@@ -126,6 +127,13 @@ def may_be_classes(values: Iterable[str]) -> bool:
     numbers = all(_NUMBER.fullmatch(kind) for kind in kinds)
     few = len(kinds) <= _FEW_NUMBERS and all(_WHOLE.fullmatch(kind) for kind in kinds)
     return 2 * len(kinds) <= len(given) and (few or not numbers)
+
+
+def whole_numbers(values: Sequence[str]) -> Sequence[str]:
+    """Return values without ``.0`` if all, except blanks, have it: pandas writes 3 as ``3.0``."""
+    if not all(map(_FRACTION.fullmatch, filter(None, values))):
+        return values
+    return [value.partition(".")[0] for value in values]
 
 
 def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
