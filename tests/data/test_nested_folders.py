@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from convcompare.core.errors import UsageError
 from tests.support.images import fill, flat, kinds, load, refused
 
 
@@ -88,6 +90,33 @@ def test_numbered_parts_of_a_set_are_no_classes(root: Path, name: str) -> None:
     assert "are parts or copies of one set by their names" in message
     assert "`Finding Labels`" in message
     assert len(load(root, ":splits=none").classes) == 2
+
+
+@pytest.mark.parametrize(
+    ("paths", "classes"),
+    [
+        (("colon/colon_aca", "colon/colon_n", "lung/lung_n"), ("colon_aca", "colon_n", "lung_n")),
+        (("00/palm", "00/fist", "01/palm", "01/fist"), ("fist", "palm")),
+        (("cat/images", "dog/images", "dog/fox"), ("cat", "dog", "fox")),
+        (("train/a/cat", "train/a/dog", "test/a/cat", "test/a/dog"), ("cat", "dog")),
+    ],
+)
+def test_innermost_folders_can_be_classes(
+    root: Path, paths: tuple[str, ...], classes: tuple[str, ...]
+) -> None:
+    """As in LC25000, and in leapGestRecog with a folder per person."""
+    for path in paths:
+        flat(root / path, 5)
+    images = load(root, ":classes=inner")
+    assert images.classes == classes
+    labels = np.concatenate([images.train.labels, images.test.labels])
+    counts = [5 * sum(path.removesuffix("/images").endswith(name) for path in paths)
+              for name in classes]  # fmt: skip
+    assert np.bincount(labels).tolist() == counts
+    grouped = [one for one in images.warnings if one.kind == "divided"]
+    assert [one.names for one in grouped] == [("00", "01")] * ("01/palm" in paths)
+    with pytest.raises(UsageError, match="reads folders as classes"):
+        load(root, ":classes=inner,label=x")
 
 
 def test_copies_of_a_set_are_no_classes(root: Path) -> None:

@@ -22,7 +22,7 @@ from ..hold_out import check_two_each, drawn_for_test, hold_out_words
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
-from ..sources.image_tree import Files, ImageTree, SplitNames, read_tree
+from ..sources.image_tree import ClassLevel, Files, ImageTree, SplitNames, read_tree
 from ..sources.memory_room import check_room
 
 _VERSION = "10"
@@ -46,6 +46,7 @@ def image_folder(
     splits: SplitNames = "auto",
     label: str = "",
     names: str = "",
+    classes: ClassLevel = "outer",
     broken: Literal["refuse", "skip"] = "refuse",
 ) -> Dataset:
     """Your own images: folder:PATH with train/CLASS/… and test/CLASS/…, CLASS/…, or a table.
@@ -55,7 +56,8 @@ def image_folder(
     of each class is held out, selected by `seed`. A table (CSV, TSV, JSON lines) lists files and
     classes; `label` names its column of classes if the name is not a usual one.
     Lists of the images of each split (``train.txt`` and ``test.txt``) make the splits.
-    ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from file names. ``splits=none`` reads
+    ``names=CLASS_NUMBER`` (or ANY_CLASS …) reads classes from file names. ``classes=inner`` reads
+    the folders that images lie in as classes, and not those around them. ``splits=none`` reads
     folders called train or test as classes.
 
     Images are scaled to `size`; unreadable ones are an error, or left out with ``broken=skip``.
@@ -64,7 +66,7 @@ def image_folder(
     Raises:
         DataError: if the folder or an image in it cannot be used.
     """
-    tree = read_tree(path, splits, label, names)
+    tree = read_tree(path, splits, label, names, classes)
     if tree.test is None:
         train, held_out = _hold_out(tree, test, seed)
         words = hold_out_words(test, seed)

@@ -31,6 +31,7 @@ NAMED = 5
 """Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
 AS_CLASSES = "`splits=none` reads each as a class"
+INNER = "`classes=inner` reads the folders in them as classes"
 
 
 def unwrapped(
@@ -79,8 +80,38 @@ def table_folders(walk: FolderWalk, places: Iterable[Path]) -> list[Path]:
     return [folder for folder in dict.fromkeys(folders) if counts[folder] <= MOST_TABLES]
 
 
-def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:
-    """Return the classes in `folder`, also those without images; `notes` receives the rest."""
+def read_classes(
+    walk: FolderWalk, folder: Path, notes: list[DataNote], inner: bool = False
+) -> ClassFolders:
+    """Return the classes in `folder`, also those without images; `notes` receives the rest.
+
+    With `inner`, classes are the folders that images lie in, and not the folders in `folder`.
+    """
+    found = _inner_classes(walk, folder) if inner else _outer_classes(walk, folder, notes)
+    masks = tuple(walk.shown(path) for paths in found.values() for path in _masks_among(paths))
+    if masks:
+        text = f"{several(len(masks), 'image')} named as masks of others, used as images"
+        notes.append(DataNote("masks", text, masks, "move masks out of the folder"))
+    loose = tuple(map(walk.shown, walk.loose(folder)))
+    if loose and found:
+        text = f"{several(len(loose), 'image')} outside of the class folders, not used"
+        notes.append(DataNote("loose", text, loose, "move them into the folder of their class"))
+    return found
+
+
+def _inner_classes(walk: FolderWalk, folder: Path) -> ClassFolders:
+    """Return the images by the last folder of their path with a specific name, not ``images``."""
+    found: ClassFolders = {}
+    for outer in walk.folders(folder):
+        for path in walk.images(outer):
+            names = [one_form(part) for part in path.parent.relative_to(folder).parts]
+            name = next((one for one in reversed(names) if not says_nothing(one)), names[-1])
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def _outer_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> ClassFolders:
+    """Return the images of each folder in `folder`."""
     found: ClassFolders = {}
     forms: dict[str, str] = {}
     for path in walk.folders(folder):
@@ -92,14 +123,6 @@ def read_classes(walk: FolderWalk, folder: Path, notes: list[DataNote]) -> Class
             notes.append(DataNote("unicode", text, (name,), serious=False))
         forms[name] = path.name
         found.setdefault(name, []).extend(walk.images(path))
-    masks = tuple(walk.shown(path) for paths in found.values() for path in _masks_among(paths))
-    if masks:
-        text = f"{several(len(masks), 'image')} named as masks of others, used as images"
-        notes.append(DataNote("masks", text, masks, "move masks out of the folder"))
-    loose = tuple(map(walk.shown, walk.loose(folder)))
-    if loose and found:
-        text = f"{several(len(loose), 'image')} outside of the class folders, not used"
-        notes.append(DataNote("loose", text, loose, "move them into the folder of their class"))
     return found
 
 

@@ -78,10 +78,11 @@ def _groups(
     return {found[0]: value for found, value in rows if len(found) == 1 and value}
 
 
-def grouped_in_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
+def grouped_in_folders(walk: FolderWalk, classes: ClassFolders, inner: bool) -> list[DataNote]:
     """Return a warning if all class folders have folders, for test images drawn one by one.
 
-    The images in such a folder are often similar: of one patient, video or object.
+    The images in such a folder are often similar: of one patient, video or object. With `inner`,
+    the folders are those around the class folders.
     """
     divided: list[str] = []
     for paths in classes.values():
@@ -93,9 +94,13 @@ def grouped_in_folders(walk: FolderWalk, classes: ClassFolders) -> list[DataNote
         divided += [walk.shown(top / name) for name, count in counts.items() if count > 1]
     if not divided:
         return []
-    text = f"images of {several(len(divided), 'folder')} below class folders may be in both splits"
+    names = tuple(dict.fromkeys(divided))
+    place = "around" if inner else "below"
+    text = f"images of {several(len(names), 'folder')} {place} class folders may be in both splits"
     hint = (
         "if such a folder is one patient, video or object, test accuracy is too high: put whole "
-        "folders into train/ and test/; if it is a class, put all of them into one folder"
+        "folders into train/ and test/"
     )
-    return [DataNote("divided", text, tuple(divided), hint)]
+    if not inner:
+        hint += "; if it is a class, `classes=inner` reads it as one"
+    return [DataNote("divided", text, names, hint)]

@@ -49,6 +49,8 @@ from .table_columns import surely_names_splits
 
 Files = tuple[tuple[Path, ...], ...]
 """Image files of each class, in the order of the classes."""
+ClassLevel = Literal["outer", "inner"]
+"""Whether the outermost folders are classes, or the folders that images lie in."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits ("auto") or classes ("none")."""
 _LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS, *ARCHIVES)
@@ -79,7 +81,11 @@ class ImageTree:
 
 
 def read_tree(
-    text: str, splits: SplitNames = "auto", label: str = "", names: str = ""
+    text: str,
+    splits: SplitNames = "auto",
+    label: str = "",
+    names: str = "",
+    classes: ClassLevel = "outer",
 ) -> ImageTree:
     """Return the images below a folder.
 
@@ -92,17 +98,23 @@ def read_tree(
         splits: "none" reads every folder as a class.
         label: name of the column of classes in tables; "" for a usual name.
         names: a `NamePattern` that finds classes in file names; "" for folders or tables.
+        classes: "inner" reads the folders that images lie in as classes, and no tables.
 
     Raises:
         DataError: if the folder has none of these layouts or cannot be read.
-        UsageError: if `names` is not a pattern, or combined with `label`.
+        UsageError: if `names` is not a pattern, or if several of the options give classes.
     """
+    if classes == "inner" and (names or label):
+        raise UsageError(
+            "`classes=inner` reads folders as classes, and not tables or the names of files",
+            "leave out `label=` and `names=`",
+        )
     if names and label:
         raise UsageError(
             "`label=` names a column of a table, and `names=` reads the names of files",
             "leave out one of them",
         )
-    how = _How(splits, label, NamePattern(names) if names else None)
+    how = _How(splits, label, NamePattern(names) if names else None, classes == "inner")
     layout = "write folder:PATH with a folder of class folders"
     try:
         root = Path(text).expanduser()
@@ -129,6 +141,7 @@ class _How:
     splits: SplitNames
     label: str
     names: NamePattern | None
+    inner: bool
 
 
 def _read(walk: FolderWalk, how: _How) -> ImageTree:
@@ -186,7 +199,8 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
             f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
             "`label=` names a column of a table; class folders need none",
         )
-    in_folders = not how.label and any(role.has_classes for role in roles if role.kind == "train")
+    in_train = any(role.has_classes for role in roles if role.kind == "train")
+    in_folders = how.inner or (in_train and not how.label)
     faults: list[DataError] = []
     if how.names:
         found = named_tree(walk, top, roles, how.names)
@@ -197,10 +211,10 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     ):
         found = labelled_tree(walk, top, tables, roles)
     elif roles:
-        found = split_tree(walk, roles, tables)
+        found = split_tree(walk, roles, tables, how.inner)
     else:
         try:
-            found = _in_folders(walk, top, how.splits)
+            found = _in_folders(walk, top, how)
         except NoClassFolders as error:
             raise (faults or [error])[0] from error
     by_tables = found.tables and not in_folders
@@ -217,7 +231,7 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     notes += _unread_splits(lists, top, found)
     notes += _grouped(walk, top, found)
     if found.test is None and source == "folders" and not found.tables:
-        notes += grouped_in_folders(walk, found.train)
+        notes += grouped_in_folders(walk, found.train, how.inner)
     return _image_tree(walk, found, [*notes, *walk.notes()])
 
 
@@ -299,22 +313,24 @@ def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:
     return [DataNote("unread-tables", text, names, f"`label={column}` reads it")]
 
 
-def _in_folders(walk: FolderWalk, top: Path, splits: SplitNames) -> LabelledTree:
+def _in_folders(walk: FolderWalk, top: Path, how: _How) -> LabelledTree:
     """Return the images of class folders in `top`, without splits."""
     notes: list[DataNote] = []
-    found = read_classes(walk, top, notes)
-    if splits != "none":
+    found = read_classes(walk, top, notes, how.inner)
+    if how.inner:
+        check_not_masks(walk, top, found)
+    elif how.splits != "none":
         check_not_parts(walk, top)
         check_not_splits(walk, top)
         check_not_letters(walk, top)
         check_not_sets(walk, top)
         check_not_a_split_beside(walk, top)
         check_not_masks(walk, top, found)
-    notes += deeper_folders(walk, top)
     check_classes(walk, top, found)
-    if splits != "none":
-        notes += _other_classes(walk, top)
+    if not how.inner:
+        notes += deeper_folders(walk, top)
+        notes += _other_classes(walk, top) if how.splits != "none" else []
     if top != walk.root:
-        where = f"classes are the folders in {walk.shown(top)}/"
+        where = f"classes are the folders {'below' if how.inner else 'in'} {walk.shown(top)}/"
         notes.insert(0, DataNote("layout", where, serious=False))
     return LabelledTree(found, None, "", notes)

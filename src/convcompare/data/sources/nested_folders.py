@@ -10,6 +10,7 @@ from convcompare.core.formatting import several
 from ..data_notes import DataNote
 from .class_folders import (
     AS_CLASSES,
+    INNER,
     LAYOUT,
     NAMED,
     NoClassFolders,
@@ -42,8 +43,7 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
     raise DataError(
         f"the folders {names} in {quote(folder)} all hold {below}: they look like splits, and "
         "their names are not known",
-        f"rename them to train and test, or put the images of {listed(shared, 2)} of all into one "
-        f"folder each if these are the classes; {alone}; {AS_CLASSES}",
+        f"rename them to train and test; {INNER}, each once; {alone}; {AS_CLASSES}",
     )
 
 
@@ -101,7 +101,7 @@ def check_not_letters(walk: FolderWalk, folder: Path) -> None:
         raise DataError(
             f"the folders {listed([path.name for path in filled], NAMED)} in {quote(folder)} sort "
             f"others by their first letter: {listed([one for below in names for one in below], 3)}",
-            f"move the folders of the classes into one folder; {AS_CLASSES}",
+            f"{INNER}; {AS_CLASSES}",
         )
 
 
@@ -144,7 +144,7 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
     groups = [walk.shown(path) for path in filled if len(_inside(walk, path)) > 1]
     if not groups or not any(walk.loose(_unpacked(walk, path)) for path in filled):
         return [DataNote("deeper", text, deeper, serious=False)]
-    hint = f"{listed(groups, NAMED)} may be no class: FOLDER/CLASS/IMAGE"
+    hint = f"{listed(groups, NAMED)} may be no class: {INNER}"
     return [DataNote("deeper", text, deeper, hint)]
 
 

@@ -26,18 +26,19 @@ _ORDER = {"test": 0, "val": 1, None: 2}
 
 
 def split_tree(
-    walk: FolderWalk, roles: Sequence[Role], tables: Sequence[LabelTable]
+    walk: FolderWalk, roles: Sequence[Role], tables: Sequence[LabelTable], inner: bool
 ) -> LabelledTree:
     """Return the images of splits whose training split has class folders.
 
-    The test split has folders of the same classes, or a table of its own among `tables`.
+    The test split has folders of the same classes, or a table of its own among `tables`. With
+    `inner`, classes are the folders that images lie in.
 
     Raises:
         DataError: if a class has no images, or the splits differ in their class folders.
     """
     notes: list[DataNote] = []
     train = next(role for role in roles if role.kind == "train")
-    found = LabelledTree(_classes(walk, train, notes), None, "", notes)
+    found = LabelledTree(_classes(walk, train, notes, inner), None, "", notes)
     check_classes(walk, train.inner, found.train)
     used, unused = [f"train from {walk.shown(train.inner)}/"], list[DataNote]()
     others = [role for role in roles if role is not train]
@@ -46,7 +47,7 @@ def split_tree(
         if role.kind is None or (tested and role.has_classes):
             unused.append(role.unused(walk))
         elif role.has_classes:
-            test = _classes(walk, role, notes)
+            test = _classes(walk, role, notes, inner)
             places = [f"{walk.shown(one.inner)}/" for one in (train, role)]
             check_same_classes(quote(walk.root), (places[0], found.train), (places[1], test))
             check_classes(walk, role.inner, test)
@@ -62,11 +63,12 @@ def split_tree(
     return found
 
 
-def _classes(walk: FolderWalk, role: Role, notes: list[DataNote]) -> ClassFolders:
-    found = read_classes(walk, role.inner, notes)
-    check_not_sets(walk, role.inner)
+def _classes(walk: FolderWalk, role: Role, notes: list[DataNote], inner: bool) -> ClassFolders:
+    found = read_classes(walk, role.inner, notes, inner)
     check_not_masks(walk, role.inner, found)
-    notes += deeper_folders(walk, role.inner)
+    if not inner:
+        check_not_sets(walk, role.inner)
+        notes += deeper_folders(walk, role.inner)
     return found
 
 
