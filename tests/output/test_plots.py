@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
+from PIL import Image
 
 from convcompare import cli
 from convcompare.comparison.comparison import Comparison
@@ -499,6 +500,8 @@ def test_out_is_a_folder_or_a_file(folder: Path, run: Run, tmp_path: Path) -> No
     matrices = run("plot", "confusion-matrix", *there, "--out", "c.svg").out.split()
     assert matrices == ["c.svg", "c-difference.svg"]
     assert run("plot", "loss", *there, "--out", "v1.2").out.strip() == "v1.2/loss.png"
+    with Image.open("v1.2/loss.png") as picture:
+        assert picture.mode == "RGB" and round(picture.info["dpi"][0]) == 160
     for name in ("x.jpg", "x.xlsx"):
         assert "formats: png, svg, pdf" in run("plot", "loss", *there, "--out", name).err
     wrong = run("plot", "loss", *there, "--out", "x.svg", "--figure-format", "pdf")

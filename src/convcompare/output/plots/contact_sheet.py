@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from convcompare.core import formatting
 from convcompare.data.dataset import Dataset, Images, Split
 
-from .figure import GREY, canvas, styled
+from .figure import GREY, canvas, encoded, styled
 from .style import short
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ def contact_sheet(dataset: Dataset, kind: str) -> bytes:
             axes.text(_MARGIN, middle, text, va="bottom", fontsize=7.5, fontweight="bold")
             axes.text(_MARGIN, middle + 0.03, counts, va="top", fontsize=7, color=GREY)
         axes.set(xlim=(0, width), ylim=(height, 0))
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=300)
-    return buffer.getvalue()
+        return encoded(figure, kind, 300)
 
 
 def _head(axes: Axes, dataset: Dataset, rows: int) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from convcompare.comparison.disagreement import Disagreements, DisputedImage, class_name
 from convcompare.core import formatting
 
-from .figure import GREY, WIDTH, canvas, styled
+from .figure import GREY, WIDTH, canvas, encoded, styled
 from .style import short
 
 if TYPE_CHECKING:
@@ -46,9 +45,7 @@ def disagreement_sheet(source: Source, found: Disagreements, kind: str) -> bytes
             y = _TOP + (place // ACROSS) * (_SIDE + _LINES + 0.08)
             _image(axes, source, found, image, (x, y))
         axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=200)
-    return buffer.getvalue()
+        return encoded(figure, kind, 200)
 
 
 def _head(axes: Axes, source: Source, found: Disagreements, shown: int) -> None:

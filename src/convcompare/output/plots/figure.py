@@ -92,10 +92,8 @@ class Drawing:
 
     def picture(self, kind: str = "png") -> bytes:
         """Return the figure as the bytes of a file."""
-        buffer = io.BytesIO()
         lay_out(self.figure)
-        self.figure.savefig(buffer, format=kind, dpi=160)
-        return buffer.getvalue()
+        return encoded(self.figure, kind, 160)
 
     def save(self, folder: Path, kind: str = "png") -> Path:
         """Write the figure and, beside it, its data as CSV; return the path of the figure."""
@@ -201,6 +199,20 @@ def headline(figure: Figure, text: str) -> None:
     title = figure.suptitle(_in_lines(plain(text), figure.get_figwidth()), **HEADLINE)
     grow(figure, 0.12 + title.get_window_extent(renderer(figure)).height / figure.dpi)
     title.set(text=plain(text), wrap=True)
+
+
+def encoded(figure: Figure, kind: str, dpi: int) -> bytes:
+    """Return a figure as the bytes of a file; PNG without an alpha channel, which takes space."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=dpi, transparent=False)
+    if kind != "png":
+        return buffer.getvalue()
+    from PIL import Image
+
+    opaque = io.BytesIO()
+    with Image.open(buffer) as picture:
+        picture.convert("RGB").save(opaque, "png", dpi=(dpi, dpi))
+    return opaque.getvalue()
 
 
 def lay_out(figure: Figure) -> None:
