@@ -15,7 +15,7 @@ from PIL import Image
 
 from convcompare.core.errors import DataError
 from convcompare.data.sources.image_decode import decode_images
-from tests.support.images import fill, load, noise
+from tests.support.images import fill, load, noise, save
 
 
 def tiff(path: Path, pixels: np.ndarray, **tags: int) -> None:
@@ -158,7 +158,26 @@ def test_jpeg_copied_in_part_is_refused(tmp_path: Path, rest: str, progressive: 
     assert bool(reason) == (rest not in kept) and ("zeros" in reason) == (rest[:1] in ("z", "t"))
 
 
-@pytest.mark.parametrize(("ending", "kept"), [("tif", 100), ("png", 10), ("jpg", 10)])
+@pytest.mark.parametrize("damage", ["", "unaligned", "bit", "sector"])
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_damage_that_pillow_does_not_notice_is_named(
+    tmp_path: Path, ending: str, damage: str
+) -> None:
+    """A PNG has checksums; in a JPEG, only zeros in place of a sector are sure to be damage."""
+    path = tmp_path / f"a.{ending}"
+    save(path, np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    start = {"unaligned": 2100, "sector": 2048}.get(damage)
+    if start:
+        content[start : start + 1024] = bytes(1024)
+    elif damage:
+        content[2048] ^= 1
+    path.write_bytes(content)
+    reason = decode_images([path], 16, 3).facts[0].reason
+    assert bool(reason) == (damage == "sector" or (ending == "png" and damage != ""))
+
+
+@pytest.mark.parametrize(("ending", "kept"), [("tif", 100), ("png", 10), ("jpg", 10), ("avif", 99)])
 def test_image_without_its_end_is_damaged(tmp_path: Path, ending: str, kept: int) -> None:
     path = tmp_path / f"a.{ending}"
     tiff(path, DEEP[..., :1]) if ending == "tif" else noise(path)

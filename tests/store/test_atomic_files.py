@@ -27,7 +27,7 @@ OPENERS = {"Image", "tarfile", "gzip", "opener", "archive"}
 """Objects whose ``open`` only reads: pictures, archives, addresses."""
 READS = {
     *("user_network", "registry", "plugins", "html", "cpu_contention", "hardware", "process"),
-    *("failures", "archive", "array_file", "mnist_mini", "image_decode"),
+    *("failures", "archive", "array_file", "mnist_mini", "image_damage"),
     *("table_rows", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
     *("npz_file", "checksums", "weights_file", "figure_cache", "json_tables", "stand_ins"),
     *("list_files", "tiff_tags"),

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from ..dataset import Images
 from . import tiff_tags
+from .image_damage import check_whole, reason_of
 from .image_scaling import USUAL, DeepKind, Scaling, scaling_of
 from .quiet_pillow import quiet_pillow
-from .stand_ins import stand_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -100,7 +100,7 @@ def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedIma
         try:
             images[index], facts = _decode(files[index], size, channels, scalings)
         except Exception as error:  # for damaged files, Pillow raises errors of many kinds
-            return ImageFacts(reason=_reason(error, files[index]))
+            return ImageFacts(reason=reason_of(error, files[index]))
         return facts
 
     with quiet_pillow():
@@ -137,8 +137,7 @@ def _decode(
         if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
             raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
         facts = facts_of(opened)
-        if facts.format == "JPEG" and _is_cut(file):
-            raise ValueError("a JPEG with zeros in place of its end, copied in part")
+        check_whole(file, facts.format)
         # JPEG is decoded at a reduced size.
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
         with _ONE_AT_A_TIME if opened.width * opened.height > LARGE else nullcontext():
@@ -245,49 +244,3 @@ def on_white(picture: Image) -> Image:
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     return picture
-
-
-_DAMAGED = "damaged or cut short"
-_BEGINNINGS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF")
-"""First bytes of PNG, JPEG, GIF and WebP."""
-_ZEROS = bytes(64)
-
-
-def _is_cut(file: Path) -> bool:
-    """Return whether a JPEG ends in zeros and has no end marker: its rest would be grey."""
-    with file.open("rb") as opened:
-        opened.seek(-min(len(_ZEROS), file.stat().st_size), os.SEEK_END)
-        if opened.read() != _ZEROS:
-            return False
-        opened.seek(0)
-        content = opened.read()
-    return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")  # end of image, start of scan
-
-
-def _unknown(file: Path) -> str:
-    """Return why Pillow does not recognise a file."""
-    if (tags := tiff_tags.place_of_tags(file)) is not None:
-        if tags >= file.stat().st_size:
-            return _DAMAGED
-        return "a TIFF of a kind that Pillow does not read, as of many bands or 64 bits"
-    with file.open("rb") as opened:
-        if opened.read(8).startswith(_BEGINNINGS):
-            return _DAMAGED
-    return stand_in(file) or "no format that Pillow reads"
-
-
-def _reason(error: Exception, file: Path) -> str:
-    """Return why a file cannot be read, without its path."""
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return _unknown(file)
-    if isinstance(error, Image.DecompressionBombError):
-        return "more pixels than Pillow takes"
-    if isinstance(error, PermissionError):
-        return "no permission to read it"
-    if isinstance(error, FileNotFoundError):
-        return "removed after the folder was listed"
-    if isinstance(error, ValueError) and error.args:
-        return str(error.args[0]).partition("\n")[0]
-    return _DAMAGED
