@@ -127,7 +127,7 @@ def test_npz_file_is_read_under_common_names(tmp_path: Path, names: str) -> None
 def test_invalid_npz_file_is_refused(run: Run, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=X)
     (tmp_path / "b.npz").write_text("nothing")
-    np.savez(tmp_path / "c.npz", x_train=np.array([{}]), allow_pickle=True)
+    np.savez(tmp_path / "c.npz", x_train=np.array([{}]))
     for name, message in [
         ("a.npz", "has the arrays `x`"),
         ("b.npz", "is not a file of arrays"),

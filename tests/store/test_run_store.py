@@ -14,6 +14,7 @@ from convcompare.store import atomic_files
 from convcompare.store.files import FOLDER
 from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.json_records import write_record
+from convcompare.store.npz import from_npz, to_npz
 from convcompare.store.run import Run, Trial
 from convcompare.store.run_store import RunStore
 from tests.support.trials import (
@@ -176,6 +177,13 @@ def test_swapped_or_truncated_files_are_detected(store: RunStore, name: str) -> 
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StoreError, match="damaged"):
         _ = store.weights(run), store.predictions(run)
+
+
+def test_names_of_arrays_are_no_arguments_of_numpy() -> None:
+    arrays = {name: np.arange(3) for name in ("file", "allow_pickle", "arr_0")}
+    assert list(from_npz(to_npz(arrays))) == list(arrays)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        to_npz({"objects": np.array([{}])})
 
 
 def test_record_of_another_run_is_detected(store: RunStore) -> None:

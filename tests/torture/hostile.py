@@ -100,7 +100,7 @@ def _object_array() -> bytes:
     buffer = io.BytesIO()
     array = np.array([Marks()], dtype=object)
     names = ("norm", "layers", "logits", "labels", "train_images", "test_images", "source")
-    np.savez(buffer, allow_pickle=True, **dict.fromkeys(names, array))
+    np.savez(buffer, **dict.fromkeys(names, array))
     return buffer.getvalue()
 
 

@@ -31,9 +31,16 @@ _DAMAGE = (
 
 
 def to_npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return the bytes of a compressed .npz file."""
+    """Return the bytes of a compressed .npz file. Raises ValueError for Python objects.
+
+    They are those of `numpy.savez_compressed`, which has no `allow_pickle` in older versions of
+    numpy, where it would store the argument as an array.
+    """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return buffer.getvalue()
 
 
