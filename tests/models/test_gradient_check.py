@@ -122,6 +122,16 @@ class Complex(Net):
         return torch.view_as_real(super().features(x).to(self.turns.dtype) @ self.turns)[..., 1]
 
 
+class InHalf(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).bfloat16()
+
+
+class EndsInSingle(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).float()
+
+
 def gated_without_gradient(x: Tensor) -> Tensor:
     with torch.no_grad():
         gate = x.mean((2, 3), keepdim=True).sigmoid()
@@ -189,6 +199,8 @@ def clipped() -> Net:
         (OwnHead, [Found("inexact gradients", "`head.bias`")]),
         (InTraining, [INEXACT]),
         (Complex, [INEXACT]),
+        (InHalf, []),
+        (lambda: EndsInSingle(Swish.apply), [INEXACT]),
         (spectral, []),
         (clipped, [Found("inexact gradients", "`head.weight`, `head.bias`")]),
     ],
