@@ -336,3 +336,13 @@ class Coordinates(_Net):
         y = self.a(x)
         rows, columns = y.mean(3, keepdim=True), y.mean(2, keepdim=True)
         return self.b(y * rows.sigmoid() * columns.sigmoid())
+
+
+class Volume(_Net):
+    """3x5 windows of two images as a volume: 3x5, with padding along its depth too"""
+
+    def make(self):
+        self.e = nn.Conv3d(self.c, 8, (3, 3, 5), padding=(1, 1, 2))
+
+    def body(self, x):
+        return self.e(torch.stack([x, x], 2)).mean(2)

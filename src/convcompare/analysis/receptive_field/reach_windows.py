@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .reach import BORDER, PARTS, NotKnown, border_parts, slim
+from .reach import BORDER, PARTS, NotKnown, border_parts, moving, slim
 from .reach_rules import Operation, Rule, over
 
 
@@ -18,8 +18,14 @@ def _per_side(value: Any, sides: int) -> list[int]:
 
 
 def _extended(reach: Tensor, dim: int, before: int, after: int) -> Tensor:
-    """Add positions along a dimension that see nothing and are marked as padding."""
-    parts, marked = [reach], border_parts(reach, dim) or [*range(PARTS)[BORDER]]
+    """Add positions along a dimension that see nothing and are marked as padding.
+
+    Along a dimension without positions, such as the depth of a volume, they are not the padding of
+    a side that other dimensions count.
+    """
+    parts, marked = [reach], border_parts(reach, dim)
+    if not marked:
+        marked = [BORDER.start + side for side, other in enumerate(moving(reach)) if not other]
     for count, place in ((before, 0), (after, 1)):
         if count > 0:
             shape = list(reach.shape)
