@@ -373,6 +373,27 @@ def test_attention_with_a_forward_of_its_own_is_measured() -> None:
     assert found.features.axes[0].size == 6 and not found.features.is_whole
 
 
+def test_attention_along_rows_is_measured() -> None:
+    class AlongRows(nn.MultiheadAttention):
+        """Attention of the positions of each row."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.mix = nn.Conv2d(3, 8, 3, 1, 1), AlongRows(8, 2, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            rows = self.stem(x).permute(0, 2, 3, 1)
+            y = self.mix(*[rows.flatten(0, 1)] * 3)[0].view(rows.shape)
+            return y.permute(0, 3, 1, 2).mean((2, 3))
+
+    with pytest.raises(Untraceable, match="rows or columns attend separately"):
+        trace(Net(), 3, (16, 16))
+    found = measure(Net, 3, (16, 16)).features
+    assert found is not None and found.axes[0] is not None
+    assert (found.axes[0].size, found.whole) == (3, (False, True))
+
+
 def test_learnt_queries_have_no_position() -> None:
     class Pooled(nn.Module):
         """As in Perceiver: learnt tokens read the image by attention."""
@@ -550,6 +571,8 @@ def _caught(x: Tensor) -> Tensor:
         lambda x: F.unfold(x, 3, padding=1).view(1, 2, 9, 8, 8)[:, :, 4],
         lambda x: torch.einsum("nchw,nchv->nchv", x, x),
         lambda x: torch.vmap(lambda one: 2 * one)(x),
+        lambda x: x.permute(0, 2, 3, 1).reshape(8, 8, 2) @ x.permute(0, 2, 1, 3).reshape(8, 2, 8),
+        lambda x: F.scaled_dot_product_attention(*[x.permute(0, 2, 3, 1)] * 3),
         lambda x: x + x.data_ptr(),
         _with_data_of,
         _view_of_written,

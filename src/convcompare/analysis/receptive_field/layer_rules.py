@@ -48,6 +48,11 @@ def _spatial_gate(call: Call, module: nn.Module) -> Field:
     return replace(merge([(call.field, shape), (seen, shape)], shape), unpooled=None)
 
 
+def _attention(call: Call, module: nn.Module) -> Field:
+    assert isinstance(module, nn.MultiheadAttention)
+    return attention(call, 2 if module.batch_first else 3)
+
+
 LayerRule = Callable[[Call, nn.Module], Field]
 LAYERS: dict[type[nn.Module], tuple[str, LayerRule]] = {
     **dict.fromkeys(
@@ -60,7 +65,7 @@ LAYERS: dict[type[nn.Module], tuple[str, LayerRule]] = {
     SqueezeExcitation: ("gate", lambda call, _: gate(call)),
     ChannelGate: ("gate", lambda call, _: gate(call)),
     SelfAttention: ("attention", lambda call, _: gate(call)),
-    nn.MultiheadAttention: ("attention", lambda call, _: attention(call)),
+    nn.MultiheadAttention: ("attention", _attention),
 }
 """Layers that are treated as one operation: kind in the table, and rule."""
 

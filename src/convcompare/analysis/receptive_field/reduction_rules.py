@@ -11,6 +11,8 @@ from .reshape_rules import elementwise
 from .tensor_field import Field, Untraceable, merge, moved, size_of
 from .window_rules import Call, Rule, tensor_of
 
+_IN_PARTS = "rows or columns attend separately"
+
 
 def _dims(call: Call, position: int) -> list[int]:
     """Return the requested dimensions, or all if none is given."""
@@ -62,8 +64,9 @@ def batch_norm(call: Call) -> Field:
 
 
 def statistics_of_image(call: Call) -> Field:
-    """Rule of group_norm: divides by a statistic of the whole image."""
-    return call.field.mixed(_sides(call.field), lost=False)
+    """Rule of group_norm: divides by a statistic of the whole image, or of each row of a batch."""
+    sides = [side for side in _sides(call.field) if call.field.dims[side] != 0]
+    return call.field.mixed(sides, lost=False)
 
 
 def instance_norm(call: Call) -> Field:
@@ -103,6 +106,9 @@ def product(call: Call) -> Field:
         return replace(moved(first, _aligned(tensor, len(output))), unpooled=None)
     # Every position of one meets every position of the other: attention scores, or their values.
     second = others[0][0]
+    for field, one in ((first, tensor), others[0]):
+        if any(dim is not None and dim < one.ndim - 2 for dim in field.dims):
+            raise Untraceable(call.name, _IN_PARTS)
     sides = [side for side in (0, 1) if first.axes[side] or second.axes[side]]
     if first.axes == (None, None):
         first, tensor = second, right
@@ -114,14 +120,25 @@ def _aligned(tensor: Tensor, ndim: int) -> dict[int, int]:
     return {dim: dim + ndim - tensor.ndim for dim in range(tensor.ndim)}
 
 
-def attention(call: Call) -> Field:
+def attention(call: Call, place: int = 2) -> Field:
     """Rule of attention: every position of the output sees all positions.
 
     Its positions are those of the queries; learned queries, which depend on no image, have none.
+
+    Args:
+        call: The call.
+        place: Place of the dimension that counts the positions, from the last, which is 1.
+
+    Raises:
+        Untraceable: If it may leave positions out.
     """
     unmasked(call)
     given = [a for a in (*call.arguments, *call.named.values()) if isinstance(a, Tensor)]
     fields = [field for a in given if (field := call.field_of(a))]
+    for one in given[:3]:
+        field = call.field_of(one)
+        if field and any(dim not in (None, max(one.ndim - place, 0)) for dim in field.dims):
+            raise Untraceable(call.name, _IN_PARTS)
     sides = [side for side in (0, 1) if any(field.axes[side] for field in fields)]
     learnt = call.field_of(given[0]) is None
     return replace(fields[0].mixed(sides, lost=learnt), unpooled=None)
@@ -155,7 +172,8 @@ MIXING: dict[str, Rule] = {
     **dict.fromkeys(("matmul", "bmm", "mm", "rmatmul"), product),
     "group_norm": statistics_of_image,
     "instance_norm": instance_norm,
-    **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), attention),
+    "scaled_dot_product_attention": attention,
+    "multi_head_attention_forward": lambda call: attention(call, 3),
     "cumsum": running,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
