@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache
@@ -17,7 +18,6 @@ from convcompare.cli.study_tables import plan_of_conclusions
 from convcompare.comparison.claims.counted import by_counts
 from convcompare.comparison.claims.examined import lacking_runs
 from convcompare.comparison.claims.findings import Finding, findings
-from convcompare.comparison.conclusions import CONCLUSIONS, UNEXAMINED
 from convcompare.comparison.study import Study
 from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
@@ -34,6 +34,9 @@ END = "<!-- end -->"
 BEGIN = "<!-- conclusions: made by docs/conclusions_table.py -->"
 BEGIN_PLAN = "<!-- plan: made by docs/conclusions_table.py -->"
 DECIDED = ("confirmed", "contradicted")
+CONCLUSIONS = tomllib.loads(
+    Path(__file__).with_name("conclusions.toml").read_text(encoding="utf-8")
+)
 Outcomes = dict[int, dict[str, list[tuple[str, str]]]]
 """Outcome and figures of each claim, by number of the conclusion and by study."""
 
@@ -56,12 +59,11 @@ def table() -> str:
         "|--:|---|---|---|",
     ]
     for number, one in CONCLUSIONS.items():
-        of, without = recorded.get(number, {}), counted.get(number, {})
+        of, without = recorded.get(int(number), {}), counted.get(int(number), {})
         names = dict.fromkeys([*of, *without])
         cells = (_cell(name, [*of.get(name, ()), *without.get(name, ())]) for name in names)
-        outcomes = "<br>".join(cells)
-        outcomes = outcomes or UNEXAMINED[number]
-        lines.append(f"| {number} | {one.reports} | {one.sentence.replace('|', '')} | {outcomes} |")
+        outcomes = "<br>".join(cells) or one["open"]
+        lines.append(f"| {number} | {one['reports']} | {one['sentence']} | {outcomes} |")
     return "\n".join(lines)
 
 

@@ -135,7 +135,7 @@ def part(
 class Claim:
     """A conclusion of a report about networks of its table, which holds if all parts hold.
 
-    ``number`` is the conclusion in `conclusions.CONCLUSIONS`; several claims may examine the same.
+    ``number`` is the conclusion in docs/conclusions.toml; several claims may examine the same.
     """
 
     number: int
