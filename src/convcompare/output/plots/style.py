@@ -24,6 +24,8 @@ LINES = ("-", "--", ":", "-.")
 HATCHES = ("", "////", "....", "xxxx")
 BAND = 0.18
 """Opacity of a band around a line."""
+BAND_KEY = "line: mean of the seeds · band: lowest to highest seed"
+"""Key of a line with a band over the seeds."""
 BLACK, WHITE = "#010101", "#fefefe"
 """Text on coloured areas: a dark page replaces pure black and white, but not these."""
 LONGEST = 24

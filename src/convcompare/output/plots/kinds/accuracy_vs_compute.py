@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.comparison.doubts import About
+from convcompare.comparison.doubts import ABOUT, About
 from convcompare.core import formatting
 from convcompare.core.config import TRAINING_PASSES
 from convcompare.core.registry import register
@@ -19,7 +19,7 @@ from convcompare.store.run import Run
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, inches, log_axis, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
-from ..style import draw_band
+from ..style import BAND_KEY, draw_band
 from .learning_curves import LEAST, Band, band, measured, measured_words
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class ComputeAxis:
     title: str
     spent: Callable[[Source, Run], list[float] | None]
     show: Callable[[float], str]
-    is_time: bool = False
+    about: tuple[About, ...] = ("accuracy",)
+    """Marks that make a point of this axis not comparable."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def seconds_of_epochs(_: Source, run: Run) -> list[float] | None:
 
 AXES = (
     ComputeAxis("training_macs", "MACs of training", macs_of_epochs, formatting.large),
-    ComputeAxis("training_seconds", "seconds of training", seconds_of_epochs, "{:,g}".format, True),
+    ComputeAxis(
+        "training_seconds", "seconds of training", seconds_of_epochs, "{:,g}".format, ABOUT
+    ),
 )
 
 
@@ -116,8 +119,7 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
         "each budget; it is no verdict. Under a falling schedule, a shorter training "
         "would end higher than its curve shows here."
     ) + measured_words(source.groups)
-    key = "line: mean of the seeds · band: lowest to highest seed"
-    key += " · strip: network with the highest mean"
+    key = f"{BAND_KEY} · strip: network with the highest mean"
     columns = ("model", "seed", "epoch", *(axis.name for axis in AXES), "test_accuracy")
     rows = list(_rows(source))
     return [Drawing("accuracy-vs-compute", figure, caption, columns, rows, _alt(leads), key)]
@@ -144,8 +146,7 @@ def _curves(
     for group in source.groups:
         if (x := spent.get(group.label)) is None:
             continue
-        about: tuple[About, ...] = ("accuracy", "time") if axis.is_time else ("accuracy",)
-        found, look = bands[group.label], source.look(group, *about)
+        found, look = bands[group.label], source.look(group, *axis.about)
         there = measured(group.finished, "test_accuracy")
         x, mean = x[there], found.mean[there]
         axes.plot(x, mean, **(look.line() | {"markevery": max(1, len(x) // 12)}))

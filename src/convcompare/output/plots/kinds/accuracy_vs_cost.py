@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from convcompare.comparison.doubts import About
+from convcompare.comparison.doubts import ABOUT, About
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import seconds_per_image
 from convcompare.comparison.stats.paired import ROUNDING
@@ -41,7 +41,8 @@ class CostAxis:
     title: str
     value: Callable[[ModelRuns], float | None]
     show: Callable[[float], str]
-    is_time: bool = False
+    about: tuple[About, ...] = ("accuracy",)
+    """Marks that make a point of this axis not comparable."""
 
 
 def _mean_latency(group: ModelRuns) -> float | None:
@@ -57,13 +58,13 @@ def _mean_training(group: ModelRuns) -> float | None:
 COSTS = (
     CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
     CostAxis("macs", "multiply-accumulates per image (MACs)", lambda g: g.macs, formatting.large),
-    CostAxis("train_seconds", "training (s)", _mean_training, lambda v: f"{v:,g}", True),
+    CostAxis("train_seconds", "training (s)", _mean_training, "{:,g}".format, ABOUT),
     CostAxis(
         "latency_seconds",
         "inference, one image (ms)",
         _mean_latency,
         lambda v: f"{1000 * v:,g}",
-        True,
+        ABOUT,
     ),
 )
 
@@ -82,8 +83,7 @@ def accuracy_vs_cost(source: Source) -> list[Drawing]:
         costs[cost.name] = known
         points = [(value, accuracy[label].value) for label, value in known.items()]
         fronts[cost.name] = [list(known)[i] for i in pareto(points)]
-        about: tuple[About, ...] = ("accuracy", "time") if cost.is_time else ("accuracy",)
-        looks = {group.label: source.look(group, *about) for group in groups}
+        looks = {group.label: source.look(group, *cost.about) for group in groups}
         _panel(one, known, accuracy, looks)
         _front(one, [(known[label], accuracy[label].value) for label in fronts[cost.name]])
         one.set_title(cost.title)

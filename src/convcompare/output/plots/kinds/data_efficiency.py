@@ -23,7 +23,7 @@ from convcompare.core.registry import register
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, panels, ticks_at
 from ..limits import PERCENT, padded
-from ..style import ModelStyle, draw_band, looks
+from ..style import BAND_KEY, ModelStyle, draw_band, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def data_efficiency(source: Source) -> list[Drawing]:
         "of its verdict. A triangle marks where the mean difference changes its sign, and the "
         "bar through it the 95 % interval of that number of images."
     )
-    key = "line: mean of the seeds · band: lowest to highest seed · bar: 95 % interval"
+    key = f"{BAND_KEY} · bar: 95 % interval"
     rows = list(_rows(found))
     return [Drawing("data-efficiency", figure, caption, COLUMNS, rows, _alt(found, crossed), key)]
 

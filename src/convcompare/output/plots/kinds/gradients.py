@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def _by_layer(records: Records, looks: Looks) -> Drawing:
         if not record.norm.any():
             one.text(0.5, 0.5, NOTHING, transform=one.transAxes, ha="center", fontsize=7)
         _zeros(one, depth, record.norm.min(axis=0), look)
-        _arrows(one, [(look.colour, depth, record.norm.T)])
+        _arrows(one, depth, record.norm.T, look)
     _moments_below(figure, {len(record.norm) for record in records.values()})
     data = [
         (label, i + 1, layer, _moment(m), record.norm[m, i], record.mean_abs[m, i])
@@ -99,7 +99,7 @@ def _by_epoch(records: Records, looks: Looks) -> Drawing:
         for label, values in ends:
             moments = np.arange(values.shape[1])
             _zeros(one, moments, values[place], looks[label])
-            _arrows(one, [(looks[label].colour, moments, values[place])])
+            _arrows(one, moments, values[place], looks[label])
     lasts = [max(float(record.norm[-1, -1]), axes[1].get_ylim()[0]) for record in records.values()]
     name_models(figure, axes[1:], [(looks[m], y) for m, y in zip(records, lasts, strict=True)])
     data = [
@@ -178,11 +178,9 @@ def _zeros(
 
 
 def _arrows(
-    axes: Axes,
-    curves: Iterable[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.float64]]],
+    axes: Axes, x: npt.NDArray[np.int64], norm: npt.NDArray[np.float64], look: ModelStyle
 ) -> None:
-    positive = [(colour, x.tolist(), _positive(norm)) for colour, x, norm in curves]
-    arrows_of_curves(axes, positive, plain_number)
+    arrows_of_curves(axes, [(look.colour, x.tolist(), _positive(norm))], plain_number)
 
 
 def _positive(norm: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

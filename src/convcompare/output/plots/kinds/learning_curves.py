@@ -17,7 +17,7 @@ from convcompare.core.registry import register
 from ..end_labels import name_models
 from ..figure import Drawing, count_axis, outer_labels, panels
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
-from ..style import draw_band
+from ..style import BAND, BAND_KEY, draw_band
 from ..terminal import curves
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..style import ModelStyle
 
-KEY = "line: mean of the seeds · band: lowest to highest seed"
 PALE = "marked line: test · pale line: train"
 MOST_WITH_TRAIN = 6
 """Number of models on one axis up to which their train lines are drawn, too."""
@@ -117,7 +116,7 @@ def learning_curves(source: Source) -> list[Drawing]:
         "The band reaches from the lowest to the highest seed. An arrow marks a curve that "
         "leaves the axis, with its farthest value."
     ) + measured_words(groups)
-    key = f"{PALE} · {KEY}"
+    key = f"{PALE} · {BAND_KEY}"
     return [
         Drawing("learning-curves", figure, caption, COLUMNS, list(_rows(source)), _alt(source), key)
     ]
@@ -154,7 +153,7 @@ def _together(source: Source, what: str) -> Drawing:
     ) + measured_words(source.groups)
     shown = PALE if len(parts) == 2 else "test figures (for train see learning-curves)"
     return Drawing(
-        what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{shown} · {KEY}"
+        what, figure, caption, COLUMNS, list(_rows(source)), _alt(source), f"{shown} · {BAND_KEY}"
     )
 
 
@@ -163,7 +162,7 @@ def _draw(
     runs: Sequence[Run],
     what: str,
     look: ModelStyle,
-    parts: Sequence[str] = ("train", "test"),
+    parts: Sequence[str] = PARTS,
 ) -> None:
     for part in parts:
         values, there = band(runs, f"{part}_{what}"), measured(runs, f"{part}_{what}")
@@ -172,7 +171,7 @@ def _draw(
         if part == "train":
             style |= {"alpha": 0.4, "marker": "" if len(epochs) > 1 else "x", "linewidth": 1.0}
         axes.plot(epochs, values.mean[there], **style)
-        alpha = 0.18 if part == "test" else 0.08
+        alpha = BAND if part == "test" else 0.08
         draw_band(axes, look, epochs, values.low[there], values.high[there], alpha)
     count_axis(axes.xaxis)
 

@@ -17,7 +17,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.formatting import several
 from convcompare.core.registry import register
 
-from ..figure import GREY, Drawing, log_axis, panels
+from ..figure import GREY, Drawing, log_axis, outer_labels, panels
 from ..style import short
 
 if TYPE_CHECKING:
@@ -184,14 +184,12 @@ def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence
     low, high = min([*sizes_shown, *targets]), max([*sizes_shown, *targets])
     is_ratio = quantity.scale == "ratio"
     unit = f" ({quantity.unit})" if quantity.unit else ""
-    for i, one in enumerate(axes):
+    for one in axes:
         one.set(xscale="log", yscale="log", xlim=(1.9, MOST), ylim=(low / 1.4, high * 1.6))
         one.set_xticks(TICKS, [str(tick) for tick in TICKS])
         one.xaxis.set_minor_formatter(NullFormatter())
         log_axis(one.yaxis, lambda size: f"×{1 + size:.3g}" if is_ratio else f"{size:g}")
-        one.set_xlabel("seeds" if i + across >= len(axes) else "")
-        if i % across == 0:
-            one.set_ylabel("detectable ratio" if is_ratio else f"detectable{unit}")
+    outer_labels(axes, across, "seeds", "detectable ratio" if is_ratio else f"detectable{unit}")
 
 
 def _data(outlook: Outlook) -> list[Sequence[object]]:

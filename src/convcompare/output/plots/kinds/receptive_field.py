@@ -13,7 +13,7 @@ import numpy.typing as npt
 from convcompare.core.registry import register
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 
-from ..figure import Drawing, headline, panels
+from ..figure import Drawing, headline, outer_labels, panels
 from ..style import plain, short
 
 if TYPE_CHECKING:
@@ -83,11 +83,10 @@ def steps(record: FieldRecord) -> list[Step]:
 def _sizes(source: Source, records: dict[str, FieldRecord]) -> Drawing:
     tallest = max(FEWEST, min(MOST, max(len(steps(record)) for record in records.values())))
     figure, axes = panels(len(records), ACROSS, 0.8 + 0.15 * tallest, sharex=True)
-    for i, (one, (label, record)) in enumerate(zip(axes, records.items(), strict=True)):
+    for one, (label, record) in zip(axes, records.items(), strict=True):
         _bars(one, record, source.looks[label])
         one.set_title(source.looks[label].name)
-        if i + ACROSS >= len(axes):
-            one.set_xlabel("side of the field (pixels)")
+    outer_labels(axes, ACROSS, "side of the field (pixels)", "")
     side = max(max(record.image) for record in records.values())
     widest = max((s.size or side for r in records.values() for s in steps(r)), default=side)
     axes[0].set_xlim(0, 1.22 * max(widest, side))
