@@ -23,7 +23,8 @@ from convcompare.comparison.unplanned_looks import Picked
 from convcompare.data.dataset import Sources
 from convcompare.output.code_spans import code, one_line, spans
 from convcompare.output.plots import vector
-from convcompare.output.plots.figure import canvas, styled
+from convcompare.output.plots.figure import styled
+from convcompare.output.plots.pictures import canvas
 from convcompare.output.plots.rendered import RenderedFigure
 from convcompare.output.plots.style import short
 from convcompare.output.report.bibliography import WORKS, bibtex

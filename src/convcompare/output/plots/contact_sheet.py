@@ -9,7 +9,8 @@ import numpy as np
 from convcompare.core import formatting
 from convcompare.data.dataset import Dataset, Images, Split
 
-from .figure import GREY, canvas, encoded, styled
+from .figure import GREY, encoded, styled
+from .pictures import canvas
 from .style import short
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from convcompare.comparison.disagreement import Disagreements, DisputedImage, class_name
 from convcompare.core import formatting
 
-from .figure import GREY, WIDTH, canvas, encoded, styled
+from .figure import GREY, WIDTH, encoded, styled
+from .pictures import canvas, show_image
 from .style import short
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ def disagreement_sheet(source: Source, found: Disagreements, kind: str) -> bytes
             x = _MARGIN + (place % ACROSS) * _STEP
             y = _TOP + (place // ACROSS) * (_SIDE + _LINES + 0.08)
             _image(axes, source, found, image, (x, y))
-        axes.set(xlim=(0, WIDTH), ylim=(height, 0))
         return encoded(figure, kind, 200)
 
 
@@ -75,10 +75,7 @@ def _image(
     place: tuple[float, float],
 ) -> None:  # fmt: skip
     x, y = place
-    pixels = source.image(image.row)
-    shown = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-    axes.imshow(shown, cmap="gray", vmin=0, vmax=255, extent=(x, x + _SIDE, y + _SIDE, y),
-                interpolation="nearest")  # fmt: skip
+    show_image(axes, source.image(image.row), place, _SIDE)
     classes = source.classes
     line: dict[str, Any] = {"va": "top", "fontsize": 7, "ha": "left"}
     axes.text(x, y + _SIDE + 0.03, short(class_name(classes, image.true), _LONGEST + 4), color=GREY,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -147,14 +147,6 @@ def stacked(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat)
 
 
-def canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """Create a figure for pictures: one panel without a frame, in inches from the top left."""
-    figure, (axes,) = panels(1, 1, height, width)
-    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal", anchor="NW")
-    axes.set_axis_off()
-    return figure, axes
-
-
 def model_rows(shown: Sequence[ModelStyle], across: int) -> tuple[Figure, list[Axes]]:
     """Create a figure of `across` panels with one row per model.
 
@@ -182,6 +174,12 @@ def side_text(axes: Axes, y: float, text: str) -> None:
         text, (1, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7,
         xycoords=axes.get_yaxis_transform(), annotation_clip=False,
     )  # fmt: skip
+
+
+def without(every: Iterable[str], shown: Container[str], what: str) -> str:
+    """Describe the models that are not in a figure: `` · no convolution: fcn``; empty if none."""
+    none = [label for label in every if label not in shown]
+    return f" · {what}: {', '.join(none)}" if none else ""
 
 
 def outer_labels(axes: Sequence[Axes], across: int, x: str, y: str) -> None:

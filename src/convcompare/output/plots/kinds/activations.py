@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,8 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.layout import FEATURES
 
-from ..figure import GREY, WIDTH, Drawing, canvas
+from ..figure import WIDTH, Drawing, without
+from ..pictures import canvas, picture, show_image, title
 from ..style import short
 
 if TYPE_CHECKING:
@@ -110,34 +110,6 @@ def no_activation() -> UsageError:
         "`nn.ReLU()` in place of `F.relu(x)` or `x.relu()`: a function that `forward` calls leaves "
         "no record",
     )
-
-
-def without(every: Iterable[str], shown: Container[str], what: str) -> str:
-    """Describe the models that are not in a figure: `` · no convolution: fcn``; empty if none."""
-    none = [label for label in every if label not in shown]
-    return f" · {what}: {', '.join(none)}" if none else ""
-
-
-def title(axes: Axes, x: float, y: float, text: str, quiet: bool = False) -> None:
-    """Write text at (x, y) of a canvas, to the right and below."""
-    weight, colour = ("normal", GREY) if quiet else ("bold", "black")
-    axes.text(x, y + 0.03, text, va="top", fontsize=7, fontweight=weight, color=colour)
-
-
-def picture(
-    axes: Axes, pixels: np.ndarray, place: tuple[float, float], side: float, **scale: object
-) -> None:
-    """Draw pixels (h, w) or (h, w, 3) as a square with its corner at `place` of a canvas."""
-    (x, y), limits = place, (axes.get_xlim(), axes.get_ylim())
-    extent = (x, x + side, y + side, y)
-    axes.imshow(pixels, extent=extent, interpolation="nearest", **scale)  # type: ignore[arg-type]
-    axes.set(xlim=limits[0], ylim=limits[1])
-
-
-def show_image(axes: Axes, image: np.ndarray, place: tuple[float, float], side: float) -> None:
-    """Show a uint8 image (channels, h, w), grey or colour."""
-    picture(axes, image.transpose(1, 2, 0) if len(image) == 3 else image[0], place, side,
-            cmap="gray", vmin=0, vmax=255)  # fmt: skip
 
 
 def _show_filter(

@@ -13,18 +13,11 @@ from convcompare.core.registry import register
 from convcompare.store.layout import FEATURES
 
 from ..end_labels import name_models
-from ..figure import WIDTH, Drawing, canvas, count_axis, outer_labels, panels
+from ..figure import WIDTH, Drawing, count_axis, outer_labels, panels, without
 from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..pictures import canvas, picture, show_image, title
 from ..style import short
-from .activations import (
-    ANY_NETWORK,
-    NO_ACTIVATION,
-    no_activation,
-    picture,
-    show_image,
-    title,
-    without,
-)
+from .activations import ANY_NETWORK, NO_ACTIVATION, no_activation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,17 +12,17 @@ from convcompare.core.registry import register
 from convcompare.data.damaged import CHUNK, damaged
 
 from ..end_labels import name_models
-from ..figure import WIDTH, Drawing, canvas, outer_labels, panels
+from ..figure import WIDTH, Drawing, outer_labels, panels, without
 from ..limits import PERCENT, padded
-from ..style import draw_band
-from .activations import picture, title, without
+from ..pictures import canvas, show_image, title
+from ..style import BAND_KEY, draw_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ..source import Source
 
-ACROSS, COLOURS = 3, 3
+ACROSS = 3
 LEAST = 2.0
 """Smallest span of an axis in percentage points."""
 SHOWN = 2
@@ -65,7 +65,7 @@ def _curves(found: Robustness, source: Source) -> Drawing:
         "severities of its axis; the same images for every network. The band reaches from the "
         "lowest to the highest seed."
     )
-    key = f"line: mean of the seeds · band: lowest to highest seed · –: undamaged{none}"
+    key = f"{BAND_KEY} · –: undamaged{none}"
     rows = [[row[name] for name in COLUMNS] for row in found.rows()]
     return Drawing("robustness", figure, caption, COLUMNS, rows, _alt(found), key)
 
@@ -109,9 +109,7 @@ def _pictures(found: Robustness, source: Source) -> Drawing:
         for severity in (0, *kind.severities):
             seen = damaged(part, kind, severity)[places]
             for image, left in zip(seen, lefts, strict=True):
-                pixels = image.transpose(1, 2, 0) if len(image) == COLOURS else image[0]
-                at = (left + severity * cell, top)
-                picture(axes, pixels, at, cell - GAP, cmap="gray", vmin=0, vmax=255)
+                show_image(axes, image, (left + severity * cell, top), cell - GAP)
     what = "; ".join(
         f"{kind.name}: {', '.join(f'{level:g}' for level in kind.levels)} {kind.unit}".strip()
         for kind in found.kinds

@@ -15,9 +15,8 @@ from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
 
-from ..figure import Drawing, colour_bar, panels
+from ..figure import Drawing, colour_bar, panels, without
 from ..style import ink_on, short
-from .activations import without
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
