@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -481,6 +482,12 @@ def test_unusable_networks_are_refused(network: Callable[..., Builder], name: st
     with pytest.raises(ModelError) as caught:
         _ = network(name).description
     assert REFUSED[name] in caught.value.message
+
+
+def test_scripts_of_plugins_are_refused_too(network: Callable[..., Builder]) -> None:
+    plugin = replace(network("Traced"), origin="registry")
+    with pytest.raises(ModelError, match=re.escape(REFUSED["Traced"])):
+        plugin.build(0)
 
 
 def test_network_that_squeezes_the_batch_takes_no_single_image(

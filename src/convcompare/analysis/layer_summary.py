@@ -16,8 +16,6 @@ from convcompare.models.mac_counter import Tallies, Tally, tallies_of
 from convcompare.models.shape import Shape
 
 _OWN = frozenset(module.__name__ for module in (activation, attention, convolution, pooling))
-_WITHOUT_PARTS = (nn.MultiheadAttention, torch.jit.ScriptModule)
-"""Modules that use their children without calling them through Python."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 def _is_whole(module: nn.Module) -> bool:
     """Return whether a module is one layer, together with its parametrisations and children."""
     parts = [name for name, _ in module.named_children() if name != "parametrizations"]
-    its_own = type(module).__module__ in _OWN or isinstance(module, _WITHOUT_PARTS)
+    its_own = type(module).__module__ in _OWN or isinstance(module, nn.MultiheadAttention)
     return not parts or its_own
 
 

@@ -100,12 +100,6 @@ class Construction:
                     f"{reason(error)}",
                     hint_of(error),
                 ) from error
-        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-            raise ModelError(
-                f"{quote(self.spec)} has modules that `torch.jit` has made, whose layers cannot be "
-                "watched",
-                "leave `torch.jit` out; `--compile on` compiles the steps of a training",
-            )
         for name in ("parameters", "named_parameters", "modules", "named_modules"):
             if getattr(type(model), name) is not getattr(nn.Module, name):
                 raise ModelError(
@@ -136,6 +130,12 @@ class Construction:
             raise ModelError(
                 f"{quote(self.spec)} gives a {type(model).__name__}, not a network",
                 "it must return a `torch.nn.Module`",
+            )
+        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            raise ModelError(
+                f"{quote(self.spec)} has modules that `torch.jit` has made, whose layers cannot be "
+                "watched",
+                "leave `torch.jit` out; `--compile on` compiles the steps of a training",
             )
         if self.weights is not None and torch.empty(0).device.type != "meta":
             self.loaded(model)

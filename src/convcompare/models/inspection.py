@@ -26,12 +26,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     State that a network derives from evaluation images must not affect its training, nor may
     weights stay in a form for evaluation, as those of LoRA do.
     """
-    # Scripts that were frozen have no attribute `training`.
-    modules = [module for module in model.modules() if hasattr(module, "training")]
-    training = {module: module.training for module in modules}
+    training = {module: module.training for module in model.modules()}
     tensors = [
         (module, name, tensor, tensor.detach().clone())
-        for module in modules
+        for module in training
         for name, tensor in (
             *module.named_parameters(recurse=False),
             *module.named_buffers(recurse=False),
@@ -41,23 +39,24 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        if training.get(model):
+        if training[model]:
             model.train()
         for module, mode in training.items():
             module.training = mode
-        for module, name, tensor, before in tensors:
-            if getattr(module, name, None) is not tensor and not _is_script(module):
-                setattr(module, name, tensor)
-            if not tensor.is_meta and not torch.equal(tensor, before):
-                with torch.no_grad():
-                    if tensor.shape != before.shape:  # observers of quantisation resize buffers
-                        tensor.resize_(before.shape)
-                    tensor.copy_(before)
+        with torch.no_grad():
+            for module, name, tensor, before in tensors:
+                if getattr(module, name, None) is not tensor:
+                    setattr(module, name, tensor)
+                _restore(tensor, before)
 
 
-def _is_script(module: nn.Module) -> bool:
-    """Return whether a module returns its parameters and buffers as new objects each time."""
-    return isinstance(module, torch.jit.ScriptModule)
+def _restore(tensor: Tensor, before: Tensor) -> None:
+    """Give a tensor the shape and the values that it had."""
+    if tensor.is_meta or torch.equal(tensor, before):
+        return
+    if tensor.shape != before.shape:  # observers of quantisation resize buffers
+        tensor.resize_(before.shape)
+    tensor.copy_(before)
 
 
 @contextmanager

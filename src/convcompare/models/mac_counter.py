@@ -8,7 +8,6 @@ rules for CPU kernels, names operators without a rule, and does not import the c
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -32,8 +31,6 @@ from .summed_products import SummedProducts
 
 _LEAVES_TORCH = frozenset({"numpy", "__array__", "__dlpack__", "data_ptr"})
 """Tensor methods that pass its values to code whose arithmetic is not visible."""
-
-_BYPASSES_DISPATCHER = re.compile(r"prim::(mkldnn_\w+|\w*Group)")
 
 
 @dataclass
@@ -265,14 +262,12 @@ def _calls(
 ) -> Iterator[None]:
     """Return a context in which the operators of watched modules are counted under their names.
 
-    The hooks are global, since scripted modules accept no hooks of their own.
+    The hooks are global, so that they run before those of the modules, which may change outputs.
     """
 
     def enter(module: nn.Module, _: Any) -> None:
         if module in watched:
             counter.running.append(watched[module])
-        if isinstance(module, torch.jit.ScriptModule):
-            counter.current.names |= dict.fromkeys(_hidden(module))
 
     def leave(module: nn.Module, _: Any, output: Any) -> None:
         if module in watched:
@@ -288,19 +283,6 @@ def _calls(
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _hidden(module: torch.jit.ScriptModule) -> Iterator[str]:
-    """Yield operators of a script that bypass torch's dispatcher: oneDNN's and fused groups."""
-
-    def search(block: Any) -> Iterator[str]:
-        for node in block.nodes():
-            if _BYPASSES_DISPATCHER.fullmatch(node.kind()):
-                yield node.kind()
-            for inner in node.blocks():
-                yield from search(inner)
-
-    yield from search(module.inlined_graph)
 
 
 @contextmanager
