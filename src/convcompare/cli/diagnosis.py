@@ -21,8 +21,7 @@ from convcompare.store import atomic_files
 from convcompare.store.check import examine
 from convcompare.store.run_store import RunStore
 
-from .check import Check
-from .installed import EXTRAS, INSTEAD, accelerators, extras, plugins, version_of
+from .installed import EXTRAS, INSTEAD, Check, accelerators, extras, plugins, version_of
 
 NEEDED = ("torch", "torchvision", "numpy", "pandas", "scipy", "matplotlib", "safetensors")
 LEAST_FREE = 1_000_000_000

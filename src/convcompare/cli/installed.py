@@ -10,14 +10,14 @@ import platform
 import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from convcompare.core import formatting
 from convcompare.core.errors import quote
 from convcompare.core.registry import check_plugins
-
-from .check import Check
 
 EXTRAS = {
     "hf": (("pyarrow", "huggingface_hub"), "`hf:` data sets, Parquet"),
@@ -33,6 +33,17 @@ INSTEAD = {"mlflow-skinny": "mlflow"}
 REINSTALL = "pip install --force-reinstall torch torchvision"
 PAGE = "https://pytorch.org/get-started/locally/"
 HARDWARE = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "mps": "an Apple GPU"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """Result of one check of ``convcompare doctor``, with a remedy if there is a problem."""
+
+    name: str
+    found: str
+    state: Literal["ok", "warning", "error"] = "ok"
+    hint: str = ""
+    exit_code: int = 0
 
 
 def version_of(package: str) -> str:

@@ -14,7 +14,7 @@ from ..console import out, show_warning, width
 from ..output import emit_json
 
 if TYPE_CHECKING:
-    from ..check import Check
+    from ..installed import Check
 
 COLOURS = {"ok": "green", "warning": "magenta", "error": "red"}
 
