@@ -72,9 +72,14 @@ def emit_text(text: str, path: Path | None) -> None:
     if path is None:
         out().print(text, soft_wrap=True)
         return
-    atomic_files.make_folder(path.parent)
-    atomic_files.write(path, (text + "\n").encode())
+    write_file(path, (text + "\n").encode())
     show_written(path)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file, and make its folder if there is none."""
+    atomic_files.make_folder(path.parent)
+    atomic_files.write(path, data)
 
 
 def show_written(path: Path) -> None:
@@ -212,11 +217,9 @@ def _print_verdicts(assessment: Assessment) -> None:
 
     console = out()
     for heading, block in verdict_blocks(assessment, width(console)):
-        console.print(f"\n {heading}\n", style="bold", highlight=False, markup=False)
+        console.print(f"\n {heading}\n", style="bold")
         emit_table(block, "table")
-    for line in assessment.notes:
-        for part in _wrapped(line, width(console), indent=2):
-            console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
+    _print_wrapped(assessment.notes)
     if assessment.all_pairs:
         from convcompare.output.tables.pair_table import pair_tables
 
@@ -235,20 +238,19 @@ def _print_conclusions(assessment: Assessment) -> None:
 
 
 def _print_list(heading: str, lines: Sequence[str]) -> None:
-    if not lines:
-        return
+    if lines:
+        out().print(f"\n {heading}", style="bold")
+        _print_wrapped(f"· {line}" for line in lines)
+
+
+def _print_wrapped(lines: Iterable[str]) -> None:
+    """Print lines, on a terminal wrapped with continuation lines indented."""
     console = out()
-    console.print(f"\n {heading}", style="bold")
+    columns = width(console)
     for line in lines:
-        for part in _wrapped(f"· {line}", width(console), indent=2):
-            console.print(f" {part}", soft_wrap=True, highlight=False, markup=False)
-
-
-def _wrapped(line: str, columns: int | None, indent: int) -> list[str]:
-    """Wrap a line for a terminal, with continuation lines indented."""
-    if columns is None:
-        return [line]
-    return formatting.wrapped(line, columns - 2, " " * indent)
+        parts = [line] if columns is None else formatting.wrapped(line, columns - 2, "  ")
+        for part in parts:
+            console.print(f" {part}", soft_wrap=True)
 
 
 def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:

@@ -12,7 +12,7 @@ from convcompare.output.tables.formats import Format
 from convcompare.output.tables.table import Column, Table
 
 from ..console import out, show_warning, width
-from ..output import emit_json, emit_paths, emit_table
+from ..output import emit_json, emit_paths, emit_table, write_file
 
 if TYPE_CHECKING:
     from convcompare.data.data_notes import DataNote
@@ -52,10 +52,8 @@ def show(name: str, sources: Sources, kind: Format, sheet: Path | None) -> None:
             show_warning(note.line(NAMED), note.hint or None)
     if sheet is not None:
         from convcompare.output.plots.contact_sheet import contact_sheet
-        from convcompare.store import atomic_files
 
-        atomic_files.make_folder(sheet.parent)
-        atomic_files.write(sheet, contact_sheet(dataset, sheet.suffix[1:].lower()))
+        write_file(sheet, contact_sheet(dataset, sheet.suffix[1:].lower()))
         emit_paths([sheet])
     if unreadable:
         raise unreadable

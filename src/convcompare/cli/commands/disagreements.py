@@ -9,7 +9,7 @@ from convcompare.core.errors import UsageError, one_of, quote
 from convcompare.output.tables.formats import chosen_format
 
 from .. import options as o
-from ..output import emit_json, emit_table, end, show_warnings, show_written
+from ..output import emit_json, emit_table, end, show_warnings, show_written, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from convcompare.comparison.disagreement import Disagreements
     from convcompare.comparison.model_runs import ModelRuns
     from convcompare.store.run_store import RunStore
-
-PICTURES = ("png", "svg", "pdf")
 
 
 def disagreements(
@@ -51,6 +49,7 @@ def disagreements(
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.disagreement import disagreements as compared
     from convcompare.comparison.selection import select
+    from convcompare.output.plots.figure import FORMATS
     from convcompare.output.tables.disagreement_table import disagreement_table
     from convcompare.store.run_store import RunStore
 
@@ -60,7 +59,7 @@ def disagreements(
         f"invalid value for `--by`: {quote(by)}",
         "`--by class`, `--by image`",
     )
-    picture = out is not None and out.suffix.lower().removeprefix(".") in PICTURES
+    picture = out is not None and out.suffix.lower().removeprefix(".") in FORMATS
     kind = chosen_format(format, None if picture else out)
     opened = RunStore(store)
     comparison = select(opened, names or [])
@@ -91,7 +90,6 @@ def _draw(
     from convcompare.data.load import default_sources
     from convcompare.output.plots.disagreement_sheet import disagreement_sheet
     from convcompare.output.plots.source import Source
-    from convcompare.store import atomic_files
 
     data_dir, path = where
     if not found.images:
@@ -100,7 +98,5 @@ def _draw(
             "leave out `--out`",
         )
     source = Source(comparison, store, default_sources(data_dir))
-    data = disagreement_sheet(source, found, path.suffix.lower().removeprefix("."))
-    atomic_files.make_folder(path.parent)
-    atomic_files.write(path, data)
+    write_file(path, disagreement_sheet(source, found, path.suffix.lower().removeprefix(".")))
     show_written(path)

@@ -16,10 +16,9 @@ from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format
 from convcompare.output.tables.receptive_field_table import WITHOUT_GATES
 from convcompare.output.tables.table import Column, Table
-from convcompare.store import atomic_files
 
 from ..console import err
-from ..output import emit_json, emit_table
+from ..output import emit_json, emit_table, write_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -222,8 +221,7 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
         }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    atomic_files.make_folder(folder)
-    atomic_files.write(folder / f"{NAME}.npz", buffer.getvalue())
+    write_file(folder / f"{NAME}.npz", buffer.getvalue())
     with styled():
         path = effective_fields(panels, caption).save(folder)
-    err().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True, markup=False)
+    err().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True)

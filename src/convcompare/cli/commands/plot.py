@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from convcompare.output.plots.source import Source
 
 FIGURES = Path("convcompare-figures")
-FILES = (
-    *("png", "svg", "pdf", "jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp"),
+REFUSED = (
+    *("jpg", "jpeg", "gif", "webp", "eps", "ps", "tif", "tiff", "bmp"),
     *("csv", "html", "json", "md", "tex", "txt", "xlsx"),
 )
-"""Endings that mean a file, not a folder; only the first three can be written."""
+"""Endings that mean a file, not a folder, of a format that no figure has."""
 
 
 def plot(
@@ -118,11 +118,14 @@ def _list(entries: Sequence[Entry]) -> None:
 
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:
     """Return the folder, the name of the figure if one was given, and the format."""
+    from convcompare.output.plots.figure import FORMATS
+
     ending = out.suffix.lower().removeprefix(".")
-    if ending not in FILES:
+    if ending in REFUSED:
+        hint = f"formats: {', '.join(FORMATS)}"
+        raise UsageError(f"there is no figure format {quote(ending)}", hint)
+    if ending not in FORMATS:
         return out, None, figure_format or "png"
-    if ending not in FILES[:3]:
-        raise UsageError(f"there is no figure format {quote(ending)}", "formats: png, svg, pdf")
     if figure_format not in (None, ending):
         raise UsageError(
             f"`--out {out}` is not {quote(figure_format)}", "leave out `--figure-format`"

@@ -59,10 +59,10 @@ def export(
     opened = RunStore(store)
     comparison = selected(opened, names or [])
     for line in dict.fromkeys(write(Assessment(comparison, opened), out or PLACES[to])):
-        results().print(line, soft_wrap=True, highlight=False)
+        results().print(line, soft_wrap=True)
     for label, run_id in comparison.unfinished:
         show_warning(f"run {run_id} of {label} has not ended, and is not exported")
     if not quiet:
         where = printable(out or PLACES[to])
-        err().print(f"wrote to {where}", style="dim", soft_wrap=True, markup=False)
+        err().print(f"wrote to {where}", style="dim", soft_wrap=True)
     end(opened)

@@ -43,4 +43,4 @@ def note(
         found = found.noted(text)
         opened.annotate(run_id, found)
     shown = printable(found.note) if found.note else "no note"
-    out().print(f"{run_id}  {shown}", soft_wrap=True, markup=False)
+    out().print(f"{run_id}  {shown}", soft_wrap=True)

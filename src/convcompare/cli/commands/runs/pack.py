@@ -85,7 +85,7 @@ def pack(
     runs = formatting.several(packed.runs, "run")
     comparisons = formatting.several(packed.comparisons, "comparison")
     what = f"{runs} and {comparisons} in {quote(out, 300)}"
-    results().print(f"{what}: {formatting.size(packed.size)}", soft_wrap=True, highlight=False)
+    results().print(f"{what}: {formatting.size(packed.size)}", soft_wrap=True)
 
 
 def _chosen(store: RunStore, names: Sequence[str]) -> list[str]:

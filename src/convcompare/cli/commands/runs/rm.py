@@ -115,7 +115,7 @@ def _confirmed(store: RunStore, found: list[str]) -> bool:
     for run_id in found:
         err().print(_line(store, run_id), soft_wrap=True)
     many = "this run" if len(found) == 1 else f"these {len(found)} runs"
-    err().print(f"remove {many} permanently? [y/N] ", end="", markup=False)
+    err().print(f"remove {many} permanently? [y/N] ", end="")
     err().file.flush()
     answer = sys.stdin.readline()
     if not answer:

@@ -41,4 +41,4 @@ def unpack(
     made = RunReader(folder)
     runs = formatting.several(len(made.ids()), "run")
     comparisons = formatting.several(len(made.comparisons()), "comparison")
-    out().print(f"{runs} and {comparisons} in {quote(folder, 300)}", markup=False, soft_wrap=True)
+    out().print(f"{runs} and {comparisons} in {quote(folder, 300)}", soft_wrap=True)
