@@ -10,6 +10,7 @@ from typing import Literal
 from ..figures.catalogue import MEASURED, named
 from ..quantity import Quantity
 from ..stats import dispersion, estimates
+from ..stats.estimates import FEWEST
 from ..stats.paired import ROUNDING, Spread
 from ..stats.power import POWER, power_of, power_within
 from ..stats.sequential import MOST_SEEDS
@@ -18,8 +19,6 @@ from ..verdict import Verdict
 from .findings import Judged
 from .outcomes import FinalOutcome, is_direction, margin_of, place
 
-FEWEST = 3
-"""Number of seeds of a first comparison: the spread of two is too rough to plan further seeds."""
 Lack = Literal[
     "seeds", "epochs", "first seeds", "spread", "not recorded", "weights", "too close", "other"
 ]

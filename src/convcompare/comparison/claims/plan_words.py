@@ -9,10 +9,10 @@ from ..figures import figure_words
 from ..figures.catalogue import named
 from ..quantity import Quantity
 from ..stats import dispersion
-from ..stats.estimates import Estimate
+from ..stats.estimates import FEWEST, Estimate
 from ..stats.sequential import MOST_SEEDS
 from .findings import Judged
-from .needs import FEWEST, Lack, Need
+from .needs import Lack, Need
 from .plan import ClaimPlan
 
 BRIEF: Mapping[Lack, str] = {

@@ -13,13 +13,10 @@ from convcompare.store.run_store import RunStore
 from ..pairs import Pair
 from ..stats import censored, dispersion, estimates, paired, ratios
 from ..stats.censored import NEVER
-from ..stats.estimates import Estimate
+from ..stats.estimates import FEWEST, Estimate
 from ..stats.paired import PairedTest
 from ..verdict import Differing, LeftOut, Reason, Refusal, Relation, Verdict
 from .measure import Measure
-
-FEWEST = 3
-"""Minimum number of seeds for a test: the interval of two is too wide to be useful."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def mean(values: Sequence[float]) -> Estimate:
 
 
 FEWEST = 3
-"""Minimum number of seeds for an interval: with two, it would be ± 12.7 standard errors."""
+"""Minimum number of seeds for an interval or a test: with two, the interval would be ± 12.7
+standard errors, and their spread is too rough to plan further seeds by."""
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:

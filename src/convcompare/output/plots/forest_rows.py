@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.claims.outcomes import SAME
 from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.quantity import ACCURACY, Quantity
+from convcompare.comparison.stats.estimates import FEWEST
 from convcompare.comparison.verdict import Verdict
 
 if TYPE_CHECKING:

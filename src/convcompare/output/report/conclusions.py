@@ -20,7 +20,7 @@ from convcompare.comparison.claims.findings import (
 )
 from convcompare.comparison.claims.outcomes import is_direction, place
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.figures.figure_tests import FEWEST
+from convcompare.comparison.stats.estimates import FEWEST
 from convcompare.comparison.study import study_of
 from convcompare.store.run_store import RunStore
 

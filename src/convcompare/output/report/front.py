@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from convcompare.comparison.claims.findings import findings
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.quantity import ACCURACY
+from convcompare.comparison.stats.estimates import FEWEST
 from convcompare.comparison.verdict import Verdict
 from convcompare.core import formatting
 
@@ -27,8 +28,6 @@ from .document import (
 from .sections import Section
 from .setup import conditions, trained_seeds
 
-FEW_SEEDS = 3
-"""Number of seeds below which a mean has no useful interval."""
 BOXED = ("Data set", "Trained on", "Tested on", "Recipe", "Epochs", "Seeds", "Processor", "Device",
          "Versions")  # fmt: skip
 SHARED = ("Processor", "Versions")
@@ -141,14 +140,14 @@ def _of_many(sections: Sequence[Section]) -> Iterator[str]:
 
 
 def _reliance(sections: Sequence[Section]) -> str:
-    few = [one for one in sections if one.comparison.seeds < FEW_SEEDS]
+    few = [one for one in sections if one.comparison.seeds < FEWEST]
     warned = sum(len(section.assessment.warnings(each=True)) for section in sections)
     if len(sections) == 1:
         seeds = f"Each network was trained with {trained_seeds(sections[0].comparison)}"
         seeds += ", too few for an interval over seeds" if few else ""
     else:
         have = "has" if len(few) == 1 else "have"
-        seeds = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEW_SEEDS} seeds"
+        seeds = f"{len(few)} of {len(sections)} comparisons {have} fewer than {FEWEST} seeds"
     if not warned:
         return f"{seeds}; there are no warnings."
     warnings = "1 warning below lists" if warned == 1 else f"{warned} warnings below list"

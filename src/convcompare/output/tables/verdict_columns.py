@@ -14,12 +14,11 @@ from convcompare.comparison.claims.findings import with_conclusions
 from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.figures.catalogue import named
-from convcompare.comparison.figures.figure_tests import FEWEST
 from convcompare.comparison.figures.measure import Measure
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats import estimates
-from convcompare.comparison.stats.estimates import Estimate
+from convcompare.comparison.stats.estimates import FEWEST, Estimate
 from convcompare.comparison.verdict import Verdict
 from convcompare.comparison.verdicts import decided
 
