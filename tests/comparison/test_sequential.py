@@ -53,7 +53,7 @@ def test_looks_grow_to_the_maximum_of_seeds(first: int, more: int) -> None:
 
 def test_the_planned_looks() -> None:
     assert sequential.looks() == (3, 5, 8, 13, 20)
-    levels = [sequential.look_level((3, 5, 8, 13, 20), look) for look in range(5)]
+    levels = [sequential.Look((3, 5, 8, 13, 20), number).level() for number in range(5)]
     assert levels == pytest.approx([0.0075, 0.0058, 0.0090, 0.0157, 0.0250], rel=0.006)
     with pytest.raises(ValueError, match="first look"):
         sequential.looks(21, 20)
@@ -70,17 +70,18 @@ def test_stored_levels_equal_computed_ones() -> None:
 
 
 @pytest.mark.parametrize("schedule", [(3, 5, 8, 13, 20), (2, 3), (3, 5, 8, 10)])
-@pytest.mark.parametrize("alpha", [0.05, 0.05 / 3])
+@pytest.mark.parametrize("hypotheses", [1, 3])
 def test_the_levels_of_all_looks_spend_alpha_exactly(
-    schedule: tuple[int, ...], alpha: float
+    schedule: tuple[int, ...], hypotheses: int
 ) -> None:
     """By 200,000 simulated contrasts: the share that each look newly claims."""
+    alpha = 0.05 / hypotheses
     rounds, share = 200_000, spending.spent(schedule, alpha)
     draws = np.random.Generator(np.random.PCG64(5)).normal(0, 1, (rounds, schedule[-1]))
     still = np.ones(rounds, bool)
     for look, n in enumerate(schedule):
         p = scipy_stats.ttest_1samp(draws[:, :n], 0, axis=1).pvalue
-        new = still & (p <= sequential.look_level(schedule, look, alpha))
+        new = still & (p <= sequential.Look(schedule, look).level(hypotheses))
         still &= ~new
         error = 4 * (share[look] / rounds) ** 0.5
         assert float(new.mean()) == pytest.approx(share[look], abs=error), n

@@ -11,7 +11,6 @@ the error rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .estimates import ALPHA
@@ -50,18 +49,6 @@ def looks(first: int = 3, most: int = MOST_SEEDS) -> tuple[int, ...]:
     return tuple(found)
 
 
-def look_level(schedule: Sequence[int], look: int, alpha: float = ALPHA) -> float:
-    """Return the significance level of look number `look`, counted from 0.
-
-    Over all looks, the probability of a false difference in one contrast is alpha.
-    """
-    hypotheses = round(ALPHA / alpha)
-    known = KNOWN.get(tuple(schedule), ())
-    if 1 <= hypotheses <= len(known) and math.isclose(alpha, ALPHA / hypotheses):
-        return known[hypotheses - 1][look]
-    return exact_levels(tuple(schedule), alpha)[look]
-
-
 @dataclass(frozen=True)
 class Look:
     """Look number ``number``, counted from 0, of a schedule in numbers of seeds."""
@@ -80,8 +67,18 @@ class Look:
         return replace(self, number=len(self.schedule) - 1)
 
     def level(self, hypotheses: int = 1) -> float:
-        """Return the level of each of `hypotheses` tests at this look."""
-        return look_level(self.schedule, self.number, ALPHA / hypotheses)
+        """Return the level of each of `hypotheses` tests at this look.
+
+        Over all looks, the probability of a false difference in one contrast is
+        ``ALPHA / hypotheses``.
+        """
+        known = KNOWN.get(self.schedule, ())
+        levels = (
+            known[hypotheses - 1]
+            if hypotheses <= len(known)
+            else exact_levels(self.schedule, ALPHA / hypotheses)
+        )
+        return levels[self.number]
 
 
 def hopeless(
