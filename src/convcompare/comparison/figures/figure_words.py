@@ -5,7 +5,7 @@ An estimate is always shown with its interval if it has one, whatever the verdic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from convcompare.core import formatting
 
@@ -30,28 +30,22 @@ OUTCOMES = {
 """Text of the outcomes whose word in JSON is not shown."""
 
 
-@dataclass(frozen=True)
-class Against:
-    """Formats the baseline after a preposition; empty if the baseline is not named."""
-
-    baseline: str = ""
-
-    def __call__(self, preposition: str) -> str:
-        return f" {preposition} {self.baseline}" if self.baseline else ""
+Against = Callable[[str], str]
+"""Returns the baseline after a preposition; empty if the baseline is not named."""
 
 
 def words(verdict: Verdict) -> str:
     """Return a verdict without its baseline: ``needs 1.8 times the memory``."""
     if verdict.quantity == ACCURACY:
         return verdicts.words(verdict)
-    return _text(verdict, Against())
+    return _text(verdict, lambda _: "")
 
 
 def sentence(verdict: Verdict) -> str:
     """Return a verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
     if verdict.quantity == ACCURACY:
         return verdicts.sentence(verdict)
-    return _text(verdict, Against(verdict.baseline))
+    return _text(verdict, lambda preposition: f" {preposition} {verdict.baseline}")
 
 
 def outcome(verdict: Verdict) -> str:

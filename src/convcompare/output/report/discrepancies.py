@@ -8,8 +8,9 @@ from convcompare.comparison.stats import estimates
 from convcompare.comparison.study import StudyRow, study_of
 from convcompare.core import formatting
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+from convcompare.store.run_store import RunStore
 
-from ..tables.cells import Context, accuracy
+from ..tables.cells import accuracy
 
 
 def differences(assessment: Assessment) -> list[str]:
@@ -20,16 +21,15 @@ def differences(assessment: Assessment) -> list[str]:
     study = study_of(assessment.comparison)
     if study is None:
         return []
-    context = Context(assessment.comparison, assessment.store)
     found: list[str] = []
     for group in assessment.comparison.groups:
         row = study.row(group.label)
         if row is not None:
-            found += _of_row(row, group, context)
+            found += _of_row(row, group, assessment.store)
     return found
 
 
-def _of_row(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
+def _of_row(row: StudyRow, group: ModelRuns, store: RunStore) -> list[str]:
     published = row.published
     found = []
     if published.parameters not in (None, group.parameters):
@@ -38,13 +38,13 @@ def _of_row(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
             f"{about}{formatting.count(int(published.parameters))} parameters are printed, the "
             f"network that was trained has {formatting.count(group.parameters)}"
         )
-    found += [*_field(row, group, context), *_accuracy(row, group), *published.notes]
+    found += [*_field(row, group, store), *_accuracy(row, group), *published.notes]
     return [f"{row.name}: {sentence}" for sentence in found]
 
 
-def _field(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
+def _field(row: StudyRow, group: ModelRuns, store: RunStore) -> list[str]:
     printed = row.published.receptive_field
-    size = _recorded_field(group, context)
+    size = _recorded_field(group, store)
     if printed is None or size is None or size == (printed, printed):
         return []
     about = "about " if row.published.about else ""
@@ -54,10 +54,10 @@ def _field(row: StudyRow, group: ModelRuns, context: Context) -> list[str]:
     ]
 
 
-def _recorded_field(group: ModelRuns, context: Context) -> tuple[int, int] | None:
+def _recorded_field(group: ModelRuns, store: RunStore) -> tuple[int, int] | None:
     if not group.finished:
         return None
-    arrays = context.store.analysis(group.finished[0], FIELDS)
+    arrays = store.analysis(group.finished[0], FIELDS)
     return FieldRecord.from_arrays(arrays).features_size if arrays else None
 
 
