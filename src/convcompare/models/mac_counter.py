@@ -226,9 +226,6 @@ def count_pass(
 ) -> tuple[Tallies, Any]:
     """Count the multiply-accumulates of one pass, without gradients, on a copy of the images.
 
-    The fused kernels of ``nn.MultiheadAttention`` and ``nn.TransformerEncoder`` are turned off, so
-    that the modules within them are called.
-
     Args:
         model: the network.
         images: images (n, c, h, w).
@@ -242,7 +239,7 @@ def count_pass(
     counter = MacCounter()
     with (
         torch.no_grad(),
-        _without_fast_path(),
+        without_fast_path(),
         _calls(counter, watched or {}, on_output),
         nullcontext() if torch_only else _BeyondOperators(counter),
         counter,
@@ -286,7 +283,11 @@ def _calls(
 
 
 @contextmanager
-def _without_fast_path() -> Iterator[None]:
+def without_fast_path() -> Iterator[None]:
+    """Turn off the fused kernels of ``nn.MultiheadAttention`` and ``nn.TransformerEncoder``.
+
+    The modules within them are called then.
+    """
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

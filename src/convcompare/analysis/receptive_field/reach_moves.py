@@ -57,21 +57,25 @@ def _called(function: Any, given: dict[str, Any]) -> Tensor:
 def padded(call: Operation) -> Tensor:
     """Rule of constant, reflection and replication padding: added positions are marked."""
     found = moving("self", "value")(call)
-    pads, reach = list(call.given.get("pad") or call.given["padding"]), call.own(call.given["self"])
-    for place in range(len(pads) // 2):
-        dim = reach.ndim - 1 - place
-        before, after = max(pads[2 * place], 0), max(pads[2 * place + 1], 0)
-        if before or after:
-            mark(found, dim, before, after, border_parts(reach, dim))
+    pads = call.given.get("pad") or call.given["padding"]
+    mark_padding(found, call.own(call.given["self"]), pads)
     return found
 
 
-def mark(reach: Tensor, dim: int, before: int, after: int, parts: Sequence[int]) -> None:
-    """Mark the first and the last positions along a dimension of a reach as padding, in place."""
-    size = reach.shape[dim]
-    for part in parts:
-        reach.narrow(dim, 0, before)[part] = 1
-        reach.narrow(dim, size - after, after)[part] = 1
+def mark_padding(found: Tensor, reach: Tensor, pads: Sequence[int]) -> None:
+    """Mark the positions that ``F.pad`` with `pads` adds to a reach, in place in `found`."""
+    for place in range(len(pads) // 2):
+        before, after = max(pads[2 * place], 0), max(pads[2 * place + 1], 0)
+        if before or after:
+            _mark(found, reach, reach.ndim - 1 - place, before, after)
+
+
+def _mark(found: Tensor, reach: Tensor, dim: int, before: int, after: int) -> None:
+    """Mark the first and the last positions along a dimension of `reach` as padding in `found`."""
+    size = found.shape[dim]
+    for part in border_parts(reach, dim):
+        found.narrow(dim, 0, before)[part] = 1
+        found.narrow(dim, size - after, after)[part] = 1
 
 
 def rolled(call: Operation) -> Tensor:
@@ -84,7 +88,7 @@ def rolled(call: Operation) -> Tensor:
         ):
             shift %= size
             before, after = (shift, 0) if 2 * shift <= size else (0, size - shift)
-            mark(found, dim, before, after, border_parts(reach, dim))
+            _mark(found, reach, dim, before, after)
     return found
 
 

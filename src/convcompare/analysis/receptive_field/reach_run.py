@@ -14,11 +14,12 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from convcompare.models.inspection import calls_seen
 from convcompare.models.interface import copied
+from convcompare.models.mac_counter import without_fast_path
 
 from .operation_names import VALUES
-from .reach import NotKnown, border_parts, of_image
+from .reach import NotKnown, of_image
 from .reach_mode import ReachMode
-from .reach_moves import mark
+from .reach_moves import mark_padding
 
 _BRANCHES = frozenset(("__bool__", "is_nonzero", "equal"))
 """Functions whose answer decides which branch a network takes."""
@@ -88,33 +89,23 @@ class _Readings(TorchFunctionMode):
             and name == "pad"
             and (args[2:3] or [kwargs.get("mode")])[0] == "circular"
         ):
-            self._mark(given, output, list(args[1] if len(args) > 1 else kwargs["pad"]))
+            found, reach = self.mode.reaches.of(output), self.mode.reaches.of(given)
+            if found is not None and reach is not None:
+                mark_padding(found, reach, args[1] if len(args) > 1 else kwargs["pad"])
         return output
-
-    def _mark(self, given: Tensor, output: Tensor, pads: list[int]) -> None:
-        reach, source = self.mode.reaches.of(output), self.mode.reaches.of(given)
-        if reach is None or source is None:
-            return
-        for place in range(len(pads) // 2):
-            dim = reach.ndim - 1 - place
-            before, after = max(pads[2 * place], 0), max(pads[2 * place + 1], 0)
-            mark(reach, dim, before, after, border_parts(source, dim))
 
 
 @contextmanager
 def _plain_operations() -> Iterator[None]:
     """Run attention and recurrence as single operations, not as fused kernels."""
-    mha = torch.backends.mha
     mkldnn: Any = torch.backends.mkldnn
-    fast, kernels = mha.get_fastpath_enabled(), mkldnn.enabled
-    mha.set_fastpath_enabled(False)
+    kernels = mkldnn.enabled
     mkldnn.enabled = False
     try:
-        with sdpa_kernel(SDPBackend.MATH):
+        with without_fast_path(), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         mkldnn.enabled = kernels
-        mha.set_fastpath_enabled(fast)
 
 
 def run_with_reaches(model: nn.Module, channels: int, mode: ReachMode, watch: Watch) -> Any:

@@ -157,10 +157,15 @@ def _transposed(
     return _for_outputs(one, weight.shape[1] * groups)
 
 
+def _sides(name: str) -> int:
+    """Return the number of dimensions of an operation such as ``max_pool2d``."""
+    return 3 if "3d" in name else 2 if "2d" in name else 1
+
+
 def pool(call: Operation) -> Tensor:
     """Rule of max_pool and avg_pool, over the last dimensions."""
     given, reach = call.given, call.own(call.given["self"])
-    sides = 3 if "3d" in call.name else 2 if "2d" in call.name else 1
+    sides = _sides(call.name)
     kernel = _per_side(given["kernel_size"], sides)
     stride = _per_side(given.get("stride") or kernel, sides)
     padding, dilation = (
@@ -181,7 +186,7 @@ def pool(call: Operation) -> Tensor:
 def adaptive_pool(call: Operation) -> Tensor:
     """Rule of adaptive pooling: output o sees from ⌊o·u/n⌋ to ⌈(o+1)·u/n⌉."""
     reach = call.own(call.given["self"])
-    sides = 3 if "3d" in call.name else 2 if "2d" in call.name else 1
+    sides = _sides(call.name)
     for dim in range(reach.ndim - sides, reach.ndim):
         units, outputs = reach.shape[dim], call.outputs[0].shape[dim - 1]
         spans = [(o * units // outputs, -(-(o + 1) * units // outputs)) for o in range(outputs)]
