@@ -51,15 +51,10 @@ def untrained_weights(
     for number in count():
         if number > 1 and (not (untrained or zero) or number - reached >= PASSES):
             break
+        if number == 2:
+            initial = {name: p.detach().clone() for name, p in parameters.items()}
         with seeded(number, device), torch.enable_grad():
-            gentle = number % 4 == 2
-            images = (1 if gentle else 1 + number) * torch.randn(shape.size(IMAGES), device=device)
-            if number > 1:
-                initial = initial or {name: p.detach().clone() for name, p in parameters.items()}
-                _perturb(parameters, initial, 0.1 if gentle else 4)
-            if number > 1 and not gentle:
-                brightness = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
-                images += torch.cat([brightness, -brightness])
+            images = _prepared(number, shape, parameters, initial, device)
             try:
                 logits = replica(images)
                 if number == 0:
@@ -82,6 +77,24 @@ def untrained_weights(
         *([Found("zero gradients", listed(zero))] if zero else []),
         *([Found("unregistered weights", _located(replica, leaves.values()))] if leaves else []),
     )
+
+
+def _prepared(
+    number: int,
+    shape: Shape,
+    parameters: Mapping[str, Tensor],
+    initial: Mapping[str, Tensor],
+    device: torch.device,
+) -> Tensor:
+    """Return the images of a pass, for which a further pass perturbs the weights."""
+    gentle = number % 4 == 2
+    images = (1 if gentle else 1 + number) * torch.randn(shape.size(IMAGES), device=device)
+    if number > 1:
+        _perturb(parameters, initial, 0.1 if gentle else 4)
+        if not gentle:
+            brightness = 4 * number * torch.randn(1, shape.in_channels, 1, 1, device=device)
+            images += torch.cat([brightness, -brightness])
+    return images
 
 
 @torch.no_grad()
