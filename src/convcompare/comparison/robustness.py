@@ -194,21 +194,22 @@ class Robustness:
         for model in self.models:
             for run, record in zip(model.group.finished, model.records, strict=True):
                 about = {"id": run.id, "model": model.label, "seed": run.trial.seed}
-                nothing = {"corruption": "none", "severity": 0, "level": None, "unit": ""}
-                whole = {"accuracy": record.accuracy_undamaged, "consistency": 1.0}
-                yield {**about, **nothing, **whole}
-                for kind in self.kinds:
-                    right, same = record.accuracy(kind.name), record.consistency(kind.name)
-                    for severity, level in zip(kind.severities, kind.levels, strict=True):
-                        yield {
-                            **about,
-                            "corruption": kind.name,
-                            "severity": severity,
-                            "level": level,
-                            "unit": kind.unit,
-                            "accuracy": float(right[severity - 1]),
-                            "consistency": float(same[severity - 1]),
-                        }
+                yield from ({**about, **row} for row in self._of_run(record))
+
+    def _of_run(self, record: RobustnessRecord) -> Iterator[dict[str, Any]]:
+        nothing = {"corruption": "none", "severity": 0, "level": None, "unit": ""}
+        yield {**nothing, "accuracy": record.accuracy_undamaged, "consistency": 1.0}
+        for kind in self.kinds:
+            right, same = record.accuracy(kind.name), record.consistency(kind.name)
+            for severity, level in zip(kind.severities, kind.levels, strict=True):
+                yield {
+                    "corruption": kind.name,
+                    "severity": severity,
+                    "level": level,
+                    "unit": kind.unit,
+                    "accuracy": float(right[severity - 1]),
+                    "consistency": float(same[severity - 1]),
+                }
 
     def to_json(self) -> dict[str, Any]:
         """Return the entry in the JSON object of ``convcompare robustness``."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .devices import seed_torch
+from .equality import equal
 from .randomness import noise
 from .shape import Shape
 
@@ -40,7 +41,7 @@ def draws_random_numbers(build: Callable[[], nn.Module], shape: Shape) -> bool:
     images = noise(shape, IMAGES, seed=0)
     try:
         first, second = (_outcome(build(), images.clone(), seed) for seed in (0, 1))
-        return first is None or second is None or not _equal(first, second)
+        return first is None or second is None or not equal(first, second)
     except Exception:
         return True
 
@@ -54,7 +55,3 @@ def _outcome(model: nn.Module, images: Tensor, seed: int) -> dict[str, Tensor] |
         model.initialise_from(images)
         drew = not torch.equal(torch.get_rng_state(), before)
     return None if drew else model.state_dict()
-
-
-def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)

@@ -48,14 +48,13 @@ def timm_weights(name: str, **how: Any) -> WeightsFile:
     raise ModelError(f"timm has no published weights of {quote(name)}", "leave `pretrained` out")
 
 
-def torchvision_weights(name: str, weights: str, models: Any, **how: Any) -> WeightsFile:
+def torchvision_weights(name: str, weights: str, models: Any) -> WeightsFile:
     """Return published weights of a torchvision network.
 
     Args:
         name: torchvision's name of the network.
         weights: torchvision's name of the weights, such as ``DEFAULT``.
         models: the module ``torchvision.models``.
-        how: fields of the `WeightsFile` that fit them to the network.
 
     Raises:
         ModelError: if torchvision publishes no such weights for it.
@@ -70,7 +69,7 @@ def torchvision_weights(name: str, weights: str, models: Any, **how: Any) -> Wei
         raise ModelError(
             f"`torchvision:{name}` has no weights {quote(weights)}", f"DEFAULT, a file, or: {known}"
         )
-    return _of_url(str(published[weights].url), how)
+    return _of_url(str(published[weights].url), {})
 
 
 def _of_hub(hub: str, files: tuple[str, ...], how: dict[str, Any]) -> WeightsFile:

@@ -133,7 +133,7 @@ def choice(call: Operation) -> Tensor:
     mask = call.given["mask" if filled else "condition"]
     if call.reach(mask) is not None:
         return pointwise(call)
-    a, b = (call.given["value"], call.given["self"]) if filled else _both(call)
+    a, b = (call.given[name] for name in (("value", "self") if filled else ("self", "other")))
     chosen = torch.zeros(PARTS, *call.shape)
     for value, where in ((a, mask), (b, ~mask)):
         part = union([call.own(value)] if isinstance(value, Tensor) else [], call.shape, True)
@@ -144,10 +144,6 @@ def choice(call: Operation) -> Tensor:
             part[MASKED] = (value < TAKEN_OUT).float()
         chosen = torch.where(where, part, chosen)
     return chosen
-
-
-def _both(call: Operation) -> tuple[Any, Any]:
-    return call.given["self"], call.given["other"]
 
 
 def _dims(call: Operation, ndim: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,8 @@ from .activations import ANY_NETWORK, NO_ACTIVATION, no_activation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from convcompare.store.feature_record import FeatureRecord
 
     from ..source import Source
 
@@ -46,25 +48,16 @@ def feature_maps(source: Source) -> list[Drawing]:
     cell = min(LARGEST, WIDTH / (stages + 1))
     heights = [0.36 + cell * min(shown, len(r.rows)) for r in records.values()]
     figure, axes = canvas(WIDTH, sum(heights))
-    data: list[tuple[object, ...]] = []
     for number, (label, record) in enumerate(records.items()):
         top = sum(heights[:number])
         title(axes, 0, top, source.looks[label].name)
-        for column, (name, maps) in enumerate(record.stages.items(), start=1):
-            size = f"{maps.shape[1]}×{maps.shape[2]}{'' if maps.any() else ', all 0'}"
-            text = f"{short(name, max(5, int(cell * 17) - len(size) - 1))} {size}"
-            title(axes, column * cell, top + 0.14, text, quiet=True)
-        for place, row in enumerate(record.rows):
+        _headings(axes, record, top + 0.14, cell)
+        for place, row in enumerate(record.rows[:shown]):
             y = top + 0.32 + place * cell
-            if place < shown:
-                show_image(axes, source.image(int(row)), (0, y), cell - 0.05)
-            for column, (name, maps) in enumerate(record.stages.items(), start=1):
+            show_image(axes, source.image(int(row)), (0, y), cell - 0.05)
+            for column, maps in enumerate(record.stages.values(), start=1):
                 values = maps[place].astype(np.float32)
-                with np.errstate(invalid="ignore"):  # infinite activations have no spread
-                    spread = values.std()
-                data.append((label, int(row), name, *values.shape, values.mean(), spread))
-                if place < shown:
-                    picture(axes, values, (column * cell, y), cell - 0.05, cmap="viridis")
+                picture(axes, values, (column * cell, y), cell - 0.05, cmap="viridis")
     none = without(every, records, "no feature maps")
     caption = (
         "For each size of feature map the last layer of that size, averaged over its channels: "
@@ -74,7 +67,27 @@ def feature_maps(source: Source) -> list[Drawing]:
     alt = f"Mean feature maps of {', '.join(records)} for {shown} test images, as pictures."
     key = "left: test images · then the last layer of each size, mean of its channels, each on "
     key += f"its own scale{none}"
+    data = list(_statistics(records))
     return [Drawing("feature-maps", figure, caption, columns, data, alt, key)]
+
+
+def _headings(axes: Axes, record: FeatureRecord, y: float, cell: float) -> None:
+    """Write the layer and the size of the maps above each column of pictures."""
+    for column, (name, maps) in enumerate(record.stages.items(), start=1):
+        size = f"{maps.shape[1]}×{maps.shape[2]}{'' if maps.any() else ', all 0'}"
+        text = f"{short(name, max(5, int(cell * 17) - len(size) - 1))} {size}"
+        title(axes, column * cell, y, text, quiet=True)
+
+
+def _statistics(records: Mapping[str, FeatureRecord]) -> Iterator[tuple[object, ...]]:
+    """Yield size, mean and deviation of the maps of all images, also those not shown."""
+    for label, record in records.items():
+        for place, row in enumerate(record.rows):
+            for name, maps in record.stages.items():
+                values = maps[place].astype(np.float32)
+                with np.errstate(invalid="ignore"):  # infinite activations have no spread
+                    spread = values.std()
+                yield label, int(row), name, *values.shape, values.mean(), spread
 
 
 def _limit_to_bulk(
