@@ -166,14 +166,23 @@ def test_folders_of_detection_and_segmentation_are_no_classes(root: Path) -> Non
 @pytest.mark.parametrize("images", ["", "images"])
 @pytest.mark.parametrize("masks", ["masks", "labels"])
 @pytest.mark.parametrize("splits", [[""], ["train", "val"]])
-def test_masks_in_class_folders_are_refused(
+def test_masks_in_class_folders_are_left_out(
     root: Path, images: str, masks: str, splits: list[str]
 ) -> None:
     for name in ("COVID", "Normal"):
         for split in splits:
             flat(root / split / name / images, 5, prefix=f"{name}-")
             flat(root / split / name / masks, 5, prefix=f"{name}-")
-    assert f"COVID/{masks}`" in refused(root) and "they look like masks" in refused(root)
+    assert not any(
+        masks in path for split in placed(root) for one in split.values() for path in one
+    )
+    found = load(root)
+    assert len(found.train) + len(found.test) == 10 * len(splits)
+    assert "deeper" not in {note.kind for note in found.notes}
+    assert load(root, ":classes=inner").classes == ("COVID", "Normal")
+    named = [note for note in found.warnings if note.kind == "masks"]
+    assert [note.text[:9] for note in named] == ["10 images"] * len(splits)
+    assert f"COVID/{masks}" in named[0].names[0]
 
 
 def test_mask_files_among_images_are_named(root: Path) -> None:

@@ -204,10 +204,7 @@ def _masks_among(paths: Sequence[Path]) -> list[Path]:
 
 
 def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None:
-    """Raise DataError if masks, which are named like their images, would be used as images.
-
-    Images and masks may be two folders that would be classes, or lie within each class.
-    """
+    """Raise NoClassFolders if images and masks of the same names are two folders in `folder`."""
     filled = [name for name, paths in found.items() if paths]
     masks = [name for name in filled if names_masks(name)]
     images = [name for name in filled if name not in masks]
@@ -222,17 +219,24 @@ def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None
             "same names: they look like images and their masks, not like classes",
             f"{LAYOUT}; {AS_CLASSES}",
         )
-    within = [path for one in walk.filled(folder) for path in _masks_within(walk, one)]
-    if within:
-        raise DataError(
-            f"{listed([walk.shown(path) for path in within], NAMED)} in {quote(walk.root)} "
-            f"{'holds' if len(within) == 1 else 'hold'} files of the same names as the images "
-            "of the class: they look like masks, and would be used as images",
-            "move the masks out of the folder",
-        )
 
 
-def _masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
+def without_masks(
+    walk: FolderWalk, folder: Path, found: ClassFolders, notes: list[DataNote]
+) -> ClassFolders:
+    """Return classes without masks that lie in folders beside their images; `notes` counts them."""
+    within = [path for one in walk.filled(folder) for path in masks_within(walk, one)]
+    if not within:
+        return found
+    masks = {image for path in within for image in walk.images(path)}
+    text = f"{several(len(masks), 'image')} in folders of masks of others, not used"
+    names = tuple(map(walk.shown, within))
+    notes.append(DataNote("masks", text, names, "`splits=none` uses them as images"))
+    kept = {name: [path for path in paths if path not in masks] for name, paths in found.items()}
+    return {name: paths for name, paths in kept.items() if paths or not found[name]}
+
+
+def masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
     """Return the folders in a class folder that contain masks of its other images."""
     below = walk.filled(folder)
     named = [path for path in below if names_masks(path.name)]

@@ -19,6 +19,7 @@ from .class_folders import (
     table_folders,
     tables_beside,
     unwrapped,
+    without_masks,
 )
 from .image_groups import grouped_in_folders, grouped_in_tables
 from .image_walk import FolderWalk, natural_order
@@ -317,15 +318,15 @@ def _in_folders(walk: FolderWalk, top: Path, how: _How) -> LabelledTree:
     """Return the images of class folders in `top`, without splits."""
     notes: list[DataNote] = []
     found = read_classes(walk, top, notes, how.inner)
-    if how.inner:
-        check_not_masks(walk, top, found)
-    elif how.splits != "none":
+    if how.splits != "none" and not how.inner:
         check_not_parts(walk, top)
         check_not_splits(walk, top)
         check_not_letters(walk, top)
         check_not_sets(walk, top)
         check_not_a_split_beside(walk, top)
+    if how.splits != "none":
         check_not_masks(walk, top, found)
+        found = without_masks(walk, top, found, notes)
     check_classes(walk, top, found)
     if not how.inner:
         notes += deeper_folders(walk, top)

@@ -14,6 +14,7 @@ from .class_folders import (
     LAYOUT,
     NAMED,
     NoClassFolders,
+    masks_within,
     unwrapped,
 )
 from .image_walk import FolderWalk, one_form
@@ -132,11 +133,12 @@ def deeper_folders(walk: FolderWalk, folder: Path) -> list[DataNote]:
     be classes.
     """
     filled = walk.filled(folder)
+    masks = {below for path in filled for below in masks_within(walk, path)}
     deeper = tuple(
         walk.shown(below)
         for path in filled
         for below in walk.filled(path)
-        if not says_nothing(one_form(below.name))
+        if not says_nothing(one_form(below.name)) and below not in masks
     )
     if not deeper:
         return []

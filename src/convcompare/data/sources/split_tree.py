@@ -14,6 +14,7 @@ from .class_folders import (
     check_not_masks,
     check_same_classes,
     read_classes,
+    without_masks,
 )
 from .image_walk import FolderWalk
 from .label_table import LabelTable
@@ -66,6 +67,7 @@ def split_tree(
 def _classes(walk: FolderWalk, role: Role, notes: list[DataNote], inner: bool) -> ClassFolders:
     found = read_classes(walk, role.inner, notes, inner)
     check_not_masks(walk, role.inner, found)
+    found = without_masks(walk, role.inner, found, notes)
     if not inner:
         check_not_sets(walk, role.inner)
         notes += deeper_folders(walk, role.inner)
