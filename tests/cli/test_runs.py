@@ -183,7 +183,7 @@ def test_same_command_replaces_quarantined_runs(store: Path, run: Run) -> None:
     assert run("runs", "check").code == 0
 
 
-@pytest.mark.parametrize("name", ["state.json", "0002.safetensors", "trial.json"])
+@pytest.mark.parametrize("name", ["0002.json", "0002.safetensors", "trial.json"])
 def test_interrupted_run_resumes_after_repair(run: Run, tmp_path: Path, name: str) -> None:
     shutil.copytree(V1, tmp_path / "runs")
     (path,) = (tmp_path / "runs" / INTERRUPTED).rglob(name)

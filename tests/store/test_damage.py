@@ -8,6 +8,12 @@ from typing import Any
 
 import pytest
 
+from convcompare.store.check import examine
+from convcompare.store.files import FOLDER
+from convcompare.store.json_records import sha256, write_record
+from convcompare.store.npz import from_npz, to_npz
+from convcompare.store.omission import LOGITS
+from convcompare.store.reader import RunReader
 from tests.support.damage import DAMAGES, cut
 
 Run = Callable[..., Any]
@@ -56,9 +62,6 @@ def test_damaged_comparison_is_skipped_and_reported(
 
 
 def test_path_outside_the_run_is_refused(store: Path, run: Run) -> None:
-    from convcompare.store.files import FOLDER
-    from convcompare.store.json_records import write_record
-
     path = next(store.glob("*/run.json"))
     record = FOLDER.read_record(path)
     write_record(path, {**record, "sha256": {**record["sha256"], "../../../secret": "00"}})
@@ -80,9 +83,6 @@ def test_deeply_nested_or_endless_record_is_refused(store: Path, run: Run) -> No
 
 def test_accuracy_that_is_not_that_of_the_predictions_is_found(store: Path, run: Run) -> None:
     """A record that was changed and written again is what any reader takes for undamaged."""
-    from convcompare.store.files import FOLDER
-    from convcompare.store.json_records import write_record
-
     path = next(store.glob("*/run.json"))
     record = FOLDER.read_record(path)
     record["history"][-1]["test_accuracy"] += 0.01
@@ -93,3 +93,15 @@ def test_accuracy_that_is_not_that_of_the_predictions_is_found(store: Path, run:
     assert f", that of its predictions {record['history'][-1]['test_accuracy'] - 0.01:.4f}" in (
         result.err
     )
+
+
+def test_predictions_without_labels_are_damaged(store: Path) -> None:
+    """An array that is missing from a file whose digest fits."""
+    path = next(store.glob("*/run.json"))
+    data = to_npz({"logits": from_npz((path.parent / LOGITS).read_bytes())["logits"]})
+    (path.parent / LOGITS).write_bytes(data)
+    record = FOLDER.read_record(path)
+    record["sha256"][LOGITS] = sha256(data)
+    write_record(path, record)
+    (damage,) = examine(RunReader(store)).findings
+    assert damage.error.message.endswith("test_logits.npz` is damaged: 'labels'")

@@ -1,4 +1,4 @@
-"""Stores of earlier and later versions: opened or refused, never rewritten."""
+"""A recorded store of version 1, and records of later versions: read or refused, not rewritten."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def old(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_the_first_format_opens(old: Path) -> None:
+def test_store_of_version_1_opens(old: Path) -> None:
     store = RunStore(old)
     assert set(store.ids()) == {FINISHED, INTERRUPTED, DIVERGED}
     run = store.run(FINISHED)
@@ -47,7 +47,7 @@ def test_the_first_format_opens(old: Path) -> None:
     assert store.incomplete_analysis(INTERRUPTED, "gradients")
 
 
-def test_interrupted_run_of_the_first_format_resumes(old: Path, run: Run) -> None:
+def test_interrupted_run_of_version_1_resumes(old: Path, run: Run) -> None:
     trial = RunStore(old).trial(INTERRUPTED)
     command = ("train", trial.label, "-d", trial.dataset, "-e", "3", "--threads", "1")
     result = run(*command, "--precision", trial.config.precision)

@@ -1,4 +1,4 @@
-"""Recorded stores of earlier versions, and comparison of folders."""
+"""A recorded store of version 1, and comparison of folders."""
 
 from __future__ import annotations
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
@@ -47,13 +45,11 @@ class Assessment:
 
     @cached_property
     def chance(self) -> ChanceLevel:
-        """Chance level on the test images, from their labels if a run recorded them."""
+        """Chance level on the test images, from their labels if a run has finished."""
         conditions = self.comparison.conditions
         share = 1 / max(2, len(conditions.classes))
-        for run in self.comparison.finished:
-            with suppress(UsageError):  # recorded without labels
-                share = run_flags.majority_share(self.store.predicted_classes(run).labels)
-                break
+        for run in self.comparison.finished[:1]:
+            share = run_flags.majority_share(self.store.predicted_classes(run).labels)
         return ChanceLevel(share, conditions.test_images)
 
     @cached_property

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from convcompare.core.errors import Damaged, StoreError, UsageError
+from convcompare.core.errors import Damaged, StoreError
 
 from . import atomic_files, checkpoints
 from .layout import (
@@ -188,13 +188,12 @@ def verify_accuracy(store: RunReader, run: Run) -> None:
     """Raise StoreError if the recorded test accuracy is not that of the recorded predictions."""
     if run.status != "finished" or not {LOGITS, CLASSES} & set(run.sha256):
         return
-    with suppress(UsageError):  # recorded without labels
-        classes = store.predicted_classes(run)
-        found = float((classes.predicted == classes.labels).mean())
-        if (classes.predicted != NO_CLASS).all() and abs(found - run.test_accuracy) > ROUNDING:
-            figures = f"{run.test_accuracy:.4f}, that of its predictions {found:.4f}"
-            record = store.folder(run.id) / "run.json"
-            raise store.files.damaged(record, f"its test accuracy is {figures}")
+    classes = store.predicted_classes(run)
+    found = float((classes.predicted == classes.labels).mean())
+    if (classes.predicted != NO_CLASS).all() and abs(found - run.test_accuracy) > ROUNDING:
+        figures = f"{run.test_accuracy:.4f}, that of its predictions {found:.4f}"
+        record = store.folder(run.id) / "run.json"
+        raise store.files.damaged(record, f"its test accuracy is {figures}")
 
 
 def _damage_of_incomplete(store: RunReader, run_id: str) -> Iterator[Damage]:

@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import StoreError, quote
+from convcompare.core.errors import StoreError
 
 from . import atomic_files
 from .files import FOLDER, Files
 from .json_fields import from_record, to_record
-from .json_records import sha256, stamp, unstamp
+from .json_records import sha256, write_record
 from .run import Epoch
 
 CHECKPOINT = "checkpoint"
-OLD_POINTER = "state.json"
-"""Record of both checkpoints in the first format, which had the history in a separate file."""
 _RECORD = re.compile(r"(\d{4,9})\.json", re.ASCII)
 
 
@@ -66,41 +64,30 @@ def save(
         "sha256": sha256(tensors),
         "history": [to_record(line) for line in history],
     }
-    atomic_files.write(states / f"{name}.json", stamp(record), guard)
+    write_record(states / f"{name}.json", record, guard)
     guard()
-    numbers = sorted(
-        (number for number in _numbers(FOLDER, states) if number < epoch), reverse=True
-    )
-    kept = {name, *(f"{number:04}" for number in numbers[:1])}
+    earlier = [number for number in _numbers(FOLDER, states) if number < epoch]
+    kept = {name, *(f"{number:04}" for number in earlier[:1])}
     for other in atomic_files.names(states):
-        if other == OLD_POINTER or other.partition(".")[0] not in kept:
+        if other.partition(".")[0] not in kept:
             atomic_files.remove(states / other)
 
 
-def states(files: Files, folder: Path, run_id: str) -> list[CheckpointRef | StoreError]:
-    """Return the committed checkpoints, newest first; an error for each with a damaged record."""
-    found: list[CheckpointRef | StoreError] = []
-    for number in sorted(_numbers(files, folder / CHECKPOINT), reverse=True):
-        try:
-            found.append(_state(files, folder / CHECKPOINT / f"{number:04}.json", run_id))
-        except StoreError as error:
-            found.append(error)
-    if not found and files.exists(folder / CHECKPOINT / OLD_POINTER):
-        try:
-            found += _old_states(files, folder)
-        except StoreError as error:
-            found.append(error)
-    return found
+def history(files: Files, folder: Path, run_id: str) -> tuple[Epoch, ...]:
+    """Return the epochs in the newest record, empty if there is none.
+
+    Raises:
+        StoreError: if that record is damaged.
+    """
+    return next((_state(files, path, run_id).history for path in _records(files, folder)), ())
 
 
 def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, str]:
     """Return the newest undamaged checkpoint, or None, and a message about damaged newer ones."""
     problems = []
-    for state in states(files, folder, run_id):
+    for path in _records(files, folder):
         try:
-            if isinstance(state, StoreError):
-                raise state
-            checkpoint = state.read()
+            checkpoint = _state(files, path, run_id).read()
         except StoreError as error:
             problems.append(error.message)
         else:
@@ -113,21 +100,11 @@ def newest(files: Files, folder: Path, run_id: str) -> tuple[Checkpoint | None, 
 def damages(files: Files, folder: Path, run_id: str) -> list[tuple[StoreError, tuple[Path, ...]]]:
     """Return the errors of damaged checkpoints, each with the files of that checkpoint."""
     found: list[tuple[StoreError, tuple[Path, ...]]] = []
-    below = folder / CHECKPOINT
-    for number in _numbers(files, below):
-        record = below / f"{number:04}.json"
+    for path in _records(files, folder):
         try:
-            _state(files, record, run_id).read()
+            _state(files, path, run_id).read()
         except StoreError as error:
-            found.append((error, (record, record.with_suffix(".safetensors"))))
-    if not _numbers(files, below) and files.exists(below / OLD_POINTER):
-        for state in states(files, folder, run_id):
-            try:
-                if isinstance(state, StoreError):
-                    raise state
-                state.read()
-            except StoreError as error:
-                found.append((error, (below,)))
+            found.append((error, (path, path.with_suffix(".safetensors"))))
     return found
 
 
@@ -135,8 +112,16 @@ def _recovery_message(problems: Sequence[str], consequence: str) -> str:
     return f"{'; '.join(problems)}: run {consequence}" if problems else ""
 
 
-def _numbers(files: Files, folder: Path) -> list[int]:
-    return [int(found[1]) for name in files.names(folder) if (found := _RECORD.fullmatch(name))]
+def _records(files: Files, folder: Path) -> list[Path]:
+    """Return the paths of the records of a run, newest first."""
+    states = folder / CHECKPOINT
+    return [states / f"{number:04}.json" for number in _numbers(files, states)]
+
+
+def _numbers(files: Files, states: Path) -> list[int]:
+    """Return the epochs of the records in a folder, newest first."""
+    matches = map(_RECORD.fullmatch, files.names(states))
+    return sorted((int(match[1]) for match in matches if match), reverse=True)
 
 
 def _state(files: Files, path: Path, run_id: str) -> CheckpointRef:
@@ -151,22 +136,3 @@ def _state(files: Files, path: Path, run_id: str) -> CheckpointRef:
         )
 
     return files.read_parsed(path, build)
-
-
-def _old_states(files: Files, folder: Path) -> list[CheckpointRef | StoreError]:
-    """Return the checkpoints of a run in the first format."""
-    pointer = folder / CHECKPOINT / OLD_POINTER
-    lines = files.content(folder / "history.jsonl").splitlines()
-    history = [record for line in lines if (record := unstamp(line)) is not None]
-    found: list[CheckpointRef | StoreError] = []
-    for state in files.read_record(pointer).get("checkpoints", []):
-        epoch = state["epoch"]
-        path = pointer.with_name(f"{epoch:04}.safetensors")
-        if len(history) < epoch:
-            found.append(
-                files.damaged(folder / "history.jsonl", f"it has no {quote(epoch)} epochs")
-            )
-        else:
-            epochs = tuple(from_record(Epoch, line) for line in history[:epoch])
-            found.append(CheckpointRef(files, path, state["sha256"], epochs))
-    return found

@@ -24,7 +24,7 @@ RECORDS = (
     *(ADDED, ANNOTATION, OMISSION),
 )
 BINARIES = (WEIGHTS, LOGITS, *REPLACEMENTS)
-TRANSIENT = (CHECKPOINT, "error.json", "history.jsonl")
+TRANSIENT = (CHECKPOINT, "error.json")
 """Files that are deleted when the run ends."""
 ANALYSIS_FILE = re.compile(rf"{ANALYSES}/[a-z][a-z_-]*\.npz", re.ASCII)
 ADDITION_FILE = re.compile(r"[a-z][a-z_-]*\.[0-9a-f]{12}\.npz", re.ASCII)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # listing runs does not need numpy
     import numpy as np
@@ -18,6 +19,11 @@ class Predictions:
 
     logits: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Predictions:
+        """Return the predictions of a file with these two arrays; KeyError if one is missing."""
+        return cls(arrays["logits"], arrays["labels"].astype("int64"))
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class PredictedClasses:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> PredictedClasses:
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> PredictedClasses:
         """Return the classes that `to_arrays` converted.
 
         Raises:

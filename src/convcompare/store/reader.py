@@ -6,7 +6,7 @@ recorded one. Callers that show many runs read each within `skipping_damage`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -158,11 +158,8 @@ class RunReader:
 
     def annotation(self, run_id: str) -> Annotation:
         """Return the tags and the note of a run; empty if it has none."""
-        path = self._at(run_id, ANNOTATION)
-        if not self.files.exists(path):
-            return Annotation()
-        self._check_id(path, self.files.read_record(path).get("id"), run_id)
-        return self.files.read_as(path, Annotation)
+        known = self.files.exists(self._at(run_id, ANNOTATION))
+        return self._beside(run_id, ANNOTATION, Annotation) if known else Annotation()
 
     def outcome(self, run_id: str) -> Run | None:
         """Return the record of an ended trial or of its failure; None if it has neither."""
@@ -224,17 +221,13 @@ class RunReader:
         Raises:
             StoreError: if the record of that checkpoint is damaged.
         """
-        for state in checkpoints.states(self.files, self.folder(run_id), run_id):
-            if isinstance(state, StoreError):
-                raise state
-            return state.history
-        return ()
+        return checkpoints.history(self.files, self.folder(run_id), run_id)
 
     def predictions(self, run: Run) -> Predictions:
         """Return the logits and labels of the test split after the last epoch.
 
         Raises:
-            UsageError: if a pack omitted them, or the run was recorded without labels.
+            UsageError: if a pack omitted them.
         """
         if CLASSES in run.sha256:
             raise UsageError(
@@ -242,33 +235,18 @@ class RunReader:
                 "the store that was packed has them, and `convcompare compare … --fresh` makes "
                 "them again",
             )
-        arrays = self._arrays(run, LOGITS)
-        if "labels" not in arrays:
-            raise UsageError(
-                f"run {run.id} was recorded without the labels of its test images",
-                "`convcompare compare … --fresh` records them",
-            )
-        return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
+        return self._built(run, LOGITS, Predictions.from_arrays)
 
     def predicted_classes(self, run: Run) -> PredictedClasses:
-        """Return the predicted classes and the labels of the test split after the last epoch.
-
-        Raises:
-            UsageError: if the run was recorded without labels.
-        """
+        """Return the predicted classes and the labels of the test split after the last epoch."""
         if CLASSES not in run.sha256:
             return PredictedClasses.of(self.predictions(run))
-        try:
-            return PredictedClasses.from_arrays(self._arrays(run, CLASSES))
-        except (KeyError, ValueError) as error:
-            raise self.files.damaged(self._at(run.id, CLASSES), str(error)) from error
+        return self._built(run, CLASSES, PredictedClasses.from_arrays)
 
     def held_out(self, run: Run) -> Predictions | None:
         """Return the logits and labels of the held-out images; None if they were not recorded."""
-        arrays = self.analysis(run, HELD_OUT)
-        if arrays is None:
-            return None
-        return Predictions(arrays["logits"], arrays["labels"].astype("int64"))
+        name = f"{ANALYSES}/{HELD_OUT}.npz"
+        return self._built(run, name, Predictions.from_arrays) if name in run.sha256 else None
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays of an analysis of a run; None if it was not recorded."""
@@ -372,6 +350,14 @@ class RunReader:
                 found.append(self.comparison(name))
         return found
 
+    def _built(self, run: Run, name: str, build: Callable[[dict[str, npt.NDArray[Any]]], T]) -> T:
+        """Return the result of `build` for the arrays of a recorded file; Damaged if it fails."""
+        arrays = self._arrays(run, name)
+        try:
+            return build(arrays)
+        except (KeyError, ValueError) as error:
+            raise self.files.damaged(self._at(run.id, name), str(error)) from error
+
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
         path = self._named(run, name)
         arrays = self._parsed(path, self.files.verified(path, run.sha256.get(name)))
@@ -379,9 +365,9 @@ class RunReader:
         return arrays
 
     def _arrays_of(self, run_id: str, path: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays of a file, checked to be of this run if it contains an id."""
+        """Return the arrays of a file, checked to be of this run."""
         arrays = self._parsed(path, data)
-        self._check_id(path, str(arrays.pop(RUN, run_id)), run_id)
+        self._check_id(path, str(arrays.pop(RUN, "")), run_id)
         return arrays
 
     def _parsed(self, path: Path, data: bytes) -> dict[str, npt.NDArray[Any]]:
@@ -393,9 +379,9 @@ class RunReader:
             raise self.files.damaged(path, str(error)) from error
 
     def _beside(self, run_id: str, name: str, cls: type[T]) -> T:
-        """Return a further record of a run, checked to be of this run if it contains an id."""
+        """Return a further record of a run, checked to be of this run."""
         path = self._at(run_id, name)
-        self._check_id(path, self.files.read_record(path).get("id", run_id), run_id)
+        self._check_id(path, self.files.read_record(path).get("id"), run_id)
         return self.files.read_as(path, cls)
 
     def _check_id(self, path: Path, found: object, run_id: str) -> None:
