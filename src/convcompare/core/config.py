@@ -32,6 +32,8 @@ NonNegative = Annotated[float, AtLeast(0)]
 LAST_EPOCHS = 5
 """Number of final epochs that ``evaluate`` ``last`` evaluates on the test images: those whose mean
 is the score of a comparison (`comparison.score`)."""
+HOLD_OUT_HINT = "`--val-fraction 0.1` holds out training images to select by"
+"""Hint to make a validation split."""
 OF_EVERY_EPOCH = ("accuracy-area", "convergence", "epochs-to")
 """Columns and figures of verdicts that need the test accuracy after every epoch."""
 
@@ -120,24 +122,25 @@ class TrainConfig:
                     f"allowed: {options[name].allowed}",
                 ) from None
         config = TrainConfig(**values)
-        if config.other_lr is not None and config.optimizer != "muon":
+        config.check()
+        return config
+
+    def check(self) -> None:
+        """Raise UsageError for settings that cannot be combined, or an invalid pattern."""
+        if self.other_lr is not None and self.optimizer != "muon":
             raise UsageError(
                 "`other_lr` is a setting that only the optimizer `muon` has",
                 "`--set other_lr=none`",
             )
-        if config.select == "best" and not config.val_fraction:
+        if self.select == "best" and not self.val_fraction:
+            raise UsageError("an epoch cannot be selected by the test images", HOLD_OUT_HINT)
+        if self.freeze is not None:
+            _check_pattern(self.freeze)
+        if self.devices > self.batch_size:
             raise UsageError(
-                "an epoch cannot be selected by the test images",
-                "`--val-fraction 0.1` holds out training images to select by",
+                f"a batch of {self.batch_size} cannot be split among {self.devices} devices",
+                f"`--devices` takes at most {self.batch_size} here",
             )
-        if config.freeze is not None:
-            _check_pattern(config.freeze)
-        if config.devices > config.batch_size:
-            raise UsageError(
-                f"a batch of {config.batch_size} cannot be split among {config.devices} devices",
-                f"`--devices` takes at most {config.batch_size} here",
-            )
-        return config
 
     def identity(self) -> dict[str, Any]:
         """Return the fields for the trial's id; newer fields only if they have an effect."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from convcompare.comparison.comparison import SizedNetwork
-from convcompare.core.config import TrainConfig
+from convcompare.core.config import HOLD_OUT_HINT, TrainConfig
 from convcompare.core.errors import UsageError
 
 from .request import ModelRequest
@@ -23,10 +23,7 @@ def at_each_rate(
     if not rates:
         return [*models], [*configs], {}
     if not all(config.val_fraction for config in configs):
-        raise UsageError(
-            "a learning rate cannot be selected by the test images",
-            "`--val-fraction 0.1` holds out training images to select by",
-        )
+        raise UsageError("a learning rate cannot be selected by the test images", HOLD_OUT_HINT)
     labels = {one.label: [f"{one.label} lr={rate}" for rate in rates] for one in models}
     at_rates = [replace(one, label=label) for one in models for label in labels[one.label]]
     tuned = [config.replace({"lr": rate}) for config in configs for rate in rates]

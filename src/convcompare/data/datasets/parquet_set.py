@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from convcompare.core.config import HOLD_OUT_HINT
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 
@@ -112,9 +113,8 @@ def _notes_on(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]
         yield DataNote("label", text, serious=False)
     if splits.unread:
         names = tuple(map(str, splits.unread))
-        hint = "`--val-fraction 0.1` holds out training images to select by"
-        yield DataNote("unused", "the validation split is not used beside the test split", names,
-                       hint)  # fmt: skip
+        text = "the validation split is not used beside the test split"
+        yield DataNote("unused", text, names, HOLD_OUT_HINT)
     if columns.unread_splits and not splits.test:
         yield DataNote("unused", "columns that are not read", columns.unread_splits,
                        "files called train.parquet and test.parquet are splits",

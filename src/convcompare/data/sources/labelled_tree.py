@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from convcompare.core.config import HOLD_OUT_HINT
 from convcompare.core.errors import DataError, listed, quote
 
 from ..data_notes import DataNote
@@ -255,8 +256,7 @@ def _left_out(
             apart.update(walk.images(role.folder))
     if test == "test" and "val" in files.found:
         text = "the rows of the validation split are not used: there is a test split"
-        hint = "`--val-fraction 0.1` holds out training images to select by"
-        notes.append(DataNote("unused", text, hint=hint))
+        notes.append(DataNote("unused", text, hint=HOLD_OUT_HINT))
     return notes + files.unnamed(walk, [path for path in walk.images(top) if path not in apart])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convcompare.core.config import HOLD_OUT_HINT
 from convcompare.core.errors import DataError, listed, quote, typed
 from convcompare.core.formatting import several
 
@@ -58,8 +59,7 @@ class Role:
         if reason:
             return DataNote("unused", f"{text}: {reason}", hint="correct the table, or rename it")
         if self.kind == "val" and (self.has_classes or labelled):
-            hint = "`--val-fraction 0.1` holds out training images to select by"
-            return DataNote("unused", f"{text}: there is a test split", hint=hint)
+            return DataNote("unused", f"{text}: there is a test split", hint=HOLD_OUT_HINT)
         if self.kind:
             return DataNote("unused", f"{text}: it has no classes",
                             hint="a table of its files and their classes makes it a split",
