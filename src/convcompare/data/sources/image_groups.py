@@ -13,9 +13,9 @@ from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
 from .class_folders import ClassFolders
+from .image_index import ImageIndex
 from .image_walk import FolderWalk, one_form
 from .label_table import tables_in
-from .labelled_files import ImageIndex
 from .split_names import says_nothing
 from .table_columns import cell, file_column, group_columns, image_of, plain_names
 from .table_rows import TableFile

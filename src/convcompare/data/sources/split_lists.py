@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convcompare.core.config import HOLD_OUT_HINT
 from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
 from .class_folders import ClassFolders, check_same_classes
+from .image_index import ImageIndex
 from .image_walk import FolderWalk, natural_order, one_form
-from .labelled_files import ImageIndex
 from .labelled_tree import WORDS, LabelledTree
 from .list_files import LIST_ENDINGS, TABLES, entries_by_split, list_entries
 from .matlab_files import MATLAB, names_splits
@@ -199,8 +200,7 @@ def _notes(
         names = lists.files if len(lists.files) == 1 else lists.files[1:-1]
         those = ", ".join(quote(walk.shown(path)) for path in names)
         text = f"the validation images of {those} are not used: there is a test split"
-        hint = "`--val-fraction 0.1` holds out training images to select by"
-        yield DataNote("unused", text, hint=hint)
+        yield DataNote("unused", text, hint=HOLD_OUT_HINT)
     rest = tuple(walk.shown(path) for paths in found.train.values() for path in paths
                  if path not in lists.splits)  # fmt: skip
     if rest:
