@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
-from convcompare.core.errors import quote
-
 from .dataset import Dataset
 from .hold_out import HoldOut
-from .labelled_arrays import LabelledArrays, class_name, dataset_of, numbered
+from .labelled_arrays import LabelledArrays, class_name, dataset_of, held_out_set, numbered
 from .sources.file_notes import file_notes
 from .sources.image_stack import ImageStack
 
@@ -38,15 +37,15 @@ def gathered(
         DataError: if the images and labels do not form a data set.
     """
     found, pixels = np.asarray(labels), stack.pixels
-    chosen = np.arange(len(found)) >= trained
-    names = np.array([name for part in numbered(trained, len(found) - trained) for name in part])
     if trained == len(found):
-        chosen = hold_out.rows(found, quote(stack.name), lambda one: class_name(one, classes))
-        test_split = hold_out.words
-        names = np.array([f"image {i}" for i in range(len(found))])
-    arrays = LabelledArrays(pixels[~chosen], found[~chosen], pixels[chosen], found[chosen])
-    places = (names[~chosen].tolist(), names[chosen].tolist())
-    made = dataset_of(arrays, stack.name, stack.name, classes, places=places)
+        names = [f"image {i}" for i in range(trained)]
+        made = held_out_set(pixels, found, hold_out, stack.name, stack.name, classes)
+    else:
+        names = [*chain(*numbered(trained, len(found) - trained))]
+        train, test = slice(trained), slice(trained, None)
+        arrays = LabelledArrays(pixels[train], found[train], pixels[test], found[test])
+        made = dataset_of(arrays, stack.name, stack.name, classes)
+        made = replace(made, test_split=test_split)
     named = [class_name(one, classes) for one in found.tolist()]
-    files = file_notes(stack.facts, names.tolist(), named, made.image_size, {})
-    return replace(made, test_split=test_split, notes=(*made.notes, *files))
+    files = file_notes(stack.facts, names, named, made.image_size, {})
+    return replace(made, notes=(*made.notes, *files))

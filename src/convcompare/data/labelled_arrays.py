@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core.errors import DataError
+from convcompare.core.errors import DataError, quote
 
 from .data_notes import DataNote
 from .dataset import Dataset, Images, Labels, Split, statistics
 from .examine import examine
+from .hold_out import HoldOut
 from .sources.image_scaling import scaling_of
 
 Array = npt.NDArray[Any]
@@ -90,6 +91,26 @@ def dataset_of(
         source=source,
         notes=notes,
     )
+
+
+def held_out_set(
+    images: Array,
+    labels: Array,
+    hold_out: HoldOut,
+    name: str,
+    source: str,
+    classes: Sequence[str],
+    notes: Sequence[DataNote] = (),
+) -> Dataset:
+    """Return the data set of images (n, …) and labels (n,) without a test split.
+
+    `hold_out` makes one; the other arguments and errors are those of `dataset_of`.
+    """
+    chosen = hold_out.rows(labels, quote(name), lambda one: class_name(one, classes))
+    arrays = LabelledArrays(images[~chosen], labels[~chosen], images[chosen], labels[chosen])
+    train, test = ([f"image {i}" for i in np.flatnonzero(rows)] for rows in (~chosen, chosen))
+    made = dataset_of(arrays, name, source, classes, notes, (train, test))
+    return replace(made, test_split=hold_out.words)
 
 
 def numbered(train: int, test: int) -> tuple[list[str], list[str]]:

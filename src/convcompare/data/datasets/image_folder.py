@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from convcompare.store.atomic_files import make_folder
 from ..data_notes import DataNote, from_text, to_text
 from ..dataset import Dataset, Seed, Share, Side, Sources, Split, fingerprint, statistics
 from ..examine import examine
-from ..hold_out import check_two_each, drawn_for_test, hold_out_words
+from ..hold_out import HoldOut
 from ..sources.array_file import Splits, read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
@@ -68,8 +69,9 @@ def image_folder(
     """
     tree = read_tree(path, splits, label, names, classes)
     if tree.test is None:
-        train, held_out = _hold_out(tree, test, seed)
-        words = hold_out_words(test, seed)
+        hold_out = HoldOut(test, seed)
+        train, held_out = _divided(tree, hold_out)
+        words = hold_out.words
     else:
         train, held_out = tree.train, tree.test
         words = tree.test_split
@@ -90,16 +92,14 @@ def image_folder(
     )
 
 
-def _hold_out(tree: ImageTree, share: float, seed: int) -> tuple[Files, Files]:
-    """Return train and test files: a `share` of each class, at least one image, is for testing."""
-    train, test = [], []
-    single = [name for name, files in zip(tree.classes, tree.train, strict=True) if len(files) < 2]
-    check_two_each(single, quote(tree.root))
-    for files in tree.train:
-        chosen = set(drawn_for_test(len(files), share, seed).tolist())
-        train.append(tuple(file for index, file in enumerate(files) if index not in chosen))
-        test.append(tuple(file for index, file in enumerate(files) if index in chosen))
-    return tuple(train), tuple(test)
+def _divided(tree: ImageTree, hold_out: HoldOut) -> tuple[Files, Files]:
+    """Return the files of each class for training and for testing."""
+    sizes = [len(files) for files in tree.train]
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    chosen = hold_out.rows(labels, quote(tree.root), tree.classes.__getitem__)
+    classes = list(zip(tree.train, np.split(chosen, np.cumsum(sizes)[:-1]), strict=True))
+    train = tuple(tuple(compress(files, ~rows)) for files, rows in classes)
+    return train, tuple(tuple(compress(files, rows)) for files, rows in classes)
 
 
 def _decoded(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from convcompare.core.config import HOLD_OUT_HINT
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 from convcompare.store.npz import read_npz
@@ -18,10 +19,10 @@ from ..hold_out import HoldOut
 from ..labelled_arrays import (
     Array,
     LabelledArrays,
-    class_name,
     dataset_of,
     decoded,
     flat_labels,
+    held_out_set,
 )
 from ..sources.array_names import CLASS_NAMES, Part, array_roles
 from ..sources.matlab_files import MATLAB, matlab_arrays
@@ -94,7 +95,9 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
     )
     parts = [arrays[name] for pair in splits for name in pair]
     if len(splits) == 1:
-        return _held_out(parts, name, source, classes, notes, hold_out)
+        images, labels = parts
+        labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
+        return held_out_set(images, labels, hold_out, name, source, classes, notes)
     read = dataset_of(LabelledArrays(*parts), name, source, classes, notes)
     tested = split_words(splits[1][0])
     is_val = tested is not None and tested[0] == "val"
@@ -161,24 +164,6 @@ def _splits(roles: Mapping[tuple[SplitKind | None, Part], str]) -> list[tuple[st
     return [pair for pair in (train, tested) if pair] if train else []
 
 
-def _held_out(
-    parts: list[Array],
-    name: str,
-    source: str,
-    classes: list[str],
-    notes: list[DataNote],
-    hold_out: HoldOut,
-) -> Dataset:
-    """Return the data set of images and labels, with some held out as test split."""
-    images, labels = parts
-    labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
-    chosen = hold_out.rows(labels, quote(name), lambda one: class_name(one, classes))
-    arrays = LabelledArrays(images[~chosen], labels[~chosen], images[chosen], labels[chosen])
-    places = tuple([f"image {i}" for i in np.flatnonzero(rows)] for rows in (~chosen, chosen))
-    read = dataset_of(arrays, name, source, classes, notes, (places[0], places[1]))
-    return replace(read, test_split=hold_out.words)
-
-
 def _class_names(arrays: Mapping[str, Array], key: str, path: str) -> list[str]:
     """Return the class names, empty if there are none; raise DataError if they are not a list."""
     if not key:
@@ -198,5 +183,5 @@ def _unread(names: tuple[str, ...]) -> list[DataNote]:
     if not names:
         return []
     splits = any(split_words(name) for name in names)
-    hint = "`--val-fraction 0.1` holds out training images to select by" if splits else ""
+    hint = HOLD_OUT_HINT if splits else ""
     return [DataNote("unused", "arrays that are not used", names, hint, serious=splits)]
