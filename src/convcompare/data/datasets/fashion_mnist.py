@@ -9,24 +9,18 @@ from convcompare.core.registry import register
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set
-from ..sources.idx import read_idx_folder
+from ..sources.idx import PACKED, read_idx_folder
 
-FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
 FASHION_MNIST = PublishedFiles(
     name="fashion-mnist",
     title="Fashion-MNIST",
     sha256="a06d3266794aa0147787f49603795ec5e8a32fac55270d9b4ac38d415b342e8c",
     read=lambda folder: read_idx_folder(folder, ("FashionMNIST",)),
     origins=(
-        Mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com", FILES, 30_878_645),
+        Mirror("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com", PACKED, 30_878_645),
         Mirror(
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
-            FILES,
+            PACKED,
             30_878_645,
         ),
     ),

