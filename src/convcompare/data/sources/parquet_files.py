@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,17 +106,13 @@ def has_classes(files: Iterable[Path], label: str) -> bool:
 
     Classes that publishers withhold are empty or -1.
     """
-    for file in files:
-        opened = _opened(file)
-        if label not in {field.name for field in opened.schema_arrow}:
-            continue
-        try:
-            for batch in opened.iter_batches(columns=[label]):
-                if any(one not in (None, -1, "") for one in batch.column(label).to_pylist()):
-                    return True
-        except (OSError, ValueError):  # damaged: reported when rows are read
-            return True
-    return False
+    having = [file for file in files if label in _opened(file).schema_arrow.names]
+    batches = (batch for file in having for batch in _batches(file, [label]))
+    with suppress(DataError):  # damaged: reported when rows are read
+        return any(
+            one not in (None, -1, "") for batch in batches for one in batch.column(0).to_pylist()
+        )
+    return True
 
 
 def _holds_bytes(kind: str) -> bool:
@@ -199,8 +196,7 @@ def _in_range(label: Any, classes: Sequence[str]) -> bool:
 
 
 def _pairs(file: Path, columns: ParquetColumns) -> Iterator[tuple[Any, Any]]:
-    opened = _opened(file)
-    missing = {columns.image, columns.label} - {field.name for field in opened.schema_arrow}
+    missing = {columns.image, columns.label}.difference(_opened(file).schema_arrow.names)
     if missing:
         raise DataError(
             f"{quote(file.name)} has no column {quote(missing.pop())}", "all files need the same"
