@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from convcompare.core.errors import NAMED, listed
+from convcompare.store.json_fields import from_record, to_record
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,12 @@ class DataNote:
 
 def to_text(notes: Iterable[DataNote]) -> str:
     """Return notes as JSON, for the cache of decoded images."""
-    return json.dumps([asdict(note) for note in notes])
+    return json.dumps([to_record(note) for note in notes])
 
 
 def from_text(text: str) -> tuple[DataNote, ...]:
     """Return the notes that `to_text` wrote; raise ValueError for any other text."""
     try:
-        return tuple(
-            DataNote(**{**record, "names": tuple(record["names"])}) for record in json.loads(text)
-        )
-    except (TypeError, KeyError) as error:
+        return tuple(from_record(DataNote, record) for record in json.loads(text))
+    except TypeError as error:
         raise ValueError(f"not notes of a data set: {error}") from error
