@@ -20,7 +20,6 @@ from .sources.fetch import PublishedFiles
 from .sources.missing_path import check_there
 from .sources.other_formats import reads_instead
 
-_CONTEXT = ("sources",)
 _OWN_FILES = ("folder", "npz", "parquet")
 _PATH_PREFIXES = (*_OWN_FILES, "arrays", "torchvision", "hf")
 
@@ -94,7 +93,7 @@ def load_dataset(text: str, sources: Sources) -> Dataset:
     if spec.name not in register.dataset:
         _refuse_path(spec.name)
     entry = register.dataset[spec.name]
-    options = entry.options((*_CONTEXT, *given))
+    options = entry.options(("sources", *given))
     if spec.name in _OWN_FILES and not path:
         raise UsageError(f"{quote(text)} names no path", f"{spec.name}:PATH")
     _check_path(text, path, options)

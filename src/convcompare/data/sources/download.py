@@ -53,7 +53,7 @@ class TimeLimits:
 
     def seconds_for(self, size: int) -> float:
         """Return the maximum duration of `size` bytes, in seconds."""
-        return max(4 * self.window, size / self.min_speed if self.min_speed else 3600.0)
+        return max(4 * self.window, size / self.min_speed)
 
 
 class Origin(Protocol):
@@ -99,9 +99,7 @@ class Mirror:
             left -= target.stat().st_size
 
 
-def download(
-    url: str, target: Path, max_bytes: int, limits: TimeLimits, advance: Advance = lambda _: None
-) -> None:
+def download(url: str, target: Path, max_bytes: int, limits: TimeLimits, advance: Advance) -> None:
     """Download `url` to `target`, without verifying its content.
 
     Args:

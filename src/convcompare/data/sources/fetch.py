@@ -125,7 +125,9 @@ def obtain(
             raise _unavailable(published, "and downloads are off", "")
         atomic_files.make_folder(sources.cache)
         waiting = f"waiting for another process that fetches {published.title}"
-        with lease.hold(sources.cache, f"{published.name}.lease", lambda _: _say(waiting)):
+        with lease.hold(
+            sources.cache, f"{published.name}.lease", lambda _: print(waiting, file=sys.stderr)
+        ):
             return _from_cache(published, sources) or _from_network(
                 published, sources, limits or TimeLimits()
             )
@@ -231,10 +233,6 @@ def _wrong_files(published: PublishedFiles, folder: Path, problem: str) -> DataE
         f"{published.title} in {quote(folder)} {problem}",
         "replace the files there, or remove them to use another source",
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
