@@ -156,7 +156,7 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
         raise DataError(
             "; ".join([where, *(note.line() for note in left)]), next(filter(None, hints))
         )
-    above = [path for path in (*top.parents, top) if path.is_relative_to(root)]
+    above = walk.above(top)
     if tables and all(table.split in ("val", "test") for table in tables) and how.splits != "none":
         tables += [one for one in tables_beside(walk, above, how.label) if one.split == "train"]
     try:
@@ -277,7 +277,6 @@ def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[Dat
     if found.test is not None:
         return []
     walk = lists.walk
-    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
     images = [path for paths in found.train.values() for path in paths]
     read = {table.path for table in found.tables}
     paths = [
@@ -285,7 +284,7 @@ def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[Dat
         if path.suffix.lower() in _LISTS and lists_a_split(path.stem) and path not in read
     ]  # fmt: skip
     paths += [path for path in unread_lists(lists, images) if path not in read]
-    names = sorted({walk.shown(path) for path in (*unread_split_tables(above), *paths)})
+    names = sorted({walk.shown(path) for path in (*unread_split_tables(walk.above(top)), *paths)})
     if not names:
         return []
     text = "files that may be or name splits are not read"
@@ -304,7 +303,7 @@ def _grouped(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]
 
 def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:
     """Return a warning if the only other column of a table groups the images of class folders."""
-    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
+    above = walk.above(top)
     column = "" if walk.loose(top) else only_other_column(above)
     tables = [table for path in above for table in label_tables(path, column)] if column else []
     if not tables or not table_knows_better(walk, top, tables, []):

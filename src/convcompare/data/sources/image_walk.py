@@ -70,6 +70,10 @@ class FolderWalk:
             self._images[folder] = list(self._below(folder, {real}, (real,)))
         return self._images[folder]
 
+    def above(self, folder: Path) -> list[Path]:
+        """Return `folder` and the folders above it, up to the root."""
+        return [path for path in (*folder.parents, folder) if path.is_relative_to(self.root)]
+
     def shown(self, path: Path) -> str:
         """Return a path for messages: relative to the root, with slashes; ``.`` for the root."""
         return path.relative_to(self.root).as_posix()
