@@ -15,7 +15,7 @@ from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
 from .json_fields import from_record
-from .json_records import REPAIR, damaged, sha256, unstamp
+from .json_records import sha256, unstamp
 from .run import SCHEMA_VERSION
 
 LARGEST_RECORD = 32 << 20
@@ -29,7 +29,7 @@ class Files(ABC):
     """The operations that `RunReader` needs of a store."""
 
     read_only = False
-    remedy = REPAIR
+    remedy = "`convcompare runs check --repair` quarantines it, and the same command makes it again"
     """Hint of the error if a file is damaged."""
 
     @abstractmethod
@@ -100,7 +100,7 @@ class Files(ABC):
 
     def damaged(self, path: Path, what: str) -> Damaged:
         """Return the error for a damaged file; `what` is the reason."""
-        return damaged(path, what, self.remedy)
+        return Damaged(f"{quote(path, 300)} is damaged: {what}", self.remedy)
 
     def damages(self) -> list[StoreError]:
         """Return the errors of the storage itself, apart from those of single records."""

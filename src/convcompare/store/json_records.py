@@ -9,13 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import Damaged, quote
-
 from . import atomic_files
 from .run import SCHEMA_VERSION
-
-REPAIR = "`convcompare runs check --repair` quarantines it, and the same command makes it again"
-"""Hint of the error if a file in the folder of a store is damaged."""
 
 
 def write_record(
@@ -41,11 +36,6 @@ def unstamp(data: bytes) -> dict[str, Any] | None:
         return record if crc == _crc(record) else None
     except (ValueError, RecursionError, MemoryError):
         return None
-
-
-def damaged(path: Path, what: str, hint: str = REPAIR) -> Damaged:
-    """Return the error for a damaged file of a store; `what` is the reason."""
-    return Damaged(f"{quote(path, 300)} is damaged: {what}", hint)
 
 
 def sha256(data: bytes) -> str:

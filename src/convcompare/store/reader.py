@@ -6,7 +6,7 @@ recorded one. Callers that show many runs read each within `skipping_damage`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files, T
+from .json_fields import from_record
 from .layout import (
     ADDED,
     ADDITIONS,
@@ -137,8 +138,7 @@ class RunReader:
         path = self._at(run_id, OMISSION)
         if not self.files.exists(path):
             return None
-        omission = self.files.read_as(path, Omission)
-        self._check_id(path, omission.id, run_id)
+        omission = self._beside(run_id, OMISSION, Omission)
         if not omission.sha256.keys() <= {*REPLACEMENTS}:
             raise self.files.damaged(path, "it names files that it must not name")
         return omission
@@ -381,8 +381,12 @@ class RunReader:
     def _beside(self, run_id: str, name: str, cls: type[T]) -> T:
         """Return a further record of a run, checked to be of this run."""
         path = self._at(run_id, name)
-        self._check_id(path, self.files.read_record(path).get("id"), run_id)
-        return self.files.read_as(path, cls)
+
+        def build(record: Mapping[str, Any]) -> T:
+            self._check_id(path, record.get("id"), run_id)
+            return from_record(cls, record)
+
+        return self.files.read_parsed(path, build)
 
     def _check_id(self, path: Path, found: object, run_id: str) -> None:
         if found != run_id:

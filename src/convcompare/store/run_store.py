@@ -36,7 +36,7 @@ from .annotation import Annotation
 from .checkpoints import CHECKPOINT, Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
-from .json_records import damaged, sha256, stamp, write_record
+from .json_records import sha256, stamp, write_record
 from .layout import (
     ADDED,
     ADDITIONS,
@@ -120,17 +120,17 @@ class RunStore(RunReader):
         folder = self.folder(run_id)
         kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}
         places = (folder, folder / ANALYSES, folder / ADDITIONS)
-        if self.finished(run_id) and (
-            any(name not in kept for name in atomic_files.names(folder))
-            or any(map(atomic_files.leftovers, places))
-        ):
-            lease = claim(folder)
-            if lease:
-                with lease:
-                    for name in TRANSIENT:
-                        atomic_files.remove(folder / name)
-                    for place in places:
-                        atomic_files.collect(place)
+        others = set(atomic_files.names(folder)) - kept
+        if not self.finished(run_id) or not (others or any(map(atomic_files.leftovers, places))):
+            return
+        lease = claim(folder)
+        if lease is None:
+            return
+        with lease:
+            for name in TRANSIENT:
+                atomic_files.remove(folder / name)
+            for place in places:
+                atomic_files.collect(place)
 
     def begin(self, trial: Trial, environment: Environment) -> None:
         """Record a trial that is about to run, and its environment."""
@@ -177,21 +177,16 @@ class RunStore(RunReader):
         from .npz import to_npz
 
         folder = self.folder(run.id)
+        logits = None if predictions is None else to_npz(vars(predictions))
+        given = ((WEIGHTS, weights), (LOGITS, logits))
+        files = {name: data for name, data in given if data is not None}
         with self._guarded(run.id) as guard:
             if not self.finished(run.id):
-                digests = {}
-                for name, data in (
-                    (WEIGHTS, weights),
-                    (LOGITS, None if predictions is None else to_npz(vars(predictions))),
-                ):
-                    if data is not None:
-                        atomic_files.write(folder / name, data, guard)
-                        digests[name] = sha256(data)
+                for name, data in files.items():
+                    atomic_files.write(folder / name, data, guard)
                 for name in atomic_files.names(folder / ANALYSES):
-                    digests[f"{ANALYSES}/{name}"] = sha256(
-                        atomic_files.read(folder / ANALYSES / name)
-                    )
-                run = replace(run, sha256=digests)
+                    files[f"{ANALYSES}/{name}"] = atomic_files.read(folder / ANALYSES / name)
+                run = replace(run, sha256={name: sha256(data) for name, data in files.items()})
             return self._commit(run, guard)
 
     def binary_files(self, run: Run) -> dict[str, bytes]:
@@ -214,7 +209,7 @@ class RunStore(RunReader):
         digests = kept_digests(run.sha256, omission)
         for name, digest in digests.items():
             if name not in files or sha256(files[name]) != digest:
-                raise damaged(folder / name, "SHA-256 mismatch with what was sent")
+                raise self.files.damaged(folder / name, "SHA-256 mismatch with what was sent")
         with self._guarded(run.id) as guard:
             if not self.finished(run.id):
                 for name in digests:
