@@ -7,6 +7,7 @@ stored with the runs and reused.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from convcompare.core.corruptions import Corruption, corruptions
 from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.data.damaged import chosen_rows, damaged, digest, shifted_pair
-from convcompare.data.dataset import Dataset, Images, Sources, Split
+from convcompare.data.dataset import Dataset, Images, Labels, Sources, Split
 from convcompare.store.robustness_record import (
     NO_PREDICTION,
     ROBUSTNESS,
@@ -113,21 +114,20 @@ def _measured(runner: TrialRunner, trial: Trial, fresh: bool) -> dict[str, npt.N
     """Return the record of a run as arrays, after measuring what it lacks."""
     run, kinds = runner.store.run(trial.id), corruptions()
     known = None if fresh else record_of(run, runner.store)
-    trainer = runner.trainer_of(run)
     images = _damaged_images(runner.dataset)
-    answers = NetworkAnswers(trainer, runner.dataset, images)
-    undamaged = answers.of(images.undamaged)
+    predicted = partial(_predicted, runner.trainer_of(run), runner.dataset, images.labels)
+    undamaged = predicted(images.undamaged)
     _check(run, runner.store, images, undamaged)
     if known is None:
-        pair = np.stack([answers.of(one) for one in images.pair()])
+        pair = np.stack([*map(predicted, shifted_pair(images.undamaged))])
         known = RobustnessRecord(images.rows, images.labels, undamaged, pair, {})
     kept = dict(known.damaged)
     for kind in (kind for kind in kinds if not measured(known, kind)):
         found = [images.of(kind, severity) for severity in kind.severities]
         kept[kind.name] = DamagedPredictions(
             kind.definition,
-            tuple(digest(one) for one in found),
-            np.stack([answers.of(one) for one in found]),
+            tuple(map(digest, found)),
+            np.stack([*map(predicted, found)]),
         )
     rows, labels = known.rows, known.labels
     return RobustnessRecord(rows, labels, known.undamaged, known.pair, kept).to_arrays()
@@ -156,27 +156,16 @@ class DamagedTestImages:
             self._kept[key] = found
         return found
 
-    def pair(self) -> tuple[Images, Images]:
-        """Return the images under two shifts each."""
-        return shifted_pair(self.undamaged)
 
+def _predicted(trainer: Trainer, dataset: Dataset, labels: Labels, images: Images) -> Predictions1D:
+    """Return the class of each image, computed as in the evaluation of a trained network.
 
-class NetworkAnswers:
-    """Predictions of a trained network, computed as in its evaluation."""
-
-    def __init__(self, trainer: Trainer, dataset: Dataset, images: DamagedTestImages) -> None:
-        self.trainer, self.dataset, self.labels = trainer, dataset, images.labels
-
-    def of(self, images: Images) -> Predictions1D:
-        """Return the class of each image; `NO_PREDICTION` if its logits are not finite."""
-        trainer = self.trainer
-        batches = Batches(Split(images, self.labels), self.dataset, trainer.device)
-        logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
-        classes = logits.argmax(1).astype(np.int32)
-        found: Predictions1D = np.where(
-            np.isfinite(logits).all(1), classes, np.int32(NO_PREDICTION)
-        ).astype(np.int32)
-        return found
+    It is `NO_PREDICTION` if the logits are not finite.
+    """
+    batches = Batches(Split(images, labels), dataset, trainer.device)
+    logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
+    found = np.where(np.isfinite(logits).all(1), logits.argmax(1), NO_PREDICTION)
+    return found.astype(np.int32)
 
 
 def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predictions1D) -> None:
