@@ -102,37 +102,17 @@ def run_plan(
         before: Ids of the trials that have ended during this call, each with whether it had ended
             before the call; the plan's trials are added.
     """
-    from convcompare.comparison.comparison import Comparison
     from convcompare.comparison.lr_selection import choose_rates
     from convcompare.comparison.model_runs import group_runs
-    from convcompare.comparison.selection import namesakes
-    from convcompare.comparison.unplanned_looks import earlier_looks, picked_seeds
 
-    request = plan.request
-    ids = [[trial.id for trial in plan.of(candidate)] for candidate in plan.candidates]
-    looked = earlier_looks(plan.store, ids, schedule.looks if schedule else ())
-    picked = None if schedule else picked_seeds(plan.store, plan.trials)
+    request, now = plan.request, datetime.datetime.now(datetime.UTC)
+    initial = _before_trials(plan, schedule, now)
     if request.fresh and schedule is None:
         start_over(plan)
-    now = datetime.datetime.now(datetime.UTC)
-    name = now.strftime("%Y%m%dT%H%M%S%f")
     runner = plan.runner()
     loading = plan.conditions.loading_seconds + runner.loading_seconds
-    initial = Comparison(
-        replace(plan.conditions, loading_seconds=loading),
-        (),
-        now.isoformat(timespec="seconds"),
-        command_words(request),
-        request.study,
-        plan.baseline,
-        schedule,
-        unfinished=tuple((trial.label, trial.id) for trial in plan.trials),
-        looked=looked,
-        picked=picked,
-        verdict_on=request.verdict_on,
-        name=request.name or "",
-        namesakes=namesakes(plan.store, request.name, chain(*ids)) if request.name else (),
-    )
+    initial = replace(initial, conditions=replace(plan.conditions, loading_seconds=loading))
+    name = now.strftime("%Y%m%dT%H%M%S%f")
     plan.store.add_comparison(name, initial.record())
     known = {} if before is None else before
     ended = {one: (plan.store.run(one), reused) for one, reused in known.items()}
@@ -151,6 +131,33 @@ def run_plan(
 
         measure(lacking(comparison, runner.store), runner, reporter)
     return comparison
+
+
+def _before_trials(
+    plan: ExperimentPlan, schedule: InterimSchedule | None, now: datetime.datetime
+) -> Comparison:
+    """Return the comparison of a plan without runs, with what the store tells of earlier looks."""
+    from convcompare.comparison.comparison import Comparison
+    from convcompare.comparison.selection import namesakes
+    from convcompare.comparison.unplanned_looks import earlier_looks, picked_seeds
+
+    request = plan.request
+    ids = [[trial.id for trial in plan.of(candidate)] for candidate in plan.candidates]
+    return Comparison(
+        plan.conditions,
+        (),
+        now.isoformat(timespec="seconds"),
+        command_words(request),
+        request.study,
+        plan.baseline,
+        schedule,
+        unfinished=tuple((trial.label, trial.id) for trial in plan.trials),
+        looked=earlier_looks(plan.store, ids, schedule.looks if schedule else ()),
+        picked=None if schedule else picked_seeds(plan.store, plan.trials),
+        verdict_on=request.verdict_on,
+        name=request.name or "",
+        namesakes=namesakes(plan.store, request.name, chain(*ids)) if request.name else (),
+    )
 
 
 def _run_trials(
