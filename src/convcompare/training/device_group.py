@@ -83,7 +83,7 @@ class DeviceGroup(SingleDevice):
     `unused` allows parameters without a gradient in a step, at a small cost.
     """
 
-    def __init__(self, unused: bool = True) -> None:
+    def __init__(self, unused: bool) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         self.unused = unused
 

@@ -30,11 +30,8 @@ class Muon(torch.optim.Optimizer):
     (fixed norms: Liu et al. 2021, arXiv:2102.07227). Such weights have no weight decay.
     """
 
-    def __init__(
-        self, groups: Iterable[dict[str, Any]], lr: float, momentum: float, weight_decay: float = 0
-    ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(groups, {**defaults, "orthogonal": False})
+    def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float) -> None:
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "orthogonal": False})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

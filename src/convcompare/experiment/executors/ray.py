@@ -75,7 +75,7 @@ class RayDriver:
         import ray
 
         self.ray, self.runner, self.left = ray, runner, collections.deque(trials)
-        self.share = ray_cluster.Share.of(runtime, runtime.of_a_job().threads)
+        self.share = ray_cluster.Share.of(runtime)
         ray_cluster.check_offered(self.share)
         self.images = ray.put(ray_task.pack_dataset(dataset))
         how: dict[str, Any] = {

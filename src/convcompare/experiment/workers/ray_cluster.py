@@ -50,9 +50,11 @@ class Share:
     gpus: float = 0.0
 
     @classmethod
-    def of(cls, runtime: Runtime, threads: int) -> Share:
+    def of(cls, runtime: Runtime) -> Share:
         """Return the share of each trial of a runtime."""
-        return cls(threads, runtime.gpu_share if runtime.device == "cuda" else 0.0)
+        return cls(
+            runtime.of_a_job().threads, runtime.gpu_share if runtime.device == "cuda" else 0.0
+        )
 
     def fits(self, offered: dict[str, float]) -> int:
         """Return how many shares fit on a node with the resources `offered`."""
@@ -226,10 +228,9 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
             f"a cluster has no `--device {runtime.device}`",
             "`--device cuda`: Ray says which GPU of a node a trial gets",
         )
-    threads = request.threads or 1
     runtime = replace(
         runtime,
-        job_threads=threads,
+        job_threads=request.threads or 1,
         fitted=False,
         compile="on" if runtime.compile == "on" else "off",  # the faster choice differs by node
         address=request.ray_address,
@@ -238,7 +239,7 @@ def on_cluster(runtime: Runtime, request: Request, dataset: Dataset) -> Runtime:
     )
     if request.dry_run:
         return runtime
-    share = Share.of(runtime, threads)
+    share = Share.of(runtime)
     connect(runtime.address, dataset.image_bytes)
     check_offered(share)
     return replace(runtime, jobs=request.jobs or room(share))
