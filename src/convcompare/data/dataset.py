@@ -63,6 +63,10 @@ class Split:
         return len(self.labels)
 
 
+Splits = tuple[Split, Split]
+"""The train and the test split."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A train and a test split, with metadata for training and tables.

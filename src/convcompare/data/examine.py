@@ -12,10 +12,13 @@ import numpy as np
 from convcompare.core.formatting import several
 
 from .data_notes import DataNote
-from .dataset import Split
+from .dataset import Split, Splits
 from .near_copies import compared_rows, near_copies
 from .spellings import meaning
 
+Names = tuple[Sequence[str], Sequence[str]]
+"""Names of the images of the train and of the test split."""
+_Digests = Sequence[Sequence[bytes | None]]
 FEW = 5
 """Number of training images below which a class is nearly empty."""
 _DARK = 64
@@ -36,9 +39,7 @@ _NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
 """Values that programs write for a missing class, in lower case."""
 
 
-def examine(
-    splits: tuple[Split, Split], classes: Sequence[str], names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def examine(splits: Splits, classes: Sequence[str], names: Names) -> list[DataNote]:
     """Return notes on the images of the train and test split.
 
     Copies are images with equal decoded pixels; nearly equal ones, found by `near_copies`, are
@@ -75,9 +76,7 @@ def _flat(split: Split) -> np.ndarray:
     return np.fromiter(flat, bool, len(split))
 
 
-def _near_leaks(
-    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def _near_leaks(splits: Splits, digests: _Digests, names: Names) -> list[DataNote]:
     """Return a note on test images that nearly equal training images: saved again, or mirrored."""
     trained = set(digests[0])
     train, test = (split.images for split in splits)
@@ -98,9 +97,7 @@ def _near_leaks(
     return [DataNote("near-leak", text, pairs, hint, serious=share >= _NEAR_SHARE)]
 
 
-def _versions(
-    splits: tuple[Split, Split], names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def _versions(splits: Splits, names: Names) -> list[DataNote]:
     """Return a note on test images named as augmented versions of images that are trained on.
 
     Rotated ones, for example, are not found by their pixels.
@@ -135,12 +132,7 @@ def _origin(image: tuple[int, str], known: Collection[tuple[int, str]]) -> tuple
     return (label, match[1]) if match and (label, match[1]) in known else image
 
 
-_Digests = Sequence[Sequence[bytes | None]]
-
-
-def _leaks(
-    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def _leaks(splits: Splits, digests: _Digests, names: Names) -> list[DataNote]:
     """Return a note on test images that are also training images."""
     trained: dict[bytes, int] = {}
     for index, digest in enumerate(digests[0]):
@@ -163,9 +155,7 @@ def _leaks(
     return [DataNote("leak", text, tuple(found), "test accuracy is too high: remove the copies")]
 
 
-def _copies(
-    splits: tuple[Split, Split], digests: _Digests, names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def _copies(splits: Splits, digests: _Digests, names: Names) -> list[DataNote]:
     """Return notes on images that occur twice within a split, in one class or in several."""
     same: list[str] = []
     torn: list[str] = []
@@ -191,9 +181,7 @@ def _are(things: Sequence[object]) -> str:
     return "is" if len(things) == 1 else "are"
 
 
-def _constant(
-    flat: Sequence[np.ndarray], names: tuple[Sequence[str], Sequence[str]]
-) -> list[DataNote]:
+def _constant(flat: Sequence[np.ndarray], names: Names) -> list[DataNote]:
     those = tuple(
         shown[index]
         for part, shown in zip(flat, names, strict=True)
@@ -206,7 +194,7 @@ def _constant(
     return [DataNote("constant", text, those, "remove them")]
 
 
-def _grey(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
+def _grey(splits: Splits, classes: Sequence[str]) -> list[DataNote]:
     """Return a note on classes of grey images beside classes of coloured ones."""
     grey, counts = np.zeros(len(classes)), np.zeros(len(classes))
     for split in splits:
@@ -225,7 +213,7 @@ def _grey(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]
     return [DataNote("class-colours", text, tuple(full), hint)]
 
 
-def _dark(splits: tuple[Split, Split]) -> list[DataNote]:
+def _dark(splits: Splits) -> list[DataNote]:
     largest = max((int(split.images.max()) for split in splits if split.images.size), default=0)
     if largest >= _DARK:
         return []
@@ -234,7 +222,7 @@ def _dark(splits: tuple[Split, Split]) -> list[DataNote]:
     return [DataNote("dark", text, hint=hint)]
 
 
-def _ranges(splits: tuple[Split, Split]) -> list[DataNote]:
+def _ranges(splits: Splits) -> list[DataNote]:
     """Return a note on splits of different scales, such as 0 to 1 and 0 to 255."""
     ends = [(int(split.images.min()), int(split.images.max())) for split in splits]
     widths = sorted(high - low for low, high in ends)
@@ -245,7 +233,7 @@ def _ranges(splits: tuple[Split, Split]) -> list[DataNote]:
     return [DataNote("ranges", text, hint="were both splits converted in the same way?")]
 
 
-def _few(splits: tuple[Split, Split], classes: Sequence[str]) -> list[DataNote]:
+def _few(splits: Splits, classes: Sequence[str]) -> list[DataNote]:
     counts = np.bincount(splits[0].labels, minlength=len(classes))
     few = tuple(f"{classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < FEW).tolist())
     found = []

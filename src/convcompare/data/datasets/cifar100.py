@@ -8,9 +8,8 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, Split
+from ..dataset import Dataset, Sources, Split, Splits
 from ..sources.archive import read_tar
-from ..sources.array_file import Splits
 from ..sources.checksums import check_bytes, check_file
 from ..sources.cifar_files import parse_records
 from ..sources.download import Mirror
@@ -65,14 +64,9 @@ def read_binary(path: Path) -> Splits:
     """Return the splits of the binary version: coarse class, fine class, 3072 bytes per record."""
     names = ("cifar-100-binary/train.bin", "cifar-100-binary/test.bin")
     contents = read_tar(path, names, _LARGEST)
-    train, test = (parse_binary(contents[name]) for name in names)
+    batches = [parse_records(contents[one], labels=2, classes=100, noun="file") for one in names]
+    train, test = (Split(np.ascontiguousarray(images), labels) for images, labels in batches)
     return train, test
-
-
-def parse_binary(content: bytes) -> Split:
-    """Return the split in a file of the binary version, with its fine classes."""
-    images, labels = parse_records(content, labels=2, classes=100, noun="file")
-    return Split(np.ascontiguousarray(images), labels)
 
 
 CIFAR100 = PublishedFiles(

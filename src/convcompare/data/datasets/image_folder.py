@@ -17,10 +17,10 @@ from convcompare.core.registry import register
 from convcompare.store.atomic_files import make_folder
 
 from ..data_notes import DataNote, from_text, to_text
-from ..dataset import Dataset, Seed, Share, Side, Sources, Split, fingerprint, statistics
+from ..dataset import Dataset, Seed, Share, Side, Sources, Split, Splits, fingerprint, statistics
 from ..examine import examine
 from ..hold_out import HoldOut
-from ..sources.array_file import Splits, read_splits, write_splits
+from ..sources.array_file import read_splits, write_splits
 from ..sources.file_notes import file_notes
 from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import ClassLevel, Files, ImageTree, SplitNames, read_tree

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources
+from ..dataset import Dataset, Sources, Splits
 from ..sources.archive import read_file
-from ..sources.array_file import Splits
 from ..sources.checksums import WrongContent, check_file
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set

@@ -8,8 +8,7 @@ import numpy as np
 
 from convcompare.core.registry import register
 
-from ..dataset import Dataset, Sources, Split
-from ..sources.array_file import Splits
+from ..dataset import Dataset, Sources, Split, Splits
 from ..sources.checksums import check_file
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set

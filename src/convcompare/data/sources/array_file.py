@@ -10,9 +10,8 @@ import numpy as np
 from convcompare.store import atomic_files
 from convcompare.store.npz import read_npz
 
-from ..dataset import Split
+from ..dataset import Split, Splits
 
-Splits = tuple[Split, Split]
 _ARRAYS = ("_images", "_labels")
 _SMALL = 256 << 20
 """Maximum bytes of a small file's arrays; larger files are not compressed, so their size bounds

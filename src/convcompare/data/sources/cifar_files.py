@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset import Images, Labels, Split
+from ..dataset import Images, Labels, Split, Splits
 from .archive import read_file, read_tar
 from .pickled_batch import parse_batch
 
@@ -26,7 +26,7 @@ Batch = tuple[Images, Labels]
 Parse = Callable[[bytes], Batch]
 
 
-def read_cifar_folder(folder: Path) -> tuple[Split, Split] | None:
+def read_cifar_folder(folder: Path) -> Splits | None:
     """Return CIFAR-10's train and test split from the first of its forms in `folder`.
 
     In this order: ``cifar-10-batches-bin``, ``cifar-10-batches-py`` (torchvision's layout), the
@@ -105,7 +105,7 @@ def _png_batches(contents: Mapping[str, bytes]) -> list[Batch]:
     return list(zip(images, np.split(labels, ends[:-1]), strict=True))
 
 
-def _splits(batches: list[Batch]) -> tuple[Split, Split]:
+def _splits(batches: list[Batch]) -> Splits:
     images, labels = zip(*batches[:-1], strict=True)
     test_images, test_labels = batches[-1]
     train_images = np.ascontiguousarray(np.concatenate(images))

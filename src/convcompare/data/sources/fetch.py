@@ -22,8 +22,8 @@ from convcompare.core import formatting
 from convcompare.core.errors import DataError, StoreError, quote
 from convcompare.store import atomic_files, lease
 
-from ..dataset import Augmentation, Dataset, Sources, Statistics, fingerprint, statistics
-from .array_file import Splits, read_splits, write_splits
+from ..dataset import Augmentation, Dataset, Sources, Splits, Statistics, fingerprint, statistics
+from .array_file import read_splits, write_splits
 from .download import Advance, Origin, SourceError, TimeLimits
 
 Reader = Callable[[Path], Splits | None]

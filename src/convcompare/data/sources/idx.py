@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset import Images, Split
+from ..dataset import Images, Split, Splits
 from .archive import read_file, read_tar
 
 _PARTS = (
@@ -48,7 +48,7 @@ def idx_split(images: bytes, labels: bytes) -> Split:
     return Split(np.ascontiguousarray(pixels[:, None]), classes.astype(np.int64))
 
 
-def read_idx_folder(folder: Path, names: Sequence[str] = ()) -> tuple[Split, Split] | None:
+def read_idx_folder(folder: Path, names: Sequence[str] = ()) -> Splits | None:
     """Return the train and test split from four IDX files, each with or without ``.gz``.
 
     They are in ``NAME/raw`` for one of `names` (torchvision's layout), in ``raw``, in `folder`
@@ -78,6 +78,6 @@ def _find(folder: Path, part: str) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
 
 
-def splits_of(contents: Sequence[bytes]) -> tuple[Split, Split]:
+def splits_of(contents: Sequence[bytes]) -> Splits:
     """Return the train and test split from the contents of the four files, unpacked, in order."""
     return idx_split(contents[0], contents[1]), idx_split(contents[2], contents[3])
