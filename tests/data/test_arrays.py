@@ -13,8 +13,9 @@ from torch.utils.data import Subset, TensorDataset
 
 import convcompare as cc
 from convcompare.core.errors import DataError, UsageError
+from convcompare.data.array_labels import flat_labels
 from convcompare.data.given_arrays import keep
-from convcompare.data.labelled_arrays import LabelledArrays, dataset_of, flat_labels
+from convcompare.data.labelled_arrays import LabelledArrays, dataset_of
 from convcompare.data.load import Sources, load_dataset
 from convcompare.store.feature_record import FeatureRecord
 from convcompare.store.layout import FEATURES

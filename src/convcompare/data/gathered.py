@@ -8,9 +8,10 @@ from itertools import chain
 
 import numpy as np
 
+from .array_labels import class_name
 from .dataset import Dataset
 from .hold_out import HoldOut
-from .labelled_arrays import LabelledArrays, class_name, dataset_of, held_out_set, numbered
+from .labelled_arrays import LabelledArrays, dataset_of, held_out_set, numbered
 from .sources.file_notes import file_notes
 from .sources.image_stack import ImageStack
 

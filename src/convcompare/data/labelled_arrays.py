@@ -5,25 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convcompare.core.errors import DataError, quote
 
+from .array_labels import Array, class_indices, class_name, flat_labels
 from .data_notes import DataNote
-from .dataset import Dataset, Images, Labels, Split, statistics
-from .examine import examine
+from .dataset import Dataset, Images, Split, Splits, statistics
+from .examine import Names, examine
 from .hold_out import HoldOut
 from .sources.image_scaling import scaling_of
 
-Array = npt.NDArray[Any]
 _LARGEST_CHANNELS = 4
 """Maximum length of the axis of channels; longer axes are rows or columns of pixels."""
-
-_PLACES = "labels are places in the list of names, from 0"
-_TOO_LARGE = 2**63
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ def dataset_of(
     source: str,
     classes: Sequence[str] = (),
     notes: Sequence[DataNote] = (),
-    places: tuple[Sequence[str], Sequence[str]] | None = None,
+    places: Names | None = None,
 ) -> Dataset:
     """Return the data set of arrays.
 
@@ -72,7 +67,11 @@ def dataset_of(
             f"training images are {_shape(train)} and test images {_shape(test)}",
             "both splits need images of one size and one number of channels",
         )
-    labels, names, unused = _labels(arrays, (len(train), len(test)), classes)
+    labels, names, unused = class_indices(
+        flat_labels(arrays.train_labels, len(train), "training"),
+        flat_labels(arrays.test_labels, len(test), "test"),
+        classes,
+    )
     scaled, scaling = _bytes(train, test)
     splits = (Split(scaled[0], labels[0]), Split(scaled[1], labels[1]))
     _check_filled(splits, names)
@@ -116,12 +115,6 @@ def held_out_set(
 def numbered(train: int, test: int) -> tuple[list[str], list[str]]:
     """Return names of the images of both splits by their numbers."""
     return ([f"training image {i}" for i in range(train)], [f"test image {i}" for i in range(test)])
-
-
-def class_name(label: int | str, classes: Sequence[str]) -> str:
-    """Return the name of a class: the one in `classes` at its label, else the label as text."""
-    known = isinstance(label, int) and 0 <= label < len(classes)
-    return classes[int(label)] if known else str(label)
 
 
 def _shape(images: Array) -> str:
@@ -199,82 +192,7 @@ def _bytes(train: Array, test: Array) -> tuple[tuple[Images, Images], list[DataN
     ), [note]
 
 
-def _labels(
-    arrays: LabelledArrays, images: tuple[int, int], classes: Sequence[str]
-) -> tuple[tuple[Labels, Labels], list[str], list[DataNote]]:
-    """Return class indices of both splits, class names, and a note on names without images."""
-    found = [
-        flat_labels(labels, n, split)
-        for labels, n, split in zip(
-            (arrays.train_labels, arrays.test_labels), images, ("training", "test"), strict=True
-        )
-    ]
-    if (found[0].dtype.kind in "US") != (found[1].dtype.kind in "US"):
-        raise DataError("labels are texts in one split and numbers in the other", "use one of both")
-    known = np.unique(np.concatenate(found))
-    classes = classes if known.dtype.kind == "i" else ()
-    if classes and (known[0] < 0 or known[-1] >= len(classes)):
-        raise DataError(
-            f"labels go from {known[0]} to {known[-1]}, and there are {len(classes)} names", _PLACES
-        )
-    indices = [np.searchsorted(known, one).astype(np.int64) for one in found]
-    names = [class_name(one, classes) for one in known.tolist()]
-    unused = tuple(name for place, name in enumerate(classes) if place not in known)
-    text = f"{len(unused)} of {len(classes)} names of classes that no image is of, left out"
-    notes = [DataNote("no-images", text, unused, _PLACES)] if unused else []
-    return (indices[0], indices[1]), names, notes
-
-
-def flat_labels(labels: Array, images: int, split: str) -> Array:
-    """Return labels (n,) as integers or texts; raise DataError unless there is one per image."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    elif labels.ndim == 2:
-        if not (np.isin(labels, (0, 1)).all() and (labels.sum(1) == 1).all()):
-            raise DataError(
-                f"the {split} labels are {labels.shape} without exactly one 1 per row",
-                "one class per image: a number each, or one 1 per row",
-            )
-        labels = labels.argmax(1)
-    if labels.ndim != 1 or len(labels) != images:
-        raise DataError(
-            f"there are {images} {split} images and labels of the shape {labels.shape}",
-            "one label per image; the first axis of the images is their number, which "
-            "`numpy.moveaxis(x, -1, 0)` makes of the last",
-        )
-    integral = labels.dtype.kind == "f" and (labels == np.rint(labels)).all()
-    if integral or labels.dtype.kind in "bui":
-        if labels.dtype.kind in "fu" and (np.abs(labels) >= _TOO_LARGE).any():
-            raise DataError(
-                f"some {split} labels are no numbers of classes, as {labels.max()}",
-                "whole numbers of 64 bits or texts, one per image",
-            )
-        return labels.astype(np.int64)
-    if labels.dtype.kind == "S":
-        return decoded(labels, f"some {split} labels")
-    if labels.dtype.kind == "f":
-        wrong = labels[labels != np.rint(labels)][0]
-        raise DataError(
-            f"some {split} labels are not whole numbers, as {wrong:g}",
-            "whole numbers or texts, one per image",
-        )
-    if labels.dtype.kind != "U":
-        raise DataError(
-            f"the {split} labels are of type {labels.dtype}",
-            "whole numbers or texts, one per image",
-        )
-    return labels
-
-
-def decoded(texts: Array, what: str) -> Array:
-    """Decode UTF-8; raise DataError about `what` if that fails."""
-    try:
-        return np.char.decode(texts, "utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{what} are bytes that are not UTF-8", "save them as texts") from error
-
-
-def _check_filled(splits: tuple[Split, Split], names: Sequence[str]) -> None:
+def _check_filled(splits: Splits, names: Sequence[str]) -> None:
     if len(names) < 2:
         raise DataError("there is only one class", "labels of two classes or more")
     for split, kind in zip(splits, ("training", "test"), strict=True):

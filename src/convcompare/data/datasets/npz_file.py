@@ -13,17 +13,11 @@ from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 from convcompare.store.npz import read_npz
 
+from ..array_labels import Array, decoded, flat_labels
 from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Sources
 from ..hold_out import HoldOut
-from ..labelled_arrays import (
-    Array,
-    LabelledArrays,
-    dataset_of,
-    decoded,
-    flat_labels,
-    held_out_set,
-)
+from ..labelled_arrays import LabelledArrays, dataset_of, held_out_set
 from ..sources.array_names import CLASS_NAMES, Part, array_roles
 from ..sources.matlab_files import MATLAB, matlab_arrays
 from ..sources.split_names import SplitKind, split_words
