@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from convcompare.core.errors import DataError, UsageError, listed, quote, typed
+from convcompare.core.errors import DataError, UsageError, quote, typed
 
 from ..data_notes import DataNote
 from .class_folders import (
@@ -23,13 +23,7 @@ from .class_folders import (
 )
 from .image_groups import grouped_in_folders, grouped_in_tables
 from .image_walk import FolderWalk, natural_order
-from .label_table import (
-    LabelTable,
-    label_tables,
-    only_other_column,
-    unread_split_tables,
-    unread_words,
-)
+from .label_table import LabelTable, label_tables, only_other_column
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
 from .name_patterns import NamePattern
 from .named_tree import named_tree, names_hint
@@ -41,12 +35,11 @@ from .nested_folders import (
     check_not_splits,
     deeper_folders,
 )
-from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read, reads_instead
+from .other_formats import how_to_read, reads_instead
 from .split_folders import read_roles
-from .split_lists import ListFiles, by_lists, labelled_by_lists, unread_lists
-from .split_names import lists_a_split
+from .split_lists import ListFiles, by_lists, labelled_by_lists
 from .split_tree import split_tree
-from .table_columns import surely_names_splits
+from .unread_files import unread_names, unread_splits, unread_tables, unread_words
 
 Files = tuple[tuple[Path, ...], ...]
 """Image files of each class, in the order of the classes."""
@@ -54,8 +47,6 @@ ClassLevel = Literal["outer", "inner"]
 """Whether the outermost folders are classes, or the folders that images lie in."""
 SplitNames = Literal["auto", "none"]
 """Whether folders named like splits are splits ("auto") or classes ("none")."""
-_LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS, *ARCHIVES)
-"""Extensions of files that may list the images of splits, besides those of tables."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +166,8 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
         by_names = "" if how.label else names_hint(walk, top)
         instead = reads_instead(walk.others()) if unread and not needs else ""
         hint = by_names or needs or how_to_read(walk.others()) or instead or error.hint
-        others = "" if unread or not walk.others() else _not_read(walk)
+        others = "" if unread or not walk.others() else unread_names(walk)
         raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
-
-
-def _not_read(walk: FolderWalk) -> str:
-    """Describe the files that are not images, which may contain the classes."""
-    return f"not read: {listed([walk.shown(path) for path in walk.others()])}"
 
 
 def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:
@@ -228,8 +214,8 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
         DataNote("unread-tables", f"the classes are those of the folders, since {one.message}",
                  hint=str(one.hint)) for one in faults
     ]  # fmt: skip
-    notes += [] if faults else _unread_tables(walk, unread, source, splits=not roles)
-    notes += _unread_splits(lists, top, found)
+    notes += [] if faults else unread_tables(walk, unread, source, splits=not roles)
+    notes += unread_splits(lists, top, found)
     notes += _grouped(walk, top, found)
     if found.test is None and source == "folders" and not found.tables:
         notes += grouped_in_folders(walk, found.train, how.inner)
@@ -251,54 +237,11 @@ def _image_tree(walk: FolderWalk, found: LabelledTree, notes: Sequence[DataNote]
     )
 
 
-def _unread_tables(
-    walk: FolderWalk, tables: Sequence[LabelTable], source: str, splits: bool
-) -> list[DataNote]:
-    """Return a note on tables that are not read, since the classes come from `source`.
-
-    With `splits`, it is a warning if they name splits.
-    """
-    if not tables:
-        return []
-    unread = tuple(name for table in tables if splits for name in table.unread_splits)
-    return [
-        DataNote(
-            "unread-tables",
-            f"the classes are those of the {source}; tables were not read",
-            tuple(walk.shown(table.path) for table in tables),
-            f"they may name splits, as {listed(unread)}" if unread else "",
-            serious=any(map(surely_names_splits, unread)),
-        )
-    ]
-
-
-def _unread_splits(lists: ListFiles, top: Path, found: LabelledTree) -> list[DataNote]:
-    """Return a warning about unread tables and lists of splits, if there is no test split."""
-    if found.test is not None:
-        return []
-    walk = lists.walk
-    images = [path for paths in found.train.values() for path in paths]
-    read = {table.path for table in found.tables}
-    paths = [
-        path for path in walk.others()
-        if path.suffix.lower() in _LISTS and lists_a_split(path.stem) and path not in read
-    ]  # fmt: skip
-    paths += [path for path in unread_lists(lists, images) if path not in read]
-    names = sorted({walk.shown(path) for path in (*unread_split_tables(walk.above(top)), *paths)})
-    if not names:
-        return []
-    text = "files that may be or name splits are not read"
-    hint = "a table with columns `file`, `label` and `split` is, with the values train and test"
-    hint = how_to_read(map(walk.root.__truediv__, names)) or hint
-    return [DataNote("unread-splits", text, tuple(names), hint)]
-
-
 def _grouped(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
     """Return warnings about images of one patient, video or object in both splits, by tables."""
-    above = [path for path in (*top.parents, top) if path.is_relative_to(walk.root)]
     beside = [table.path.parent for table in found.tables]
     labels = {table.label_column for table in found.tables}
-    return grouped_in_tables(walk, (*above, *beside), labels, (found.train, found.test))
+    return grouped_in_tables(walk, (*walk.above(top), *beside), labels, (found.train, found.test))
 
 
 def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, listed, quote
 
-from .image_files import names_image
 from .split_names import ONE, SplitKind, names_several_splits, split_words
 from .table_columns import (
     LABELS,
@@ -28,7 +27,6 @@ from .table_columns import (
     numbers_rows,
     plain_names,
     split_column,
-    surely_names_splits,
     whole_numbers,
 )
 from .table_rows import TableFile
@@ -144,61 +142,12 @@ def label_tables(folder: Path, label_column: str) -> list[LabelTable]:
         folder: the folder.
         label_column: name of the column of classes; "" for a usual name.
     """
-    tables = (_label_table(table, label_column) for table in tables_in(folder))
+    tables = (as_label_table(table, label_column) for table in tables_in(folder))
     return [table for table in tables if table]
-
-
-def unread_split_tables(folders: Iterable[Path]) -> list[Path]:
-    """Return the tables in `folders` of files and splits without classes.
-
-    An example is CelebA's ``list_eval_partition.csv``.
-    """
-    return [
-        table.path
-        for folder in folders
-        for table in tables_in(folder)
-        if file_column(table, names := plain_names(table))
-        and not first_of(names, LABELS)
-        and any(map(surely_names_splits, names))
-    ]
 
 
 _SUBMISSION = re.compile(r"submission|sample[\W_]?sub(?![a-z])", re.IGNORECASE)
 """Names of tables whose classes are invented, as ``sample_sub``."""
-_MOST_REASONS = 3
-"""Maximum number of tables that an error names."""
-_NEEDS = (
-    "its first line must name a column file and one column label with the class of each image, or "
-    "a column per class with a single 1 per row; folder:PATH:label=COLUMN takes another name"
-)
-
-
-def unread_words(folders: Iterable[Path], label_column: str) -> tuple[str, str]:
-    """Return why tables in `folders` without files and classes are not read, and a hint.
-
-    Both are empty without such tables; the hint is if the first is something else than a table.
-    """
-    tables = [table for folder in dict.fromkeys(folders) for table in tables_in(folder)]
-    unread = [table for table in tables if _label_table(table, label_column) is None]
-    words = [f"{quote(one.path.name)} was not read: {_reason(one, label_column)}" for one in unread]
-    is_table = unread and not unread[0].instead and not has_pixels(unread[0].path)
-    return "; ".join(words[:_MOST_REASONS]), _NEEDS if is_table else ""
-
-
-def _reason(table: TableFile, label_column: str) -> str:
-    """Return why a table is not read."""
-    names = plain_names(table)
-    if instead := table.instead:
-        return f"it is {instead}"
-    if has_pixels(table.path):
-        return "its columns are pixels"
-    if not names:
-        return "its first line names no two columns that differ"
-    if any(map(names_image, names)):
-        return f"its first line is a row: {listed([*names], 5)}"
-    wanted = quote(label_column) if label_column else "of classes"
-    lacking = wanted if file_column(table, names) else "of files"
-    return f"no column {lacking} among {listed([*names], 5)}"
 
 
 def only_other_column(folders: Iterable[Path]) -> str:
@@ -240,7 +189,8 @@ def tables_in(folder: Path) -> list[TableFile]:
     return [file for file in files if file.is_table]
 
 
-def _label_table(table: TableFile, label_column: str) -> LabelTable | None:
+def as_label_table(table: TableFile, label_column: str) -> LabelTable | None:
+    """Return a file as a table of files and classes; None if it lacks one of these columns."""
     names = plain_names(table)
     file = file_column(table, names)
     label = label_column if label_column in names else None

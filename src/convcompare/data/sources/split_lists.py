@@ -18,7 +18,6 @@ from .image_index import ImageIndex
 from .image_walk import FolderWalk, natural_order, one_form
 from .labelled_tree import WORDS, LabelledTree
 from .list_files import LIST_ENDINGS, TABLES, entries_by_split, list_entries
-from .matlab_files import MATLAB, names_splits
 from .split_names import SplitKind, names_several_splits, numbers_in, split_words
 from .table_columns import may_be_classes
 from .table_rows import MOST_TABLES
@@ -26,8 +25,6 @@ from .table_rows import MOST_TABLES
 _ENOUGH = 0.5
 """Minimum share of a list's entries that name an image, for the list to be used."""
 _NUMBERS = re.compile(r"[-+.\d]+(\s+[-+.\d]+)+")
-_LOOKED_AT = 20
-"""Number of entries of an unread list that are looked up."""
 _ESCAPE = "`splits=none` reads no lists"
 
 
@@ -229,29 +226,6 @@ def _split_lists(lists: ListFiles, images: Sequence[Path]) -> list[SplitLists]:
             entries = [(path, name, kind) for name, kind in entries_by_split(path)]
             found.append(_looked_up(walk, index, (path,), entries))
     return [one for one in found if one]
-
-
-def unread_lists(lists: ListFiles, images: Sequence[Path]) -> list[Path]:
-    """Return the files named as of a split whose first entries name some of `images`.
-
-    MATLAB files that may name splits are among them, whatever their own names; files that name all
-    images are not.
-    """
-    walk = lists.walk
-    found = [path for path in lists.tables
-             if path.suffix.lower() == MATLAB and names_splits(path)]  # fmt: skip
-    files = [path for path in lists.paths if split_words(path.stem)]
-    if not files:
-        return found
-    index = lists.index(images)
-    for path in files:
-        names, base = lists.entries(path), walk.shown(path.parent)
-        some = names[:_LOOKED_AT]
-        if sum(index.at_the_start(name, base) is not None for name in some) <= len(some) / 2:
-            continue
-        if len({index.at_the_start(name, base) for name in names} - {None}) < len(images):
-            found.append(path)
-    return found
 
 
 def _groups(walk: FolderWalk, files: Iterable[Path]) -> list[Mapping[SplitKind, Path]]:
