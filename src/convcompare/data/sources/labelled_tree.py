@@ -60,23 +60,7 @@ def labelled_tree(
     Raises:
         DataError: if tables contradict each other, or the splits differ in classes.
     """
-    places = [(role.folder, role.kind) for role in roles if role.kind]
-    files, splits = LabelledFiles(places), _owners(tables, roles)
-    if {"train"} < {*splits.values()} - {None}:  # beside a list of all images, those of splits
-        tables = [table for table in tables if splits[table.path]]
-    several = [table.path.name for table in tables if splits[table.path] is None]
-    if len(several) > 1:
-        raise DataError(
-            f"several tables in {quote(top)} name files and classes: {listed(several, 5)}",
-            "keep one of them",
-        )
-    tables, other_folds = _one_fold(tables, splits) if not roles else (tables, ())
-    for table in tables:
-        split = splits[table.path]
-        own = [role for role in roles if role.kind == split and split]
-        pool = [path for role in own for path in walk.images(role.folder)] or walk.images(top)
-        files.add(table, walk, pool, split)
-    files.name_classes(walk, tables)
+    files, tables, other_folds = _read(walk, top, tables, roles)
     found = files.found
     words = ", ".join(quote(walk.shown(table.path)) for table in tables)
     if None in found and len(found) > 1:
@@ -108,6 +92,33 @@ def labelled_tree(
         notes=notes,
         tables=tuple(tables),
     )
+
+
+def _read(
+    walk: FolderWalk, top: Path, tables: Sequence[LabelTable], roles: Sequence[Role]
+) -> tuple[LabelledFiles, Sequence[LabelTable], Sequence[LabelTable]]:
+    """Return the images that tables name, the tables that were read, and those of other folds.
+
+    The arguments and errors are those of `labelled_tree`.
+    """
+    places = [(role.folder, role.kind) for role in roles if role.kind]
+    files, splits = LabelledFiles(places), _owners(tables, roles)
+    if {"train"} < {*splits.values()} - {None}:  # beside a list of all images, those of splits
+        tables = [table for table in tables if splits[table.path]]
+    several = [table.path.name for table in tables if splits[table.path] is None]
+    if len(several) > 1:
+        raise DataError(
+            f"several tables in {quote(top)} name files and classes: {listed(several, 5)}",
+            "keep one of them",
+        )
+    tables, other_folds = _one_fold(tables, splits) if not roles else (tables, ())
+    for table in tables:
+        split = splits[table.path]
+        own = [role for role in roles if role.kind == split and split]
+        pool = [path for role in own for path in walk.images(role.folder)] or walk.images(top)
+        files.add(table, walk, pool, split)
+    files.name_classes(walk, tables)
+    return files, tables, other_folds
 
 
 def _one_fold(
