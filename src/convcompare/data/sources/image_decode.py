@@ -112,9 +112,9 @@ def decode_images(files: Sequence[Path], size: int, channels: int) -> DecodedIma
                 continue
             low, high = min(facts[i].low for i in those), max(facts[i].high for i in those)
             scalings[kind] = scaling_of(kind, low, high)
-            if scalings[kind] != USUAL[kind]:
-                for i, again in zip(those, _each(decode, those), strict=True):
-                    facts[i] = replace(facts[i], reason=again.reason)
+            other = those if scalings[kind] != USUAL[kind] else []
+            for i, again in zip(other, _each(decode, other), strict=True):
+                facts[i] = replace(facts[i], reason=again.reason)
     return DecodedImages(images, facts, scalings)
 
 
