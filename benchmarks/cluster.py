@@ -31,7 +31,7 @@ RECORD_EPOCHS = 5
 def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int) -> Any:
     """Return the plan of the trials, prepared for a cluster as by the command line."""
     from convcompare.experiment.planning import prepare
-    from convcompare.experiment.reporter import QuietReporter
+    from convcompare.experiment.reporter import Reporter
     from convcompare.experiment.request import Request, model_requests
 
     request = Request(
@@ -47,7 +47,7 @@ def job_on(address: str, store: Path, models: list[str], seeds: int, epochs: int
         ray_address=address,
         store=store,
     )
-    return prepare(request, QuietReporter())
+    return prepare(request, Reporter())
 
 
 def trained(address: str, store: str) -> None:

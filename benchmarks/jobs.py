@@ -20,7 +20,7 @@ from pathlib import Path
 
 from convcompare.experiment.command_words import command_words
 from convcompare.experiment.planning import prepare
-from convcompare.experiment.reporter import QuietReporter
+from convcompare.experiment.reporter import Reporter
 from convcompare.experiment.request import Request, model_requests
 
 REQUEST = Request(
@@ -52,7 +52,7 @@ def seconds(*options: str) -> float:
 
 def default_jobs() -> int:
     """Return the default number of parallel trials of the command on this machine."""
-    return prepare(REQUEST, QuietReporter()).runtime.jobs
+    return prepare(REQUEST, Reporter()).runtime.jobs
 
 
 def measure(rounds: int = 3) -> dict[str, object]:

@@ -17,7 +17,7 @@ from convcompare.experiment.events import Ended, EpochFinished
 from convcompare.experiment.parallel_trials import Load, fastest, longest_first, seconds
 from convcompare.experiment.plan import ExperimentPlan
 from convcompare.experiment.planning import prepare
-from convcompare.experiment.reporter import QuietReporter
+from convcompare.experiment.reporter import Reporter
 from convcompare.experiment.request import Request, model_requests
 from convcompare.experiment.shapes import shape_of
 from convcompare.experiment.trial_grid import Candidate
@@ -93,7 +93,7 @@ def plan_of(store: Path, *models: str, epochs: int = 400, **given: Any) -> Exper
         store=store,
         **given,
     )
-    return prepare(request, QuietReporter())
+    return prepare(request, Reporter())
 
 
 @pytest.fixture

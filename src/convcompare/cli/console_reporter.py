@@ -11,6 +11,7 @@ from convcompare.comparison.beginnings import lines
 from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, shell_word
+from convcompare.experiment.reporter import Reporter
 from convcompare.store.copying import earlier_results
 
 from .console import err, say, show_warning
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from convcompare.experiment.trial_tracker import Tracker
 
 
-class ConsoleReporter:
-    """A `Reporter` that prints to stderr; with `quiet`, only warnings."""
+class ConsoleReporter(Reporter):
+    """Prints to stderr; with `quiet`, only warnings."""
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet

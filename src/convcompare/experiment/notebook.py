@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import formatting, signals
 
 from .events import EpochFinished, Started
-from .reporter import QuietReporter
+from .reporter import Reporter
 from .trial_tracker import Tracker
 
 if TYPE_CHECKING:
     from .events import Event
     from .plan import ExperimentPlan
-    from .reporter import Observer, Reporter
+    from .reporter import Observer
     from .trial_runner import TrialRunner
 
 RESUME = "run the same cell again to resume"
@@ -50,10 +50,10 @@ def interruptible(reporter: Reporter) -> Iterator[None]:
 def suitable_reporter() -> Reporter:
     """Return a `NotebookReporter` in a notebook, otherwise a reporter that shows nothing."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return NotebookReporter() if getattr(shell, "kernel", None) is not None else QuietReporter()
+    return NotebookReporter() if getattr(shell, "kernel", None) is not None else Reporter()
 
 
-class NotebookReporter(QuietReporter):
+class NotebookReporter(Reporter):
     """Shows the progress of the trials in one line of a cell's output."""
 
     def __init__(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .events import Event
@@ -16,10 +16,10 @@ Observer = Callable[["Event"], None]
 """Called with each event of the trials as it arises."""
 
 
-class Reporter(Protocol):
-    """Receives a call at each stage; the command line draws them, the library shows nothing."""
+class Reporter:
+    """Receives a call at each stage. This one shows nothing; a warning becomes a `UserWarning`."""
 
-    quiet: bool
+    quiet = True
     """Whether only warnings are shown; downloads then show no progress either."""
 
     def preparing(self) -> None:
@@ -30,11 +30,12 @@ class Reporter(Protocol):
 
     def warn(self, text: str, hint: str | None = None) -> None:
         """Show something that a reader of the results must know, and how to fix it."""
+        warnings.warn(f"{text} ({hint})" if hint else text, UserWarning, stacklevel=2)
 
-    def running(
-        self, plan: ExperimentPlan, runner: TrialRunner
-    ) -> AbstractContextManager[Observer]:
+    @contextmanager
+    def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
         """Return a context manager around the trials of a plan, whose value receives each event."""
+        yield lambda event: None
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
         """Called when these pairs of networks are undecided after `seeds` seeds; more are added."""
@@ -44,33 +45,3 @@ class Reporter(Protocol):
 
     def measuring_robustness(self, runs: int) -> None:
         """Called before the robustness of `runs` runs to damaged images is measured."""
-
-
-class QuietReporter:
-    """Shows nothing; a warning becomes a `UserWarning` of Python."""
-
-    quiet = True
-
-    def preparing(self) -> None:
-        """Show nothing."""
-
-    def planned(self, plan: ExperimentPlan) -> None:
-        """Show nothing."""
-
-    def warn(self, text: str, hint: str | None = None) -> None:
-        """Issue a Python warning."""
-        warnings.warn(f"{text} ({hint})" if hint else text, UserWarning, stacklevel=2)
-
-    @contextmanager
-    def running(self, plan: ExperimentPlan, runner: TrialRunner) -> Iterator[Observer]:
-        """Show nothing."""
-        yield lambda event: None
-
-    def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
-        """Show nothing."""
-
-    def timing_alone(self, runs: int) -> None:
-        """Show nothing."""
-
-    def measuring_robustness(self, runs: int) -> None:
-        """Show nothing."""
