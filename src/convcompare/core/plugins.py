@@ -69,11 +69,6 @@ def _load(point: EntryPoint) -> None:
         ) from error
 
 
-def module_of(function: Callable[..., Any]) -> str:
-    """Return the name of the module that defines a function or class."""
-    return str(getattr(function, "__module__", ""))
-
-
 def code_sha256(function: Callable[..., Any]) -> str | None:
     """Return the SHA-256, in hex, of the file that defines a function or class.
 

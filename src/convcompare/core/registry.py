@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import UsageError, did_you_mean, quote
-from .plugins import code_sha256, leave_out_broken, load_plugins, module_of
+from .plugins import code_sha256, leave_out_broken, load_plugins
 from .spec import Option, options_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -97,7 +97,7 @@ class Registry:
         def add(function: F) -> F:
             other = self._entries.get(name)
             if other and _origin(other.function) != _origin(function):
-                modules = {module_of(other.function), module_of(function)}
+                modules = {_origin(one)[0] for one in (other.function, function)}
                 both = " and ".join(map(quote, sorted(modules)))
                 raise UsageError(
                     f"{self.kind} {quote(name)} is registered twice: by {both}",
@@ -216,7 +216,8 @@ def _member(function: Callable[..., Any], field: str, value: Any) -> Callable[..
 
 def _origin(function: Callable[..., Any]) -> tuple[str, str]:
     """Return module and qualified name, which stay the same when a function is redefined."""
-    return module_of(function), str(getattr(function, "__qualname__", id(function)))
+    module = str(getattr(function, "__module__", ""))
+    return module, str(getattr(function, "__qualname__", id(function)))
 
 
 @dataclass(frozen=True)
