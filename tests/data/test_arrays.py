@@ -76,12 +76,26 @@ def test_classes_are_sorted() -> None:
         (lambda x, y: (x, np.array([b"a", b"b", b"\xff"])[y]), "bytes that are not UTF-8"),
         (lambda x, y: (x[:, :3, :3], y), "channels may be first or last"),
         (lambda x, y: (x[:, :0], y), "there are no training images"),
+        (lambda x, y: (x[..., 0].reshape(90, 144), y), "images are rows of 144 numbers"),
+        (lambda x, y: (x, y.astype("datetime64[D]")), "labels are of type datetime64"),
     ],
 )
 def test_inconsistent_arrays_are_refused(change: Any, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         made(*change(X, Y))
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("x_test", "y_test", "message"),
+    [
+        (X[60:, :8, :8], Y[60:], "training images are 3×12×12 and test images 3×8×8"),
+        (X[60:], Y[60:].astype(str), "labels are texts in one split and numbers in the other"),
+    ],
+)
+def test_splits_of_different_kinds_are_refused(x_test: Any, y_test: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        dataset_of(LabelledArrays(X[:60], Y[:60], x_test, y_test), "a", "b")
 
 
 def test_splits_with_different_ranges_are_named() -> None:

@@ -264,6 +264,10 @@ def test_fewer_than_two_classes_are_refused(root: Path, sources: Sources) -> Non
     assert "images: `a`; there are none in `b`" in fails(root, sources).message
     paint(root / "b" / "0.png")
     assert "has one image" in fails(root, sources).message
+    (root / "c").mkdir()
+    assert "class `c` in" in fails(root, sources).message
+    (root / "d").mkdir()
+    assert "2 classes in" in fails(root, sources).message
 
 
 def test_classes_of_only_one_split_are_refused(root: Path, sources: Sources) -> None:

@@ -518,6 +518,27 @@ def test_contradictory_table_is_refused(root: Path) -> None:
     assert "one class, `a`" in refused(root)
 
 
+def test_tables_that_leave_the_split_of_an_image_open_are_refused(root: Path) -> None:
+    flat(root / "train", 4)
+    flat(root / "test", 2)
+    flat(root / "more", 2)
+    rows = [f"train/{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    write_table(root / "t.csv", "file,label", [*rows, "more/0.png,a"])
+    assert "some rows name a split, others none" in refused(root)
+    write_table(root / "t.csv", "file,label,split", [f"{row},test" for row in rows])
+    assert "no row is of a train split" in refused(root)
+    for name in ("t.csv", "u.csv"):
+        write_table(root / name, "file,label", rows)
+    assert "several tables in" in refused(root)
+
+
+def test_line_that_is_no_json_object_is_refused(root: Path) -> None:
+    flat(root, 4)
+    rows = [json.dumps({"file": f"{i}.png", "label": "ab"[i % 2]}) for i in range(4)]
+    (root / "t.jsonl").write_text("\n".join([*rows, "", "[1]"]))
+    assert "line 6 of" in refused(root) and "is not a JSON object" in refused(root)
+
+
 def test_class_column_can_be_chosen(root: Path) -> None:
     flat(root, 6)
     write_table(root / "t.csv", "file,size,weather", [f"{i},3,{'ab'[i % 2]}" for i in range(6)])

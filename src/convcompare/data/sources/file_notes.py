@@ -22,7 +22,7 @@ def file_notes(
     size: int,
     scalings: Mapping[DeepKind, Scaling],
 ) -> list[DataNote]:
-    """Return notes on image files.
+    """Return notes on image files, of which at least one can be read.
 
     Args:
         facts: facts about each file.
@@ -32,8 +32,6 @@ def file_notes(
         scalings: scalings of the images of more than 8 bits.
     """
     used = [one for one in facts if not one.reason]
-    if not used:
-        return []
     return [
         _sizes(used, size),
         _modes(used),
