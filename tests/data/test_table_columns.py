@@ -298,6 +298,19 @@ def test_numbers_of_rows_are_no_files(root: Path, heading: str, row: str) -> Non
     assert placed(root)[0]["a"] == [f"images/{i}.png" for i in range(5)]
 
 
+def test_text_with_a_heading_and_two_images_per_row_is_a_table(root: Path) -> None:
+    """As in Leafsnap, whose rows name an image and its mask."""
+    for name in ("images", "segmented"):
+        for place in ("lab", "field"):
+            flat(root / name / place, 3)
+    rows = [f"images/{place}/{i}.png\tsegmented/{place}/{i}.png\t{'ab'[i % 2]}"
+            for place in ("lab", "field") for i in range(3)]  # fmt: skip
+    (root / "leaves.txt").write_text("\n".join(["image_path\tsegmented_path\tspecies", *rows]))
+    assert placed(root, label="species")[0]["a"] == [
+        f"images/{place}/{i}.png" for place in ("field", "lab") for i in (0, 2)
+    ]
+
+
 def test_image_numbers_written_as_fractions_are_matched(root: Path) -> None:
     flat(root, 6)
     rows = [f"{i}.0,{'ab'[i % 2]}" for i in range(6)]

@@ -211,7 +211,7 @@ def _of_list(mark: str, cells: Sequence[str], line: str, following: str) -> _Hea
     """
     row = _cells(following, mark)
     images, first = ([*map(names_image, one)] for one in (row, cells))
-    if sum(images) == 1 and len(set(cells)) == len(cells) and not any(first):
+    if any(images) and len(set(cells)) == len(cells) and not any(first):
         named = cells if len(cells) == len(row) else ("file", *cells)
         if len(named) == len(row) > 1 and (named is cells or images[0]):
             return _Heading(mark, named, [following])
