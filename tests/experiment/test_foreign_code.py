@@ -44,6 +44,7 @@ print("said by print"); sys.stderr.write("said to stderr\\n")
 os.write(1, b"said to the descriptor\\n")
 sys.stdout = open(os.devnull, "w")
 assert sys.stdin.read() == ""
+assert not sys.flags.hash_randomization, "sets would have another order in every process"
 
 class Net(nn.Module):
     def __init__(self, in_channels, image_size, num_classes):

@@ -26,6 +26,10 @@ _QUERY, _DENIED, _STILL_ACTIVE = 0x1000, 5, 259
 _PACKAGES = Path(__file__).parents[2]
 _START = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
 
+FIXED_ORDER = {"PYTHONHASHSEED": "0"}
+"""Environment in which sets of strings, such as names of layers, have one order in every process.
+Otherwise networks built from one would have other weights under the same seed."""
+
 
 def python_arguments(module: str) -> tuple[str, ...]:
     """Return arguments for a Python interpreter that run `main` of a module of this package.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import formatting
 from convcompare.core.config import Runtime
 from convcompare.core.errors import ConvcompareError, UsageError, quote
-from convcompare.core.process import cores
+from convcompare.core.process import FIXED_ORDER, cores
 
 if TYPE_CHECKING:
     from convcompare.data.dataset import Dataset
@@ -31,6 +31,7 @@ STORE_BYTES = 256 << 20
 """Shared memory for results in transit on a cluster that this process starts; that for the images
 is added to it."""
 LOCAL = {
+    **FIXED_ORDER,
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on every system: listen on loopback only
     "RAY_USAGE_STATS_ENABLED": "0",

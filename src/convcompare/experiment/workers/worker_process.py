@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import pickle
 import queue
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from convcompare.core.errors import ProcessDied, printable, quote
-from convcompare.core.process import python_command
+from convcompare.core.process import FIXED_ORDER, python_command
 from convcompare.store.json_fields import to_record
 from convcompare.training.progress import StepProgress
 
@@ -58,6 +59,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=None if source is None else subprocess.PIPE,
+                env={**os.environ, **FIXED_ORDER},
             )
         threading.Thread(target=self._listen, daemon=True).start()
         self._relay: threading.Thread | None = None
