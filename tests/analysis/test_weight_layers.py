@@ -368,7 +368,7 @@ def test_activation_has_a_row_for_each_call() -> None:
 
 
 def test_run_resumes_from_a_record_of_other_layers(tiny: Dataset) -> None:
-    """An older version recorded a token as a layer: layers that it did not record are NaN."""
+    """A network may use other layers once it is trained: those that were not recorded are NaN."""
     train = Batches(tiny.train, tiny, torch.device("cpu"))
     pixels, classes = tiny.train.images[0].size, len(tiny.classes)
     model = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 4), nn.Linear(4, classes))

@@ -47,7 +47,7 @@ class GradientRecorder:
         flow = gradient_flow(model, self.images, self.labels, self.weights, self.several)
         self.weights, self.passes = flow.weights, flow.passes
         self.several = flow.passes is not None
-        if self.layers not in ((), flow.layers):  # resumed from the record of an older version
+        if self.layers not in ((), flow.layers):  # resumed: trained, it may use others
             for kept in (self.norm, self.mean_abs):
                 kept[:] = [_reordered(one, self.layers, flow.layers) for one in kept]
             self.zero[:] = [np.zeros(len(flow.layers), bool) for _ in self.zero]
