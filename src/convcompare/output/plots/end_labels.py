@@ -39,7 +39,7 @@ def name_models(figure: Figure, axes: Sequence[Axes], ends: Ends) -> None:
         grow(figure, len(axes) * (needed - height))
         height = needed
     for one in axes:
-        _label(one, ends, height)
+        _label(figure, one, ends, height)
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
@@ -63,12 +63,10 @@ def spread(wanted: Sequence[float], gap: float) -> list[float]:
     return places
 
 
-def _label(axes: Axes, ends: Ends, height: float) -> None:
+def _label(figure: Figure, axes: Axes, ends: Ends, height: float) -> None:
     """Add labels at the right of axes of `height` inches, each joined with its position."""
     from matplotlib.transforms import ScaledTranslation
 
-    figure = axes.get_figure(root=True)
-    assert figure is not None
     places = [min(1.0, max(0.0, place)) for place in _fractions(axes, (end for _, end in ends))]
     aside = axes.transAxes + ScaledTranslation((AWAY - 6) / 72, 0, figure.dpi_scale_trans)
     for (look, _), place, y in zip(ends, places, spread(places, LINE / height), strict=True):
