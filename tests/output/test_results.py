@@ -148,6 +148,9 @@ def test_conclusions_of_the_report_name_runs_of_its_studies() -> None:
     report = (RECORDED / "report.md").read_text()
     named = re.findall(r" ([0-9a-f]{12})(?=[ ;|])", report)
     assert len(named) > 500
+    rows = [cells(line) for line in report.splitlines() if line.startswith("| custom-layers-004")]
+    seeds = {row[1]: row[-1] for row in rows if len(row) == 7}
+    assert seeds == {"33": "3", "34": "–", "35": "11", "36": "3"}  # of 3 and 11 per network
     store = RunReader(PACK)
     assert set(named) <= set(store.ids())
     records = store.comparison_records()

@@ -84,6 +84,16 @@ class Finding:
         return text
 
     @property
+    def seeds(self) -> list[int]:
+        """Minimum and maximum number of seeds of these figures, once if equal; empty for counts."""
+        numbers = [
+            one.verdict.n
+            for one in self.judged
+            if one.verdict.quantity.scale != "exact" and one.final_outcome != "not recorded"
+        ]
+        return sorted({min(numbers), max(numbers)}) if numbers else []
+
+    @property
     def sentence(self) -> str:
         """The conclusion, its outcome and the evidence in one sentence."""
         return f"{self.claim.number} “{self.claim.sentence}”: {self.outcome}, {self.evidence}"

@@ -71,7 +71,7 @@ def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Bl
             "outcome": mark(one.outcome),
             "interval": _interval(one.judged),
             "evidence": _evidence(one, _place(section.source.store, folder)),
-            "seeds": section.comparison.seeds,
+            "seeds": " to ".join(map(str, one.seeds)) or None,
         }
         for section, study, one in found
     )
