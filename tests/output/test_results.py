@@ -151,6 +151,8 @@ def test_conclusions_of_the_report_name_runs_of_its_studies() -> None:
     rows = [cells(line) for line in report.splitlines() if line.startswith("| custom-layers-004")]
     seeds = {row[1]: row[-1] for row in rows if len(row) == 7}
     assert seeds == {"33": "3", "34": "–", "35": "11", "36": "3"}  # of 3 and 11 per network
+    (line,) = re.findall(r"^\| Custom layers \(report 004\) .*", report, re.MULTILINE)
+    assert cells(line)[1:3] == ["7", "3 to 11"]
     store = RunReader(PACK)
     assert set(named) <= set(store.ids())
     records = store.comparison_records()

@@ -84,14 +84,14 @@ class Finding:
         return text
 
     @property
-    def seeds(self) -> list[int]:
-        """Minimum and maximum number of seeds of these figures, once if equal; empty for counts."""
+    def seeds(self) -> tuple[int, int] | None:
+        """Minimum and maximum number of seeds of these figures; None for counts."""
         numbers = [
             one.verdict.n
             for one in self.judged
             if one.verdict.quantity.scale != "exact" and one.final_outcome != "not recorded"
         ]
-        return sorted({min(numbers), max(numbers)}) if numbers else []
+        return (min(numbers), max(numbers)) if numbers else None
 
     @property
     def sentence(self) -> str:

@@ -22,6 +22,7 @@ from convcompare.comparison.claims.outcomes import is_direction, place
 from convcompare.comparison.figures import figure_words
 from convcompare.comparison.stats.estimates import FEWEST
 from convcompare.comparison.study import study_of
+from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
 
 from ..plots.forest_rows import ForestPanel, is_filled
@@ -71,7 +72,7 @@ def conclusions(sections: Sequence[Section], folder: Path | None) -> Iterator[Bl
             "outcome": mark(one.outcome),
             "interval": _interval(one.judged),
             "evidence": _evidence(one, _place(section.source.store, folder)),
-            "seeds": " to ".join(map(str, one.seeds)) or None,
+            "seeds": formatting.span(*one.seeds) if one.seeds else None,
         }
         for section, study, one in found
     )

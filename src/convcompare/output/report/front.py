@@ -178,7 +178,7 @@ def _row(section: Section, verdict: Verdict | None, axis: tuple[float, float]) -
     row: dict[str, object] = {
         "study": section.title,
         "networks": len(comparison.groups),
-        "seeds": formatting.count(comparison.seeds),
+        "seeds": formatting.span(*comparison.trained_seeds),
         "outcome": outcome,
     }
     if verdict is None:
