@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format
 from convcompare.output.tables.receptive_field_table import WITHOUT_GATES
 from convcompare.output.tables.table import Column, Table
+from convcompare.store.npz import to_npz
 
 from ..console import err
 from ..output import emit_json, emit_table, write_file
@@ -219,9 +219,7 @@ def _write(folder: Path, fields: Mapping[str, EffectiveField], caption: str) -> 
             f"gradient_{i}": field.gradient,
             f"field_{i}": np.array([field.rows, field.columns]),
         }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    write_file(folder / f"{NAME}.npz", buffer.getvalue())
+    write_file(folder / f"{NAME}.npz", to_npz(arrays))
     with styled():
         path = effective_fields(panels, caption).save(folder)
     err().print(f"drew {len(panels)} fields: {printable(path)}", soft_wrap=True)
