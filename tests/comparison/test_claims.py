@@ -110,6 +110,15 @@ def test_conclusion_reports_added_seeds(judged: Judged) -> None:
     assert all("added" not in one.evidence for one in findings(assessment))
 
 
+def test_conclusion_of_a_pair_without_added_seeds_reports_none(judged: Judged) -> None:
+    """Of one network there are still the seeds of the look: only the other pair got more."""
+    one = judged("mnist", FCN=FCN[:5], Simple_CNN=SIMPLE[:5], Residual_CNN=SIMPLE[:3])
+    looked = dataclasses.replace(one.comparison, looked=(3,))
+    told = findings(dataclasses.replace(one, comparison=looked))
+    added = [one.claim.number for one in told if "(seeds were added" in one.evidence]
+    assert added == [1], "3 and 46 are about the residual network"
+
+
 @pytest.mark.parametrize("change", [{"study": None}, {"study": "cifar10"}])
 def test_study_on_other_data_has_no_conclusions(
     judged: Judged, change: dict[str, str | None]

@@ -55,9 +55,10 @@ class Finding:
     """A claim, its outcome, and the verdicts that decide it.
 
     ``epochs`` are those of the runs and those of the report, if the difference matters. ``looked``
-    are the numbers of seeds at unplanned looks, ``recorded_by`` the commands that record missing
-    figures, ``runs`` the runs of each network. ``open`` are the pairs that further runs can still
-    decide, each with the statements on which it depends.
+    are the numbers of seeds at unplanned looks after which these figures got more,
+    ``recorded_by`` the commands that record missing figures, ``runs`` the runs of each network.
+    ``open`` are the pairs that further runs can still decide, each with the statements on which it
+    depends.
     """
 
     claim: Claim
@@ -165,7 +166,6 @@ class _Examination:
         shown = ("inconclusive", "not recorded") if result == "inconclusive" else (result,)
         deciding = [one for of, judged in pairs if of in shown for one in judged]
         comparison = self.assessment.comparison
-        counted = all(one.verdict.quantity.scale == "exact" for one in deciding)
         early = any(one.early for one in deciding)
         final: Outcome = result
         if result == "contradicted":  # final if one such pair does not depend on more epochs
@@ -179,7 +179,7 @@ class _Examination:
             final,
             tuple(deciding),
             self._epochs if early else None,
-            () if counted or result == "not recorded" else comparison.looked,
+            () if result == "not recorded" else self._looks(deciding),
             tuple(self._commands(deciding)),
             tuple((group.label, group.finished) for group in groups),
             tuple(tuple(judged) for of, judged in pairs if _open(of, judged)),
@@ -219,6 +219,15 @@ class _Examination:
         groups = [group for group in self.assessment.comparison.groups if group.label in names]
         epochs = max(run.trial.config.epochs for group in groups for run in group.finished)
         return epochs, min(row.epochs for row in self.study.rows if row.name in names)
+
+    def _looks(self, judged: Sequence[Judged]) -> tuple[int, ...]:
+        """Return the numbers of seeds at unplanned looks that are lower than those of a figure."""
+        comparison = self.assessment.comparison
+        runs = {group.label: len(group.runs) for group in comparison.groups}
+        verdicts = [one.verdict for one in judged if one.verdict.quantity.scale != "exact"]
+        pairs = [[runs[one] for one in (v.model, v.baseline) if one in runs] for v in verdicts]
+        seeds = max(map(min, pairs), default=0)
+        return tuple(number for number in comparison.looked if number < seeds)
 
     def _commands(self, judged: Sequence[Judged]) -> Iterator[str]:
         for one in judged:
