@@ -239,6 +239,39 @@ def test_ambiguous_label_column_must_be_chosen(tmp_path: Path) -> None:
     assert "there is no column `fine`" in fail(tmp_path, ":label=fine", UsageError)
 
 
+def test_other_column_of_labels_is_named_unless_it_has_the_same_classes(tmp_path: Path) -> None:
+    rows = table([0, 1] * 6, columns=("label",))
+    for name, values, found in (
+        ("class", ["a", "b", "a"] * 4, ["class"]),
+        ("target", [5, 7] * 6, []),
+    ):
+        pq.write_table(rows.append_column(name, pa.array(values)), tmp_path / "a.parquet")
+        notes = [note for note in load(tmp_path).warnings if note.kind == "label"]
+        assert [one for note in notes for one in note.names] == found
+    assert "label" not in {note.kind for note in load(tmp_path, ":label=target").notes}
+
+
+@pytest.mark.parametrize("test", [None, ["c", "d"], ["e", None]])
+def test_images_of_one_patient_in_both_splits_are_named(
+    tmp_path: Path, test: list[str | None] | None
+) -> None:
+    for name, labels, values in (("train", [0, 1] * 4, [*"abcdabcd"]), ("test", [0, 1], test)):
+        rows = table(labels, 100 if name == "test" else 0)
+        if values:
+            rows = rows.append_column("patient_id", pa.array(values))
+            pq.write_table(rows, tmp_path / f"{name}.parquet")
+    notes = [note for note in load(tmp_path).warnings if note.kind == "divided"]
+    assert [note.names for note in notes] == (
+        [()] if test is None else [("c", "d")] * ("c" in test)
+    )
+
+
+def test_files_that_number_classes_differently_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "train.parquet", [0, 1] * 3)
+    write(tmp_path, "test.parquet", [0, 1], 90, names=("dog", "cat"))
+    assert "numbers the classes `dog`, `cat`, and another file `cat`, `dog`" in fail(tmp_path)
+
+
 def test_id_column_is_no_label(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [0, 1], "image": [png(0), png(1)]}), tmp_path / "a.parquet")
     assert "no column of labels among id, image" in fail(tmp_path, kind=UsageError)

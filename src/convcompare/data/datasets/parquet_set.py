@@ -14,6 +14,7 @@ from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import gathered
 from ..hold_out import HoldOut
+from ..sources.image_groups import divided
 from ..sources.image_stack import ImageStack
 from ..sources.image_walk import is_of_system
 from ..sources.other_formats import reads_instead
@@ -23,6 +24,7 @@ from ..sources.parquet_files import (
     count_rows,
     has_classes,
     read_rows,
+    texts_of,
 )
 from ..sources.parquet_splits import SplitFiles, split_files
 from ..sources.table_columns import surely_names_splits
@@ -85,7 +87,9 @@ def read_parquet(root: Path, splits: SplitFiles, name: str, options: ParquetOpti
     trained = len(labels)
     labels += read_rows(test, columns, stack)
     found = gathered(stack, labels, trained, splits.words, options.hold_out, columns.classes)
-    return replace(found, notes=(*notes, *_notes_on(splits, columns), *found.notes))
+    parts = (train, test if trained < len(labels) else None)
+    notes = (*notes, *_notes_on(splits, columns), *_grouped(columns.groups, *parts))
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def _with_classes(
@@ -111,6 +115,10 @@ def _notes_on(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]
     if columns.only:
         text = f"classes are the column {quote(columns.label)}, the only one beside that of images"
         yield DataNote("label", text, serious=False)
+    if columns.others:
+        text = f"classes are the column {quote(columns.label)}, and not"
+        hint = f"`label={columns.others[0]}` reads that column"
+        yield DataNote("label", text, columns.others, hint)
     if splits.unread:
         names = tuple(map(str, splits.unread))
         text = "the validation split is not used beside the test split"
@@ -119,6 +127,16 @@ def _notes_on(splits: SplitFiles, columns: ParquetColumns) -> Iterator[DataNote]
         yield DataNote("unused", "columns that are not read", columns.unread_splits,
                        "files called train.parquet and test.parquet are splits",
                        serious=any(map(surely_names_splits, columns.unread_splits)))  # fmt: skip
+
+
+def _grouped(
+    groups: Sequence[str], train: Sequence[Path], test: Sequence[Path] | None
+) -> Iterator[DataNote]:
+    """Yield warnings about images of one patient, video or object in both splits, by columns."""
+    for column in groups:
+        tested = None if test is None else texts_of(test, column)
+        remedy = "write files called train.parquet and test.parquet that keep them together"
+        yield from divided(f"column {quote(column)}", texts_of(train, column), tested, remedy)
 
 
 def _below(root: Path, files: Sequence[PurePosixPath]) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,17 +47,31 @@ def grouped_in_tables(
         for column in _columns(table, labels):
             index = index or ImageIndex(walk, [*train, *test])
             groups = _groups(walk, table, column, index)
+            parts = [[groups[path] for path in part if path in groups] for part in (train, test)]
             name = f"{quote(column)} of {quote(walk.shown(table.path))}"
-            if not test and len({*groups.values()}) < len(groups):
-                text = f"images of one value of {name} may be in both splits"
-                hint = f"{_TOO_HIGH}: add a column `split` that keeps them together"
-                found.append(DataNote("divided", text, hint=hint))
-            both = {groups[path] for path in train if path in groups}
-            both &= {groups[path] for path in test if path in groups}
-            if both:
-                text = f"images of {several(len(both), 'value')} of {name} are in both splits"
-                found.append(DataNote("divided", text, tuple(sorted(both)), _TOO_HIGH))
+            remedy = "add a column `split` that keeps them together"
+            found += divided(name, parts[0], parts[1] if test else None, remedy)
     return found
+
+
+def divided(
+    name: str, train: Sequence[str], test: Sequence[str] | None, remedy: str
+) -> list[DataNote]:
+    """Return a warning about images of one value of a column, as of a patient, in both splits.
+
+    Args:
+        name: name of the column in the warning.
+        train: values of the training images.
+        test: values of the test images; None if they are drawn from the training images.
+        remedy: how to keep images of one value together.
+    """
+    if test is None:
+        text = f"images of one value of {name} may be in both splits"
+        several_each = len({*train}) < len(train)
+        return [DataNote("divided", text, hint=f"{_TOO_HIGH}: {remedy}")] if several_each else []
+    both = tuple(sorted({*train} & {*test}))
+    text = f"images of {several(len(both), 'value')} of {name} are in both splits"
+    return [DataNote("divided", text, both, _TOO_HIGH)] if both else []
 
 
 def _columns(table: TableFile, labels: Collection[str]) -> list[str]:

@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convcompare.core.errors import DataError, UsageError, quote, shortened
+from convcompare.core.errors import DataError, UsageError, listed, quote, shortened
 from convcompare.core.failures import reason
 
 from .image_stack import ImageStack
 from .stand_ins import stand_in
-from .table_columns import may_be_classes, may_name_splits
+from .table_columns import (
+    group_columns,
+    may_be_classes,
+    may_name_splits,
+    one_to_one,
+    plain_name,
+)
 
 INSTALL = "pip install 'convcompare[hf]'"
 _IMAGES = ("image", "img")
@@ -38,6 +44,8 @@ class ParquetColumns:
         classes: names of the classes; empty if the files have none.
         unread_splits: columns that seem to name splits, which are not read.
         only: whether the labels were chosen as the only column beside the images.
+        others: other columns of labels, which group the images in another way.
+        groups: columns of what several images are of, such as a patient.
     """
 
     image: str
@@ -45,6 +53,8 @@ class ParquetColumns:
     classes: tuple[str, ...]
     unread_splits: tuple[str, ...]
     only: bool
+    others: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 def import_extra(module: str) -> Any:
@@ -87,9 +97,27 @@ def columns_of(file: Path, image: str, label: str) -> ParquetColumns:
     found = _one(image, "image", pictures, _IMAGES, types)
     only = [] if label or named or plain else _only_other(file, types, found)
     classes = _one(label, "label", named or plain or only, _LABELS, types)
-    names = (features.get(classes) or {}).get("names") or ()
     unread = (one for one in types if one not in (found, classes) and may_name_splits(one))
-    return ParquetColumns(found, classes, tuple(map(shortened, names)), tuple(unread), bool(only))
+    others = dict.fromkeys(one for one in (*named, *plain) if not label and one != classes)
+    groups = group_columns(
+        {one: plain_name(one) for one in types if _LABEL_TYPES.match(types[one])}
+    )
+    return ParquetColumns(
+        image=found,
+        label=classes,
+        classes=_names(features, classes),
+        unread_splits=tuple(unread),
+        only=bool(only),
+        others=tuple(one for one in others if not one_to_one(_both(file, classes, one))),
+        groups=tuple(one for one in groups if one != classes),
+    )
+
+
+def _both(file: Path, column: str, other: str) -> Iterator[tuple[Any, Any]]:
+    """Yield the values of two columns of a file by rows."""
+    for batch in _batches(file, [column, other]):
+        values = (batch.column(one).to_pylist() for one in (column, other))
+        yield from zip(*values, strict=True)
 
 
 def _only_other(file: Path, types: Mapping[str, str], image: str) -> list[str]:
@@ -97,8 +125,15 @@ def _only_other(file: Path, types: Mapping[str, str], image: str) -> list[str]:
     others = [name for name in types if name != image and not name.startswith("__index_level_")]
     if len(others) != 1 or may_name_splits(others[0]) or not _LABEL_TYPES.match(types[others[0]]):
         return []
-    values = [one for batch in _batches(file, others) for one in batch.column(0).to_pylist()]
-    return others if may_be_classes("" if one is None else str(one) for one in values) else []
+    return others if may_be_classes(texts_of([file], others[0])) else []
+
+
+def texts_of(files: Iterable[Path], column: str) -> list[str]:
+    """Return the values of a column of some files as texts, without missing ones."""
+    having = [file for file in files if column in _opened(file).schema_arrow.names]
+    batches = (batch for file in having for batch in _batches(file, [column]))
+    values = (one for batch in batches for one in batch.column(0).to_pylist())
+    return [str(one) for one in values if one not in (None, "")]
 
 
 def has_classes(files: Iterable[Path], label: str) -> bool:
@@ -152,6 +187,11 @@ def _features(schema: Any) -> dict[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
+def _names(features: dict[str, Any], column: str) -> tuple[str, ...]:
+    """Return the names of the classes in a column; empty if it has none."""
+    return tuple(map(shortened, (features.get(column) or {}).get("names") or ()))
+
+
 def _kind(features: dict[str, Any], name: str) -> str:
     feature = features.get(name)
     return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
@@ -201,9 +241,14 @@ def _pairs(file: Path, columns: ParquetColumns) -> Iterator[tuple[Any, Any]]:
         raise DataError(
             f"{quote(file.name)} has no column {quote(missing.pop())}", "all files need the same"
         )
-    for batch in _batches(file, [columns.image, columns.label]):
-        images, labels = batch.column(columns.image), batch.column(columns.label)
-        yield from zip(images.to_pylist(), labels.to_pylist(), strict=True)
+    names = _names(_features(_opened(file).schema_arrow), columns.label)
+    if names and columns.classes and names != columns.classes:
+        raise DataError(
+            f"{quote(file.name)} numbers the classes {listed(names, 5)}, and another file "
+            f"{listed(columns.classes, 5)}",
+            "numbers are places among the names: write all files with the same, in one order",
+        )
+    yield from _both(file, columns.image, columns.label)
 
 
 def _batches(file: Path, columns: list[str]) -> Iterator[Any]:

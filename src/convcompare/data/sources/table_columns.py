@@ -109,8 +109,13 @@ def holds_splits(table: TableFile, column: str) -> bool:
 
 def correspond(table: TableFile, column: str, other: str) -> bool:
     """Whether each value of a column stands beside one value of another, and the reverse."""
-    pairs = {(cell(row, column), cell(row, other)) for row in table.rows}
-    return len(pairs) == len({one for one, _ in pairs}) == len({two for _, two in pairs})
+    return one_to_one((cell(row, column), cell(row, other)) for row in table.rows)
+
+
+def one_to_one(pairs: Iterable[tuple[object, object]]) -> bool:
+    """Whether each first value stands beside one second value, and the reverse."""
+    known = {*pairs}
+    return len(known) == len({one for one, _ in known}) == len({two for _, two in known})
 
 
 def holds_classes(table: TableFile, column: str) -> bool:
