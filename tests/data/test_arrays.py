@@ -338,6 +338,20 @@ def test_equal_arrays_have_the_class_names_given_last(tmp_path: Path) -> None:
         assert load_dataset(spec, Sources(tmp_path)).classes == tuple(classes)
 
 
+def test_scaling_of_given_arrays_is_still_named_when_they_are_read_again(tmp_path: Path) -> None:
+    for scale, warned in ((3.0, True), (1.0, False), (3.0, True)):
+        x = X * scale - X.mean()
+        spec = keep((x[:60], Y[:60], x[60:], Y[60:]) if warned else PARTS, tmp_path)
+        notes = load_dataset(spec, Sources(tmp_path)).warnings
+        assert [note.kind for note in notes] == ["scaling"] * warned
+
+
+def test_masked_values_are_refused(tmp_path: Path) -> None:
+    masked = np.ma.array(Y[:60], mask=Y[:60] == 1)
+    with pytest.raises(DataError, match="has masked values"):
+        keep((X[:60], masked, X[60:], Y[60:]), tmp_path)
+
+
 @pytest.mark.parametrize("given", [(X,), (X, Y, X), ("a", Y, X, Y), ([1, 2], [3]), (X, Y)])
 def test_other_objects_are_refused(tmp_path: Path, given: Any) -> None:
     with pytest.raises(UsageError) as caught:

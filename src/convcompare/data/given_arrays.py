@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core.errors import DataError, UsageError, listed
+from convcompare.core.errors import DataError, StoreError, UsageError, listed
 from convcompare.core.failures import reason
 from convcompare.store import atomic_files
 
+from .data_notes import DataNote, from_text, to_text
 from .dataset import Dataset
 from .labelled_arrays import LabelledArrays, dataset_of
 
@@ -21,6 +23,8 @@ FOLDER = "arrays"
 """Folder of the stored arrays within the cache."""
 _AGAIN = 8
 """Number of images that are read twice, to detect random transforms."""
+_OF_CONVERSION = ("scaling", "no-images")
+"""Kinds of notes that the converted arrays do not show."""
 HINT = (
     "(x_train, y_train, x_test, y_test), or (train, test), each a pair (x, y) or a torch data set"
 )
@@ -54,10 +58,19 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     dataset = dataset_of(arrays, "", "", classes)
     name = dataset.sha256[:12]
     file = cache / FOLDER / f"{name}.npz"
-    if not file.exists() or _named(file) != dataset.classes:
+    notes = tuple(note for note in dataset.notes if note.kind in _OF_CONVERSION)
+    if not file.exists() or (_named(file), notes_of(file)) != (dataset.classes, notes):
         atomic_files.make_folder(file.parent)
         atomic_files.write(file, _npz(dataset))
+        atomic_files.write(file.with_suffix(".json"), to_text(notes).encode())
     return f"{FOLDER}:{name}"
+
+
+def notes_of(file: Path) -> tuple[DataNote, ...]:
+    """Return the notes on the conversion of stored arrays, which these no longer show."""
+    with suppress(StoreError, ValueError):  # stored by an earlier version, or damaged
+        return from_text(atomic_files.read(file.with_suffix(".json")).decode())
+    return ()
 
 
 def _classes(train: Any, test: Any) -> list[str]:
@@ -110,6 +123,10 @@ def _array(part: Any) -> npt.NDArray[Any]:
         part = part.detach().cpu()
         if "bfloat16" in str(part.dtype):  # numpy has no bfloat16
             part = part.float()
+    if np.ma.is_masked(part):
+        raise DataError(
+            "a part of `dataset=` has masked values", "leave out these images, or fill the values"
+        )
     try:
         found = np.asarray(part)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from convcompare.core.errors import DataError, quote
 from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources
-from ..given_arrays import FOLDER
+from ..given_arrays import FOLDER, notes_of
 from ..hold_out import HoldOut
 from .npz_file import read_arrays
 
@@ -23,4 +25,6 @@ def arrays(sources: Sources, path: str = "") -> Dataset:
             f"no arrays {quote(path)} are kept here",
             "`convcompare.compare(…, dataset=(x_train, y_train, x_test, y_test))` keeps them",
         )
-    return read_arrays(file, f"{FOLDER}:{path}", "arrays of a Python program", HoldOut(0.2, 0))
+    source = "arrays of a Python program"
+    found = read_arrays(file, f"{FOLDER}:{path}", source, HoldOut(0.2, 0))
+    return replace(found, notes=(*notes_of(file), *found.notes))
