@@ -182,7 +182,9 @@ def test_folder_with_one_file_per_array_is_read(tmp_path: Path) -> None:
     for name, part in zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True):
         np.save(tmp_path / f"{name}.npy", part)
     read = load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
-    assert read.sha256 == made().sha256
+    assert read.sha256 == made().sha256 and not read.notes
+    (note,) = load_dataset(f"npz:{tmp_path}:test=0.3,seed=1", Sources(tmp_path)).warnings
+    assert note.text.startswith("`test=0.3` and `seed=1`, not used: the data set has a test split")
     for spec, hint in (("folder:{0}", "`npz:{0}` reads"), ("npz:{0}/x_test.npy", "`npz:FOLDER`")):
         with pytest.raises(DataError) as caught:
             load_dataset(spec.format(tmp_path), Sources(tmp_path))

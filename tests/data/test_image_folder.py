@@ -89,6 +89,15 @@ def test_split_is_stratified_and_seeded(root: Path, sources: Sources, below: str
     assert len(load(root, sources, ":test=0.5").test) == 15
 
 
+def test_share_and_seed_of_a_split_that_is_there_already_are_named(
+    root: Path, sources: Sources
+) -> None:
+    for split in ("train", "test"):
+        fill(root / split, "ab", 5)
+    texts = [note.text for note in load(root, sources, ":test=0.5").warnings]
+    assert "`test=0.5`, not used: the data set has a test split of its own" in texts
+
+
 def test_hidden_and_other_files_are_ignored(root: Path, sources: Sources) -> None:
     fill(root)
     paint(root / ".hidden" / "0.png")

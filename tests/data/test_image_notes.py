@@ -332,14 +332,14 @@ def test_augmented_versions_in_both_splits_are_named(train: str, test: str, expe
 
 def test_spellings_of_one_class_and_missing_names_are_named() -> None:
     names = ("Cat", "cat ", "7", "007", "7.0", "A", "a", "big_cat", "Big cat", "NaN", "none", "1-2",
-             "owl", "\ufffdowl", "-1", "0")  # fmt: skip
+             "owl", "\ufffdowl", "-1", "0", "pred", "Unlabeled")  # fmt: skip
     images = np.random.default_rng(0).integers(0, 256, (len(names), 1, 4, 4), np.uint8)
     split = Split(images, np.arange(len(names)))
     found = {one.kind: one for one in examine((split, split), names, (names, names))}
     assert found["spellings"].names == ("Cat = cat ", "7 = 007 = 7.0", "big_cat = Big cat",
                                          "owl = \ufffdowl")  # fmt: skip
     assert found["spellings"].serious
-    assert found["no-class"].names == ("NaN", "-1")
+    assert found["no-class"].names == ("NaN", "-1", "pred", "Unlabeled")
 
 
 def test_notes_are_read_as_written() -> None:

@@ -107,6 +107,8 @@ def test_validation_split_replaces_a_missing_test_split(sources: Sources) -> Non
     found = load("Imagenette", sources)
     assert found.test_split == "official val split"
     assert found.classes[0] == "tench" and len(found.classes) == 10
+    texts = [note.text for note in load("Imagenette:seed=1", sources).warnings]
+    assert "`seed=1`, not used: the data set has a test split of its own" in texts
 
 
 def test_mnist_of_torchvision_has_the_images_of_its_files(sources: Sources) -> None:

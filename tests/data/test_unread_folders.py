@@ -182,3 +182,22 @@ def test_splitting_images_of_one_subfolder_is_a_warning(
     if splits == ("",):
         (note,) = (one for one in images.warnings if one.kind == "divided")
         assert note.names == ("benign/001", "benign/002", "malignant/004", "malignant/005")
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [("p1 p2 p3", True), ("patient1/study patient2/study patient3/study", True),
+     ("art photo", False), ("images_001 images_002 images_003", False), ("images", False)],
+)  # fmt: skip
+def test_splitting_folders_of_images_whose_classes_are_in_a_table_is_a_warning(
+    root: Path, folders: str, expected: bool
+) -> None:
+    """As of patients in CheXpert; parts of a set and few domains are no groups."""
+    rows = ["file,label"]
+    for folder in folders.split():
+        flat(root / folder, 4)
+        rows += [f"{folder}/{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    (root / "labels.csv").write_text("\n".join(rows))
+    notes = [one for one in load(root).warnings if one.kind == "divided"]
+    first = [folder.partition("/")[0] for folder in folders.split()]
+    assert [one.names for one in notes] == [tuple(first)] * expected

@@ -35,8 +35,12 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 """Names of augmented versions of an image: of Roboflow, and as ``7_flipped`` of ``7``."""
-_NO_CLASS = {"", "nan", "na", "n/a", "<na>", "null", "#n/a"}
-"""Values that programs write for a missing class, in lower case."""
+_NO_CLASS = {
+    *("", "nan", "na", "n/a", "<na>", "null", "#n/a", "unlabeled", "unlabelled", "unsup"),
+    *("pred", "predict", "prediction", "predictions"),
+}
+"""Values that programs write for a missing class, and folders of images without one, in lower case.
+"""
 
 
 def examine(splits: Splits, classes: Sequence[str], names: Names) -> list[DataNote]:

@@ -11,13 +11,25 @@ import numpy.typing as npt
 
 from convcompare.core.errors import NAMED, DataError, listed
 
+from .data_notes import DataNote
+
 
 @dataclass(frozen=True)
 class HoldOut:
     """How to make a test split: a `share` of each class, drawn by `seed`."""
 
-    share: float
-    seed: int
+    share: float = 0.2
+    seed: int = 0
+
+    def unused(self) -> list[DataNote]:
+        """Return a warning for a data set with splits of its own if other values were chosen."""
+        usual = HoldOut()
+        pairs = (("test", self.share, usual.share), ("seed", self.seed, usual.seed))
+        given = [f"`{name}={value:g}`" for name, value, default in pairs if value != default]
+        if not given:
+            return []
+        text = f"{' and '.join(given)}, not used: the data set has a test split of its own"
+        return [DataNote("unused", text, hint="leave it out")]
 
     @property
     def words(self) -> str:

@@ -26,5 +26,5 @@ def arrays(sources: Sources, path: str = "") -> Dataset:
             "`convcompare.compare(…, dataset=(x_train, y_train, x_test, y_test))` keeps them",
         )
     source = "arrays of a Python program"
-    found = read_arrays(file, f"{FOLDER}:{path}", source, HoldOut(0.2, 0))
+    found = read_arrays(file, f"{FOLDER}:{path}", source, HoldOut())
     return replace(found, notes=(*notes_of(file), *found.notes))

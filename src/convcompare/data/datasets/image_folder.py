@@ -26,7 +26,7 @@ from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import ClassLevel, Files, ImageTree, SplitNames, read_tree
 from ..sources.memory_room import check_room
 
-_VERSION = "11"
+_VERSION = "12"
 """Part of the key of cached images, to be changed with decoding or its notes."""
 _NAMED = 10
 """Number of broken files that an error names."""
@@ -68,13 +68,13 @@ def image_folder(
         DataError: if the folder or an image in it cannot be used.
     """
     tree = read_tree(path, splits, label, names, classes)
+    hold_out, unused = HoldOut(test, seed), list[DataNote]()
     if tree.test is None:
-        hold_out = HoldOut(test, seed)
         train, held_out = _divided(tree, hold_out)
         words = hold_out.words
     else:
         train, held_out = tree.train, tree.test
-        words = tree.test_split
+        words, unused = tree.test_split, hold_out.unused()
     decoded, notes = _decoded(tree, (train, held_out), size, channels, broken == "skip", sources)
     mean, std = statistics(decoded[0].images)
     links = f", without {several(tree.outside, 'link')} to outside of it" if tree.outside else ""
@@ -88,7 +88,7 @@ def image_folder(
         augmentation="flip-crop",
         test_split=words,
         source=f"images in {quote(path)}{links}",
-        notes=(*tree.notes, *notes),
+        notes=(*tree.notes, *unused, *notes),
     )
 
 

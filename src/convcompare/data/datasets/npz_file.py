@@ -92,6 +92,7 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
         images, labels = parts
         labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
         return held_out_set(images, labels, hold_out, name, source, classes, notes)
+    notes += hold_out.unused()
     read = dataset_of(LabelledArrays(*parts), name, source, classes, notes)
     tested = split_words(splits[1][0])
     is_val = tested is not None and tested[0] == "val"

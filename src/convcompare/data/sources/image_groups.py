@@ -16,7 +16,7 @@ from .class_folders import ClassFolders
 from .image_index import ImageIndex
 from .image_walk import FolderWalk, one_form
 from .label_table import tables_in
-from .split_names import says_nothing
+from .split_names import names_parts, says_nothing
 from .table_columns import cell, file_column, group_columns, image_of, plain_names
 from .table_rows import TableFile
 
@@ -98,23 +98,41 @@ def grouped_in_folders(walk: FolderWalk, classes: ClassFolders, inner: bool) -> 
     The images in such a folder are often similar: of one patient, video or object. With `inner`,
     the folders are those around the class folders.
     """
-    divided: list[str] = []
+    folders: dict[str, int] = {}
     for paths in classes.values():
-        places = [path.parent for path in paths]
-        top = Path(os.path.commonpath(places))
-        counts = Counter(place.relative_to(top).as_posix().partition("/")[0] for place in places)
-        if "." in counts or len(counts) < 2 or any(map(says_nothing, map(one_form, counts))):
+        below = _folders_of(walk, paths)
+        if not below:
             return []
-        divided += [walk.shown(top / name) for name, count in counts.items() if count > 1]
-    if not divided:
-        return []
-    names = tuple(dict.fromkeys(divided))
-    place = "around" if inner else "below"
-    text = f"images of {several(len(names), 'folder')} {place} class folders may be in both splits"
-    hint = (
-        "if such a folder is one patient, video or object, test accuracy is too high: put whole "
-        "folders into train/ and test/"
-    )
+        folders |= below
+    remedy = "put whole folders into train/ and test/"
     if not inner:
-        hint += "; if it is a class, `classes=inner` reads it as one"
-    return [DataNote("divided", text, names, hint)]
+        remedy += "; if it is a class, `classes=inner` reads it as one"
+    return _of_folders(folders, f" {'around' if inner else 'below'} class folders", remedy)
+
+
+def grouped_beside_tables(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
+    """Return a warning if images lie in more folders than classes, which come from elsewhere.
+
+    As in `grouped_in_folders`, test images are drawn one by one. Parts of a set are no groups.
+    """
+    folders = _folders_of(walk, [path for paths in classes.values() for path in paths])
+    if len(folders) <= len(classes) or names_parts([Path(name).name for name in folders]):
+        return []
+    return _of_folders(folders, "", "add a column `split` that keeps whole folders together")
+
+
+def _folders_of(walk: FolderWalk, images: Sequence[Path]) -> dict[str, int]:
+    """Return the number of images of each folder where their paths part; empty without several."""
+    places = [path.parent for path in images]
+    top = Path(os.path.commonpath(places))
+    counts = Counter(place.relative_to(top).as_posix().partition("/")[0] for place in places)
+    if "." in counts or len(counts) < 2 or any(map(says_nothing, map(one_form, counts))):
+        return {}
+    return {walk.shown(top / name): count for name, count in counts.items()}
+
+
+def _of_folders(folders: Mapping[str, int], place: str, remedy: str) -> list[DataNote]:
+    names = tuple(name for name, count in folders.items() if count > 1)
+    text = f"images of {several(len(names), 'folder')}{place} may be in both splits"
+    hint = "if such a folder is one patient, video or object, test accuracy is too high"
+    return [DataNote("divided", text, names, f"{hint}: {remedy}")] if names else []

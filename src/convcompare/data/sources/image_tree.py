@@ -21,7 +21,7 @@ from .class_folders import (
     unwrapped,
     without_masks,
 )
-from .image_groups import grouped_in_folders, grouped_in_tables
+from .image_groups import grouped_beside_tables, grouped_in_folders, grouped_in_tables
 from .image_walk import FolderWalk, natural_order
 from .label_table import LabelTable, label_tables, only_other_column
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
@@ -216,9 +216,12 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     ]  # fmt: skip
     notes += [] if faults else unread_tables(walk, unread, source, splits=not roles)
     notes += unread_splits(lists, top, found)
-    notes += _grouped(walk, top, found)
-    if found.test is None and source == "folders" and not found.tables:
-        notes += grouped_in_folders(walk, found.train, how.inner)
+    grouped = _grouped(walk, top, found)
+    if found.test is None and source == "folders":
+        grouped += grouped_in_folders(walk, found.train, how.inner)
+    elif found.test is None and not grouped:
+        grouped += grouped_beside_tables(walk, found.train)
+    notes += grouped
     return _image_tree(walk, found, [*notes, *walk.notes()])
 
 
