@@ -178,6 +178,21 @@ def test_arrays_without_a_test_split_hold_out_a_share_of_each_class(
     assert unused == ([("x_test",)] if "x_test" in names else [])
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_folder_of_npz_files_is_read(tmp_path: Path, alone: bool) -> None:
+    """As of Kuzushiji-49, with a file per array, or with one per split."""
+    with pytest.raises(DataError, match="holds no file of arrays"):
+        load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
+    for split, (x, y) in (("train", PARTS[:2]), ("test", PARTS[2:])):
+        if alone:
+            np.savez(tmp_path / f"k49-{split}-imgs.npz", x)
+            np.savez(tmp_path / f"k49-{split}-labels.npz", y)
+        else:
+            np.savez(tmp_path / f"set_{split}.npz", images=x, labels=y)
+    read = load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
+    assert read.sha256 == made().sha256 and not read.notes
+
+
 def test_folder_with_one_file_per_array_is_read(tmp_path: Path) -> None:
     for name, part in zip(("x_train", "y_train", "x_test", "y_test"), PARTS, strict=True):
         np.save(tmp_path / f"{name}.npy", part)

@@ -34,6 +34,8 @@ PIXELS = "label," + ",".join(f"pixel{i}" for i in range(784))
         ("scan.nii.gz", "", "save the slices of each volume as PNG"),
         ("train.csv", PIXELS, "numpy.savez"),
         ("fer2013.csv", "emotion,pixels,Usage", "numpy.savez"),
+        ("A_Z Handwritten Data.csv", "3" + ",0" * 784 + "\n", "numpy.savez"),
+        ("cifar10-train.tfrecord-00000-of-00003", "", "numpy.savez"),
         ("train/data-00000-of-00001.arrow", "", "datasets.load_from_disk(FOLDER)"),
         ("readme.txt", "", "FOLDER/CLASS/IMAGE"),
         ("labels.csv", "file,label", "FOLDER/CLASS/IMAGE"),

@@ -18,8 +18,9 @@ from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Sources
 from ..hold_out import HoldOut
 from ..labelled_arrays import LabelledArrays, dataset_of, held_out_set
-from ..sources.array_names import CLASS_NAMES, Part, array_roles
+from ..sources.array_names import CLASS_NAMES, Part, array_roles, part_in
 from ..sources.matlab_files import MATLAB, matlab_arrays
+from ..sources.other_formats import reads_instead
 from ..sources.split_names import SplitKind, split_words
 from ..sources.stand_ins import stand_in
 
@@ -32,7 +33,8 @@ def npz_file(sources: Sources, path: str = "", test: Share = 0.2, seed: Seed = 0
     """Your own arrays: npz:FILE with x_train, y_train, x_test and y_test (or x_val and y_val).
 
     A folder with a file per array, such as x_train.npy, is read too, and MATLAB files, whose last
-    axis is that of the images: a file with X and y, or a folder with a file per split.
+    axis is that of the images: a file with X and y, or a folder with a file per split. A folder of
+    .npz files has one per split, or one per array, as kmnist-train-imgs.npz.
 
     Images are (n, height, width), with channels last or first, of any numeric type. Labels are
     numbers or texts, one per row, or one-hot rows. An array `classes` or `class_names` has the
@@ -77,6 +79,11 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
             f"{quote(path)} is not a file of arrays: {stand_in(file) or error}", hint
         ) from error
     splits = _splits(array_roles(arrays))
+    if not arrays:
+        raise DataError(
+            f"{quote(path)} holds no file of arrays",
+            reads_instead(sorted(file.iterdir())) or "a folder of .npy, .npz or MATLAB files",
+        )
     if not splits:
         raise DataError(
             f"{quote(path)} has the arrays {', '.join(map(quote, sorted(arrays)[:8]))}",
@@ -102,21 +109,21 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
 def _arrays_of(path: Path) -> tuple[dict[str, Array], list[str]]:
     """Return the arrays of a file or folder by name, and the names of files that are not read.
 
-    Of a folder, the .npy files are read, or else the MATLAB files.
+    Of a folder, the .npy files are read, or else the .npz files, or else the MATLAB files.
 
     Raises:
         OSError: if a file cannot be read.
         ValueError: if a file holds no array, or Python objects.
     """
     if path.suffix.lower() == MATLAB and path.is_file():
-        return _from_matlab([path])
+        return _from_files([path])
     if not path.is_dir():
-        with path.open("rb") as opened:
-            return read_npz(opened, LARGEST), []
-    files = [file for file in sorted(path.glob("*.npy")) if not file.name.startswith(".")]
+        return _arrays_in(path), []
+    every = [file for file in sorted(path.iterdir()) if not file.name.startswith(".")]
+    files = [file for file in every if file.suffix == ".npy"]
     if not files:
-        return _from_matlab([file for file in sorted(path.iterdir())
-                             if file.suffix.lower() == MATLAB and file.name[0] != "."])  # fmt: skip
+        packed = [file for file in every if file.suffix.lower() == ".npz"]
+        return _from_files(packed or [one for one in every if one.suffix.lower() == MATLAB])
     if sum(file.stat().st_size for file in files) > LARGEST:
         raise ValueError("it holds more than it can rightly hold")
     return {  # mapped: a header may claim no more than the file holds
@@ -124,19 +131,30 @@ def _arrays_of(path: Path) -> tuple[dict[str, Array], list[str]]:
     }, []
 
 
-def _from_matlab(files: Sequence[Path]) -> tuple[dict[str, Array], list[str]]:
-    """Return the arrays of MATLAB files by name, and the names of files that are not read.
+def _arrays_in(file: Path) -> dict[str, Array]:
+    """Return the arrays of an .npz or MATLAB file by name; errors are those of `_arrays_of`."""
+    if file.suffix.lower() == MATLAB:
+        return matlab_arrays(file, LARGEST // 8)
+    with file.open("rb") as opened:
+        return read_npz(opened, LARGEST)
 
-    ``X`` in ``train_32x32.mat`` is ``train X``. Files that name no split are not read beside those
-    that do. Labels from 1 become places in the list of class names, if there is one.
+
+def _from_files(files: Sequence[Path]) -> tuple[dict[str, Array], list[str]]:
+    """Return the arrays of .npz or MATLAB files by name, and the names of files that are not read.
+
+    ``X`` in ``train_32x32.mat`` is ``train X``, and the only array in ``kmnist-train-imgs.npz`` is
+    ``train imgs``. Files that name no split are not read beside those that do. Labels of MATLAB
+    files from 1 become places in the list of class names, if there is one.
     """
     splits = {file: words[0] for file in files if (words := split_words(file.stem))}
     found: dict[str, Array] = {}
     for file in splits or files:
         title = f"{splits[file]} " if file in splits else f"{file.stem} " * (len(files) > 1)
-        for name, array in matlab_arrays(file, LARGEST // 8).items():
-            found[name if name in CLASS_NAMES else title + name] = array
-    if not found.keys().isdisjoint(CLASS_NAMES):
+        arrays = _arrays_in(file)
+        for name, array in arrays.items():
+            part = (len(files) > 1 and len(arrays) == 1 and part_in(file.stem)) or name
+            found[name if name in CLASS_NAMES else title + part] = array
+    if files and files[0].suffix.lower() == MATLAB and not found.keys().isdisjoint(CLASS_NAMES):
         labels = [name for (_, part), name in array_roles(found).items() if part == "labels"]
         if all(found[name].dtype.kind in "uif" and found[name].min() > 0 for name in labels):
             found |= {name: found[name] - 1 for name in labels}

@@ -42,6 +42,11 @@ def array_roles(names: Iterable[str]) -> dict[tuple[SplitKind | None, Part], str
     return found
 
 
+def part_in(name: str) -> str:
+    """Return the word for images or labels in a name, ``imgs`` in ``k49-test-imgs``; or ""."""
+    return next((word for word in name_words(name) if word in _PARTS), "")
+
+
 def _role(name: str) -> tuple[SplitKind | None, Part] | None:
     words: list[str] = []
     for word in name_words(name):

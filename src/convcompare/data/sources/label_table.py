@@ -175,6 +175,7 @@ def has_pixels(path: Path) -> bool:
     names = [*plain_names(table).values()]
     return (
         "pixels" in names
+        or table.starts_with_numbers
         or sum(bool(re.fullmatch(r"(pixel|px|p)?\d+(x\d+)?", n)) for n in names) > 9
     )
 

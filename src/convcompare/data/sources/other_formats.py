@@ -13,6 +13,7 @@ from convcompare.core.errors import DataError, quote, typed
 from .array_names import array_roles
 from .label_table import has_pixels
 from .matlab_files import MATLAB, matlab_names
+from .split_names import split_words
 
 ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _ARRAYS = {
@@ -73,10 +74,17 @@ def _matlab_hint(paths: Sequence[Path]) -> str:
     return f"{typed(f'npz:{place}')} reads images and labels in MATLAB files"
 
 
+def _holds_arrays(path: Path) -> bool:
+    """Return whether the ending is one of arrays, also in ``train.tfrecord-00000-of-00002``."""
+    return path.suffix.lower().partition("-")[0] in _ARRAYS
+
+
 def reads_instead(files: Iterable[Path]) -> str:
     """Return a hint on how to read the first files of a known kind; empty if there are none."""
     paths = list(files)
     arrays = [path for path in paths if path.suffix.lower() == ".npz"]
+    if len(arrays) > 1 and all(map(split_words, (path.stem for path in arrays))):
+        return f"{typed(f'npz:{arrays[0].parent}')} reads a folder of files of arrays"
     if arrays:
         return f"{typed(f'npz:{arrays[0]}')} reads a file of arrays"
     single = [path for path in paths if path.suffix.lower() == ".npy"]
@@ -106,6 +114,6 @@ def reads_instead(files: Iterable[Path]) -> str:
         return matlab
     if any(path.suffix.lower() in ARCHIVES for path in paths):
         return "unpack the archive, and write folder:PATH with the folder"
-    if any(path.suffix.lower() in _ARRAYS or has_pixels(path) for path in paths):
+    if any(_holds_arrays(path) or has_pixels(path) for path in paths):
         return _SAVEZ
     return ""

@@ -26,6 +26,8 @@ _LINES = (".jsonl", ".ndjson")
 _ENDINGS = (".csv", ".tsv", *_LINES)
 MOST_TABLES = 50
 """Maximum number of tables in a folder that are read unasked; more may be one per image."""
+_LONGEST_LINE = 1 << 20
+"""Maximum number of characters of the first line that are looked at."""
 _MARK, _COUNT = re.compile("sep=."), re.compile("[0-9]+")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 OLD = "cp1252"
@@ -67,6 +69,15 @@ class TableFile:
     def is_list(self) -> bool:
         """Whether it has no heading, and each line begins with an image."""
         return not self._heading.above and self.columns[0] == "file"
+
+    @property
+    def starts_with_numbers(self) -> bool:
+        """Whether the first line is a row of ten whole numbers or more, as of pixels."""
+        if self.path.suffix.lower() != ".csv":
+            return False
+        with self.path.open(encoding="latin-1") as lines:
+            cells = lines.readline(_LONGEST_LINE).split(",")
+        return len(cells) > 9 and all(_COUNT.fullmatch(cell.strip()) for cell in cells[:10])
 
     @cached_property
     def _heading(self) -> _Heading:
