@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def test_official_splits_and_classes_are_used(sources: Sources) -> None:
     assert found.mean == (0.5, 0.0, 0.5), "half of the images are red, half blue"
 
 
+def test_splits_with_other_class_folders_are_refused(sources: Sources) -> None:
+    """Their labels are places among the folders of each split."""
+    root = country(sources)
+    (root / "test" / "ZW").rename(root / "test" / "ZZ")
+    assert "classes `AD`, `ZW`, and the test set `AD`, `ZZ`" in fail("Country211", sources)
+
+
 def test_images_of_several_sizes_need_a_chosen_size(sources: Sources) -> None:
     country(sources, ((12, 12), (20, 20)))
     message = fail("Country211", sources)
@@ -109,6 +117,24 @@ def test_validation_split_replaces_a_missing_test_split(sources: Sources) -> Non
     assert found.classes[0] == "tench" and len(found.classes) == 10
     texts = [note.text for note in load("Imagenette:seed=1", sources).warnings]
     assert "`seed=1`, not used: the data set has a test split of its own" in texts
+
+
+@pytest.mark.parametrize("tested", [0, 2])
+def test_test_split_without_classes_is_not_used(sources: Sources, tested: int) -> None:
+    """As in CLEVR, whose test scenes are not published."""
+    assert sources.data_dir
+    root = sources.data_dir / "clevr" / "CLEVR_v1.0"
+    for split, count in (("train", 6), ("val", 4), ("test", tested)):
+        names = [f"CLEVR_{split}_{i}.png" for i in range(count)]
+        for i, name in enumerate(names):
+            save(root / "images" / split / name, (i, 0, 9), (9, 9))
+        scenes = [{"image_filename": name, "objects": [0] * (3 + i % 2)}
+                  for i, name in enumerate(names)]  # fmt: skip
+        (root / "scenes").mkdir(exist_ok=True)
+        (root / "scenes" / f"CLEVR_{split}_scenes.json").write_text(json.dumps({"scenes": scenes}))
+    found = load("CLEVRClassification", sources)
+    assert found.test_split == "official val split" and found.classes == ("3", "4")
+    assert (len(found.train), found.test.labels.tolist()) == (6, [0, 1, 0, 1])
 
 
 def test_mnist_of_torchvision_has_the_images_of_its_files(sources: Sources) -> None:

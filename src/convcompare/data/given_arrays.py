@@ -50,7 +50,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     if len(parts) == 2 and all(map(_is_pair, parts)):
         parts = [*parts[0], *parts[1]]
     if len(parts) == 2:
-        classes = _classes(*parts)
+        classes = common_classes(*parts)
         parts = [array for one in parts for array in _items_of(one)]
     if len(parts) != 4:
         raise UsageError(f"`dataset=` has {len(parts)} parts", HINT)
@@ -73,8 +73,12 @@ def notes_of(file: Path) -> tuple[DataNote, ...]:
     return ()
 
 
-def _classes(train: Any, test: Any) -> list[str]:
-    """Return the class names of two torch data sets; empty if the first has none."""
+def common_classes(train: Any, test: Any) -> list[str]:
+    """Return the class names of two torch data sets; empty if the first has none.
+
+    Raises:
+        DataError: if they have different ones, or in another order.
+    """
     names = [_class_names(train), _class_names(test)]
     if all(names) and names[0] != names[1]:
         raise DataError(

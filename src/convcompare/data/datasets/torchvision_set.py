@@ -24,6 +24,7 @@ from convcompare.store import atomic_files
 
 from ..dataset import Dataset, Seed, Share, Side, Sources
 from ..gathered import gathered
+from ..given_arrays import common_classes
 from ..hold_out import HoldOut
 from ..sources.image_stack import ImageStack
 
@@ -73,6 +74,7 @@ def torchvision_set(
     stack = ImageStack(name, total, size)
     labels = [*_labels(stack, name, train)]
     if tested is not None:
+        common_classes(train, tested)
         labels += _labels(stack, name, tested)
     words, classes = f"official {split} split", _classes(train, labels)
     return gathered(stack, labels, len(train), words, HoldOut(test, seed), classes)
@@ -111,16 +113,24 @@ def _class_named(name: str) -> Any:
 
 
 def _first(kind: Any, name: str, sources: Sources, splits: Sequence[str]) -> tuple[Any, str]:
-    """Return the first split that exists and its name; all images and "" if there are no splits."""
+    """Return the first split with classes and its name; all images and "" if there are no splits.
+
+    Some have no classes, as the test split of CLEVR; if no split has, the first is returned.
+    """
     parameters = inspect.signature(kind.__init__).parameters
     if "train" in parameters:
         split = splits[0]
         return _made(kind, name, sources, {"train": split == "train"}), split
     if "split" not in parameters:
         return _made(kind, name, sources, {}), ""
+    found = []
     for split in splits:
         with contextlib.suppress(_NoSplit):
-            return _made(kind, name, sources, {"split": split}), split
+            found.append((_made(kind, name, sources, {"split": split}), split))
+            if _has_classes(found[-1][0]):
+                return found[-1]
+    if found:
+        return found[0]
     raise DataError(f"torchvision:{name} has no {splits[0]} split", "choose another data set")
 
 
@@ -174,6 +184,14 @@ def _labels(stack: ImageStack, name: str, items: Any) -> Iterator[int]:
             )
         stack.add(image)
         yield int(label)
+
+
+def _has_classes(items: Any) -> bool:
+    """Return whether a split has images, the first of them with a class if it can be read."""
+    with contextlib.suppress(Exception):  # reported when the images are read
+        item = items[0] if len(items) else None
+        return isinstance(item, tuple) and _is_class(item[-1])
+    return True
 
 
 def _is_class(label: Any) -> bool:
