@@ -173,6 +173,25 @@ def test_tables_with_different_columns_are_refused(root: Path) -> None:
     assert "`a.csv` was not read: no column of classes" in refused(root)[0]
 
 
+@pytest.mark.parametrize(
+    "folders", ["images_1/images images_2/images", "train/p1 train/p2 test/p3 test/p4"]
+)
+def test_hint_names_the_columns_that_may_have_the_classes(root: Path, folders: str) -> None:
+    """As of ChestX-ray14 and CheXpert, whose names of files and folders are those of patients."""
+    rows = ["Image Index,Sex,Finding Labels,Age"]
+    for number, folder in enumerate(folders.split()):
+        for i in range(4):
+            noise(root / folder / f"{number}000_{i}.png")
+            rows.append(f"{number}000_{i}.png,{'MF'[i % 2]},{'ab'[i // 2]},{10 * number + i}.5")
+    (root / "entries.csv").write_text("\n".join(rows))
+    (root / "few.csv").write_text(
+        "\n".join(row.replace("Finding Labels", "Box") for row in rows[:5])
+    )
+    spec = f"`folder:{root}:label=Finding Labels` reads that column of `entries.csv`"
+    assert f"{spec}, or another: `Sex`" in refused(root)[1]
+    assert load(root, ":label=Finding Labels,splits=none").classes == ("a", "b")
+
+
 def test_class_folders_take_precedence_over_an_unusual_column(root: Path) -> None:
     fill(root, ("cat", "dog"))
     rows = [f"{name}/{i}.png,{'xy'[i % 2]}" for name in ("cat", "dog") for i in range(6)]

@@ -159,9 +159,9 @@ def _made(kind: Any, name: str, sources: Sources, which: Mapping[str, Any]) -> A
     assert failed
     where = quote(sources.data_dir or cache)
     hint = f"put its files into {where}, as torchvision lays them out (`--data-dir DIR`)"
-    for error in (failed, failed.__context__):
-        if isinstance(error, ImportError):
-            hint = f"pip install {error.name}"
+    for cause in (failed, failed.__context__):
+        if isinstance(cause, ImportError):
+            hint = f"pip install {cause.name}"
     raise DataError(f"torchvision cannot load {name}: {reason(failed)}", hint) from failed
 
 

@@ -25,6 +25,10 @@ class NoClassFolders(DataError):
     """Raised if images are not in class folders; a table might give their classes."""
 
 
+class OtherClasses(DataError):
+    """Raised if splits have different classes."""
+
+
 LAYOUT = "put the images of each class into a folder of its own: FOLDER/CLASS/IMAGE"
 _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
 NAMED = 5
@@ -175,7 +179,7 @@ def _inner_hint(walk: FolderWalk, folder: Path) -> str:
 def check_same_classes(
     where: str, train: tuple[str, Collection[str]], test: tuple[str, Collection[str]]
 ) -> None:
-    """Raise DataError, with the names, if two splits have different classes.
+    """Raise OtherClasses, with the names, if two splits have different classes.
 
     Args:
         where: name of the data set in the error.
@@ -190,7 +194,7 @@ def check_same_classes(
     if sides:
         alike = [{meaning(name.casefold()) for name in names} for _, names in (train, test)]
         written = ": capital letters, spaces and zeros count" if alike[0] == alike[1] else ""
-        raise DataError(
+        raise OtherClasses(
             f"the splits in {where} differ in classes, {'; '.join(sides)}",
             f"{train[0]} and {test[0]} must have images of the same classes{written}",
         )

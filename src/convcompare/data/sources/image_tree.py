@@ -13,6 +13,7 @@ from ..data_notes import DataNote
 from .class_folders import (
     LAYOUT,
     NoClassFolders,
+    OtherClasses,
     check_classes,
     check_not_masks,
     read_classes,
@@ -39,7 +40,7 @@ from .other_formats import how_to_read, reads_instead
 from .split_folders import read_roles
 from .split_lists import ListFiles, by_lists, labelled_by_lists
 from .split_tree import split_tree
-from .unread_files import unread_names, unread_splits, unread_tables, unread_words
+from .unread_files import label_hint, unread_names, unread_splits, unread_tables, unread_words
 
 Files = tuple[tuple[Path, ...], ...]
 """Image files of each class, in the order of the classes."""
@@ -156,18 +157,31 @@ def _read(walk: FolderWalk, how: _How) -> ImageTree:
         beside = [] if tables else tables_beside(walk, above, how.label)
         if beside and not how.names:
             return _understood(walk, top, beside, how)
-        places = (*above, *walk.folders(top))
-        column = "" if how.label else only_other_column(places)
+        column = "" if how.label else only_other_column((*above, *walk.folders(top)))
         if column:
             note = f"classes are the column {quote(column)}, the only one beside that of the files"
             found = _read(walk, replace(how, label=column))
             return replace(found, notes=(DataNote("label", note, serious=False), *found.notes))
-        unread, needs = unread_words((*places, *table_folders(walk, above)), how.label)
-        by_names = "" if how.label else names_hint(walk, top)
-        instead = reads_instead(walk.others()) if unread and not needs else ""
-        hint = by_names or needs or how_to_read(walk.others()) or instead or error.hint
-        others = "" if unread or not walk.others() else unread_names(walk)
-        raise DataError("; ".join(filter(None, (error.message, unread, others))), hint) from error
+        raise _explained(walk, top, how, error) from error
+    except OtherClasses as error:
+        near = (*above, *walk.folders(top)) if not (tables or how.label or how.names) else ()
+        if hint := label_hint(walk, top, near):
+            raise DataError(error.message, f"{hint}; {error.hint}") from error
+        raise
+
+
+def _explained(walk: FolderWalk, top: Path, how: _How, error: DataError) -> DataError:
+    """Return an error about images without classes with what was not read, and how to read it."""
+    above = walk.above(top)
+    places = (*above, *walk.folders(top), *table_folders(walk, above))
+    unread, needs = unread_words(places, how.label)
+    labelled = "" if how.label else label_hint(walk, top, places)
+    needs = "; else ".join(filter(None, (labelled, needs)))
+    by_names = "" if how.label or labelled else names_hint(walk, top)
+    instead = reads_instead(walk.others()) if unread and not needs else ""
+    hint = by_names or needs or how_to_read(walk.others()) or instead or error.hint
+    others = "" if unread or not walk.others() else unread_names(walk)
+    return DataError("; ".join(filter(None, (error.message, unread, others))), hint)
 
 
 def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How) -> ImageTree:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from convcompare.core.errors import listed, quote
+from convcompare.core.errors import DataError, listed, quote, typed
 
 from ..data_notes import DataNote
 from .image_files import names_image
+from .image_index import ImageIndex
 from .image_walk import FolderWalk
 from .label_table import LabelTable, as_label_table, has_pixels, tables_in
 from .labelled_tree import LabelledTree
@@ -16,7 +18,18 @@ from .matlab_files import MATLAB, names_splits
 from .other_formats import ARCHIVES, SPREADSHEETS, how_to_read
 from .split_lists import ListFiles
 from .split_names import lists_a_split, split_words
-from .table_columns import LABELS, file_column, first_of, plain_names, surely_names_splits
+from .table_columns import (
+    LABELS,
+    cell,
+    file_column,
+    first_of,
+    holds_classes,
+    image_of,
+    may_name_splits,
+    numbers_rows,
+    plain_names,
+    surely_names_splits,
+)
 from .table_rows import TableFile
 
 _LISTS = (".txt", ".lst", ".list", ".json", ".mat", *SPREADSHEETS, *ARCHIVES)
@@ -46,6 +59,46 @@ def unread_words(folders: Iterable[Path], label_column: str) -> tuple[str, str]:
     words = [f"{quote(one.path.name)} was not read: {_reason(one, label_column)}" for one in unread]
     is_table = unread and not unread[0].instead and not has_pixels(unread[0].path)
     return "; ".join(words[:_MOST_REASONS]), _NEEDS if is_table else ""
+
+
+def label_hint(walk: FolderWalk, top: Path, folders: Iterable[Path]) -> str:
+    """Return a hint with columns that may have the classes of the images in `top`; or "".
+
+    They are those of the largest table in `folders` that names the images.
+    """
+    found: list[tuple[int, Path, list[str]]] = []
+    tables = [table for folder in dict.fromkeys(folders) for table in tables_in(folder)]
+    index = ImageIndex(walk, walk.images(top) if tables else ())
+    for table in tables:
+        with suppress(DataError):  # of rows that cannot be read
+            columns = _may_be_labels(walk, table, index)
+            found += [(len(table.rows), table.path, columns)] if columns else []
+    if not found:
+        return ""
+    _, path, columns = max(found, key=lambda one: one[0])
+    spec = typed(f"folder:{walk.root}:label={columns[0]}")
+    others = f", or another: {listed(columns[1:], 5)}" if columns[1:] else ""
+    return f"{spec} reads that column of {quote(walk.shown(path))}{others}"
+
+
+def _may_be_labels(walk: FolderWalk, table: TableFile, index: ImageIndex) -> list[str]:
+    """Return the columns of a table that may have classes, likely names first.
+
+    Empty if less than half of the first rows name an image.
+    """
+    names, base = plain_names(table), walk.shown(table.path.parent)
+    file = file_column(table, names)
+    some = table.rows[:_LOOKED_AT] if file else []
+    named = [row for row in some if len(index.find(image_of(table, row, file or ""), base)) == 1]
+    if 2 * len(named) <= len(some):
+        return []
+    columns = [
+        column for column, name in names.items()
+        if column != file and not numbers_rows(name) and not may_name_splits(column)
+        and len({cell(row, column) for row in table.rows} - {""}) > 1
+        and holds_classes(table, column)
+    ]  # fmt: skip
+    return sorted(columns, key=lambda one: not any(map(names[one].endswith, LABELS[:-1])))
 
 
 def _reason(table: TableFile, label_column: str) -> str:
