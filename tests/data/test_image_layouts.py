@@ -164,7 +164,7 @@ def test_folders_of_detection_and_segmentation_are_no_classes(root: Path) -> Non
 
 
 @pytest.mark.parametrize("images", ["", "images"])
-@pytest.mark.parametrize("masks", ["masks", "labels"])
+@pytest.mark.parametrize("masks", ["masks", "labels", "lung masks"])
 @pytest.mark.parametrize("splits", [[""], ["train", "val"]])
 def test_masks_in_class_folders_are_left_out(
     root: Path, images: str, masks: str, splits: list[str]
@@ -192,6 +192,23 @@ def test_mask_files_among_images_are_named(root: Path) -> None:
     (masks,) = (note for note in load(root).warnings if note.kind == "masks")
     assert masks.names == ("benign/0_mask.png", "benign/0_mask_1.png",
                            "malignant/3-Segmentation.png")  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "serious"), [(6, True), (1, False)])
+@pytest.mark.parametrize("options", ["", ":names=ANY-CLASS"])
+def test_images_named_alike_with_two_endings_are_named(
+    root: Path, count: int, serious: bool, options: str
+) -> None:
+    """As the photographs and masks of magnetic tiles."""
+    for name in ("crack", "free"):
+        folder = root if options else root / name
+        for i in range(15):
+            noise(folder / f"{i}-{name}.png")
+        for i in range(count if name == "crack" else 0):
+            noise(folder / f"{i}-{name}.bmp")
+    (note,) = (note for note in load(root, options).notes if note.kind == "alike")
+    assert (len(note.names), note.serious) == (count, serious)
+    assert note.names[0].endswith("0-crack.png"), "the first is the other"
 
 
 def test_mask_can_be_a_class(root: Path) -> None:

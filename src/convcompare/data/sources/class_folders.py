@@ -14,7 +14,7 @@ from ..data_notes import DataNote
 from ..spellings import meaning
 from .image_walk import FolderWalk, natural_order, one_form
 from .label_table import LabelTable, label_tables
-from .split_names import MASKS, names_masks, says_nothing, splits_among
+from .split_names import MASKS, may_name_masks, says_nothing, splits_among
 from .table_rows import MOST_TABLES
 
 ClassFolders = dict[str, list[Path]]
@@ -34,6 +34,8 @@ _OR_TABLE = f"{LAYOUT}, or add a table labels.csv with columns file and label"
 NAMED = 5
 """Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
+_MANY_ALIKE = 0.05
+"""Share of images named like another from which they hardly are so by chance."""
 AS_CLASSES = "`splits=none` reads each as a class"
 INNER = "`classes=inner` reads the folders in them as classes"
 
@@ -96,6 +98,7 @@ def read_classes(
     if masks:
         text = f"{several(len(masks), 'image')} named as masks of others, used as images"
         notes.append(DataNote("masks", text, masks, "move masks out of the folder"))
+    notes += named_alike(walk, [path for paths in found.values() for path in paths])
     loose = tuple(map(walk.shown, walk.loose(folder)))
     if loose and found:
         text = f"{several(len(loose), 'image')} outside of the class folders, not used"
@@ -207,10 +210,25 @@ def _masks_among(paths: Sequence[Path]) -> list[Path]:
     return [path for path, match in named if match and (path.parent, match[1]) in stems]
 
 
+def named_alike(walk: FolderWalk, images: Sequence[Path]) -> list[DataNote]:
+    """Return a note on images that only their ending tells from another in their folder.
+
+    As ``7.png`` beside ``7.jpg``; it is a warning if they are many.
+    """
+    first: dict[tuple[Path, str], Path] = {}
+    alike = [path for path in images if first.setdefault((path.parent, path.stem), path) != path]
+    if not alike:
+        return []
+    text = f"{several(len(alike), 'image')} named as another beside it, with another ending"
+    hint = "if they are its masks or copies, move them out of the folder"
+    many = len(alike) >= _MANY_ALIKE * len(images)
+    return [DataNote("alike", text, tuple(map(walk.shown, alike)), hint, serious=many)]
+
+
 def check_not_masks(walk: FolderWalk, folder: Path, found: ClassFolders) -> None:
     """Raise NoClassFolders if images and masks of the same names are two folders in `folder`."""
     filled = [name for name, paths in found.items() if paths]
-    masks = [name for name in filled if names_masks(name)]
+    masks = [name for name in filled if may_name_masks(name)]
     images = [name for name in filled if name not in masks]
     if (
         masks
@@ -243,7 +261,7 @@ def without_masks(
 def masks_within(walk: FolderWalk, folder: Path) -> list[Path]:
     """Return the folders in a class folder that contain masks of its other images."""
     below = walk.filled(folder)
-    named = [path for path in below if names_masks(path.name)]
+    named = [path for path in below if may_name_masks(path.name)]
     beside = walk.loose(folder) + [
         image
         for path in below

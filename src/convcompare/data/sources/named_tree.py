@@ -9,7 +9,7 @@ from convcompare.core.errors import DataError, listed, quote, shortened, typed
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
-from .class_folders import ClassFolders, check_same_classes, same_names
+from .class_folders import ClassFolders, check_same_classes, named_alike, same_names
 from .image_walk import FolderWalk, natural_order
 from .labelled_tree import LabelledTree
 from .name_patterns import NamePattern, proposed_patterns
@@ -84,6 +84,7 @@ def _classes(
             found.setdefault(name, []).append(path)
         else:
             unfit.append(walk.shown(path))
+    notes += named_alike(walk, [path for paths in found.values() for path in paths])
     if unfit and found:
         text = f"{several(len(unfit), 'image')} whose names do not fit {pattern.text}, not used"
         notes.append(DataNote("unnamed", text, tuple(unfit), "rename them, or move them away"))

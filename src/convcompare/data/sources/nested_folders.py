@@ -18,7 +18,7 @@ from .class_folders import (
     unwrapped,
 )
 from .image_walk import FolderWalk, one_form
-from .split_names import names_masks, names_parts, says_nothing, split_words, splits_among
+from .split_names import may_name_masks, names_parts, says_nothing, split_words, splits_among
 
 
 def check_not_splits(walk: FolderWalk, folder: Path) -> None:
@@ -30,7 +30,7 @@ def check_not_splits(walk: FolderWalk, folder: Path) -> None:
     inside = [set(_inside(walk, one)) for one in filled]
     if len(filled) < 2 or not all(inside):
         return
-    shared = sorted(name for name in set.intersection(*inside) if not names_masks(name))
+    shared = sorted(name for name in set.intersection(*inside) if not may_name_masks(name))
     if not shared or max(map(len, inside)) < 2:
         return
     names, below = listed([one.name for one in filled], NAMED), listed(shared, NAMED)

@@ -124,6 +124,11 @@ def names_masks(name: str) -> bool:
     )
 
 
+def may_name_masks(name: str) -> bool:
+    """Return whether a folder beside one of images may have their masks, as ``lung masks``."""
+    return names_masks(name) or not {"mask", "masks"}.isdisjoint(name_words(name))
+
+
 def splits_among(names: Iterable[str]) -> dict[str, SplitKind]:
     """Return the names of sibling folders that mean a split, with the split.
 
