@@ -187,6 +187,35 @@ def test_splitting_images_of_one_subfolder_is_a_warning(
 
 
 @pytest.mark.parametrize(
+    ("ends", "expected"),
+    [("_left _right", "`_left`, `_right`"), ("; _depth", "`_depth`"),
+     ("_crop _depthcrop -x", "`-x`, `_crop`, `_depthcrop`"),
+     ("; _rot", ""), ("_n", ""), ("_1 _2", "")],
+)  # fmt: skip
+@pytest.mark.parametrize("split", ["", "train"])
+def test_splitting_images_whose_names_have_the_same_start_is_a_warning(
+    root: Path, ends: str, expected: str, split: str
+) -> None:
+    """As of the left and the right eye of a patient; none if there is one of each, or a split."""
+    for name in ("cat", "dog"):
+        for i in range(5):
+            for end in ends.split():
+                noise(root / split / name / f"{i}{end.strip(';')}.png")
+                if split:
+                    noise(root / "test" / name / f"{i}{end.strip(';')}.png")
+    texts = [one.text for one in load(root).warnings if one.kind == "divided"]
+    sentence = f"images whose names differ only in their ends, {expected}, may be in both splits"
+    assert texts == [sentence] * bool(expected and not split)
+
+
+def test_ends_of_names_that_are_classes_are_no_groups(root: Path) -> None:
+    flat(root, 10, prefix="")
+    for i, path in enumerate(sorted(root.iterdir())):
+        path.rename(path.with_name(f"{i // 2}_{'cat' if i % 2 else 'dog'}.png"))
+    assert "divided" not in kinds(load(root, ":names=ANY_CLASS"))
+
+
+@pytest.mark.parametrize(
     ("folders", "expected"),
     [("p1 p2 p3", True), ("patient1/study patient2/study patient3/study", True),
      ("art photo", False), ("images_001 images_002 images_003", False), ("images", False)],

@@ -127,6 +127,11 @@ def _versions(splits: Splits, names: Names) -> list[DataNote]:
     return [DataNote("versions", text, pairs, "augment after splitting, or split by image")]
 
 
+def named_as_version(stem: str) -> bool:
+    """Return whether a name without ending may be that of an augmented version of an image."""
+    return bool(_ROBOFLOW.fullmatch(stem) or _VERSION.fullmatch(stem))
+
+
 def _origin(image: tuple[int, str], known: Collection[tuple[int, str]]) -> tuple[int, str]:
     """Return class and name of the image that an image is a version of, or its own."""
     label, stem = image

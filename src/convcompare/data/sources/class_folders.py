@@ -35,7 +35,7 @@ NAMED = 5
 """Number of folders that an error names."""
 _MASK_OF = re.compile(rf"(.+?)[ _.-]+(?:{'|'.join(sorted(MASKS))}|seg)[ _.-]*[0-9]*", re.IGNORECASE)
 _MANY_ALIKE = 0.05
-"""Share of images named like another from which they hardly are so by chance."""
+"""Share of images named like another from which several are hardly so by chance."""
 AS_CLASSES = "`splits=none` reads each as a class"
 INNER = "`classes=inner` reads the folders in them as classes"
 
@@ -221,7 +221,7 @@ def named_alike(walk: FolderWalk, images: Sequence[Path]) -> list[DataNote]:
         return []
     text = f"{several(len(alike), 'image')} named as another beside it, with another ending"
     hint = "if they are its masks or copies, move them out of the folder"
-    many = len(alike) >= _MANY_ALIKE * len(images)
+    many = len(alike) >= max(NAMED, _MANY_ALIKE * len(images))
     return [DataNote("alike", text, tuple(map(walk.shown, alike)), hint, serious=many)]
 
 

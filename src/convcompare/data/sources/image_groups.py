@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from convcompare.core.errors import DataError, quote
+from convcompare.core.errors import DataError, listed, quote
 from convcompare.core.formatting import several
 
 from ..data_notes import DataNote
+from ..examine import named_as_version
 from .class_folders import ClassFolders
 from .image_index import ImageIndex
 from .image_walk import FolderWalk, one_form
@@ -21,6 +23,11 @@ from .table_columns import cell, file_column, group_columns, image_of, plain_nam
 from .table_rows import TableFile
 
 _TOO_HIGH = "test accuracy is too high if they are alike"
+_LAST_WORD = re.compile(r"(.+?)([ _.-]+[a-z]+)", re.IGNORECASE)
+_MOST_ENDS = 8
+"""Maximum number of different ends of names that tell images of one thing."""
+_FEWEST_GROUPS = 5
+"""Minimum number of groups of such images."""
 
 
 def grouped_in_tables(
@@ -119,6 +126,34 @@ def grouped_beside_tables(walk: FolderWalk, classes: ClassFolders) -> list[DataN
     if len(folders) <= len(classes) or names_parts([Path(name).name for name in folders]):
         return []
     return _of_folders(folders, "", "add a column `split` that keeps whole folders together")
+
+
+def grouped_by_names(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
+    """Return a warning if most images differ from others only in the last words of their names.
+
+    As ``10_left`` and ``10_right``, or ``7`` and ``7_depth``, for test images drawn one by one.
+    Ends that name a class each, as ``1_cat``, do not count, and `examine` finds augmented images.
+    """
+    labels = {path: name for name, paths in classes.items() for path in paths}
+    known = {(path.parent, path.stem) for path in labels}
+    groups: dict[tuple[Path, str], set[str]] = {}
+    of_end: dict[str, set[str]] = {}
+    for path, label in labels.items():
+        match = None if named_as_version(path.stem) else _LAST_WORD.fullmatch(path.stem)
+        if match:
+            groups.setdefault((path.parent, match[1]), set()).add(match[2])
+            of_end.setdefault(match[2], set()).add(label)
+    for key in groups.keys() & known:
+        groups[key].add("")
+    groups = {key: ends for key, ends in groups.items() if len(ends) > 1}
+    ends = sorted({end for some in groups.values() for end in some} - {""})
+    few = 2 * sum(map(len, groups.values())) < len(labels) or len(groups) < _FEWEST_GROUPS
+    if few or len(ends) > _MOST_ENDS or all(len(of_end[end]) == 1 for end in ends):
+        return []
+    text = f"images whose names differ only in their ends, {listed(ends)}, may be in both splits"
+    remedy = "keep them together, by a column `split` or in train/ and test/, or move masks away"
+    hint = f"if they show one thing, as an image and its mask, {_TOO_HIGH}: {remedy}"
+    return [DataNote("divided", text, hint=hint)]
 
 
 def _folders_of(walk: FolderWalk, images: Sequence[Path]) -> dict[str, int]:

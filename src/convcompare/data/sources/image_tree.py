@@ -22,7 +22,12 @@ from .class_folders import (
     unwrapped,
     without_masks,
 )
-from .image_groups import grouped_beside_tables, grouped_in_folders, grouped_in_tables
+from .image_groups import (
+    grouped_beside_tables,
+    grouped_by_names,
+    grouped_in_folders,
+    grouped_in_tables,
+)
 from .image_walk import FolderWalk, natural_order
 from .label_table import LabelTable, label_tables, only_other_column
 from .labelled_tree import LabelledTree, labelled_tree, table_knows_better
@@ -235,6 +240,9 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
         grouped += grouped_in_folders(walk, found.train, how.inner)
     elif found.test is None and not grouped:
         grouped += grouped_beside_tables(walk, found.train)
+    masks = any(note.kind in ("masks", "alike") for note in notes)
+    if found.test is None and not grouped and not masks:
+        grouped += grouped_by_names(walk, found.train)
     notes += grouped
     return _image_tree(walk, found, [*notes, *walk.notes()])
 
