@@ -152,6 +152,7 @@ class Apply(nn.Module):
         return y
 
 
+ONES = torch.ones(4, 4, 3, 3)
 POOLED = "a branch of twice the stride, brought back by upsampling"
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "nearest ×2": lambda x: F.interpolate(x, scale_factor=2),
@@ -180,12 +181,18 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
         0, 3, 1, 2
     ),
     "halves": lambda x: torch.cat([F.avg_pool2d(h, 3, 1, 1) for h in x.chunk(2, 1)], 1),
+    "channels moved and back": lambda x: F.layer_norm(x.movedim(1, -1), (4,)).moveaxis(3, 1),
+    "gate with the names of NumPy": lambda x: x * torch.cat([x.mean(axis=1, keepdim=True)], axis=1),
+    "norm over channels": lambda x: x * torch.linalg.norm(x, dim=1, keepdim=True),
+    "softmax without a dimension": lambda x: nn.Softmax()(x),
+    "weights of the image's type": lambda x: F.conv2d(x, nn.Parameter(ONES).type_as(x), padding=1),
     "stacked": lambda x: torch.stack([x, F.avg_pool2d(x, 5, 1, 2)]).sum(0),
     POOLED: lambda x: x + F.interpolate(F.avg_pool2d(x, 3, 2, 1), scale_factor=2),
     "uneven branches": lambda x: x + F.interpolate(F.avg_pool2d(x, 5, 5), size=24),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Implicit dimension choice")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_field_of_every_unit_equals_its_gradient(name: str) -> None:
     model = Apply(FUNCTIONS[name]).eval()
@@ -329,7 +336,9 @@ def test_parameter_masked_in_each_pass_is_measured(tmp_path: Path) -> None:
     assert width is not None and (width.size, width.start) == (9, -4)
 
 
-@pytest.mark.parametrize("name", ["Fused", "Filled", "Added", "Module"])
+@pytest.mark.parametrize(
+    "name", ["Fused", "Filled", "Added", "AddedInType", "Scaled", "FilledWithZero", "Module"]
+)
 def test_masked_attention_is_measured(name: str) -> None:
     found = field(f"{MASKED}:{name}", 28)
     assert found.method == "measured" and "mask" in found.reason
@@ -562,6 +571,7 @@ def _caught(x: Tensor) -> Tensor:
         lambda x: torch.fft.fft(x).abs(),
         lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
         lambda x: torch.cat([x, x], 3),
+        lambda x: torch.cat(torch.chunk(x, 2, axis=2), 1),  # type: ignore[call-arg]
         lambda x: x[:, :1].add_(F.avg_pool2d(x, 3, 1, 1)[:, :1]),
         lambda x: torch.add(x, x, out=torch.empty(1)),
         lambda x: x * float(x.sum()),

@@ -1,4 +1,4 @@
-"""Attention of each 2×2 patch to itself and its eight neighbours, written in four ways."""
+"""Attention of each 2×2 patch to itself and its eight neighbours, written in several ways."""
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +38,23 @@ class Filled(Fused):
 class Added(Fused):
     def attend(self, q, k, v):
         return (q @ k.transpose(1, 2) + (self.mask.float() - 1) * 1e9).softmax(-1) @ v
+
+
+class AddedInType(Fused):
+    def attend(self, q, k, v):
+        return (q @ k.transpose(1, 2) + ((self.mask.float() - 1) * 1e9).type_as(q)).softmax(-1) @ v
+
+
+class Scaled(Fused):
+    """Linear attention, whose mask multiplies the scores."""
+
+    def attend(self, q, k, v):
+        return (q @ k.transpose(1, 2) * self.mask.to(q)) @ v
+
+
+class FilledWithZero(Fused):
+    def attend(self, q, k, v):
+        return (q @ k.transpose(1, 2)).masked_fill(~self.mask, 0) @ v
 
 
 class Module(Fused):

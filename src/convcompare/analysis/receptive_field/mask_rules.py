@@ -35,19 +35,45 @@ def unmasked(call: Call) -> None:
 
 
 def masked(call: Call) -> Field:
-    """Rule of masked_fill, where, a + b and a - b: elementwise.
+    """Rule of masked_fill, where, a + b, a - b and a · b: elementwise.
 
     Raises:
-        Untraceable: If a constant may hide some positions.
+        Untraceable: If a constant may hide some positions: scores, by a large negative number in
+            front of a softmax, or by 0.
     """
     choices = call.name in ("masked_fill", "where")
     constants = [a for a in (*call.arguments, *call.named.values()) if call.field_of(a) is None]
     masks = [one for one in constants if isinstance(one, Tensor) and one.dtype == torch.bool]
     sign = -1 if call.name == "sub" else 1
+    scales = choices or call.name in ("mul", "multiply")
     for one in constants if masks or not choices else ():
         if _takes_out(one, sign) and (choices or not _takes_out(one, sign, every=True)):
             raise Untraceable(call.name, _WHY)
+        if scales and _is_zero(one, some=not choices) and _of_scores(call):
+            raise Untraceable(call.name, _WHY)
     return elementwise(call)
+
+
+def _of_scores(call: Call) -> bool:
+    """Return whether an operation has scores of each position with each: (…, places, places)."""
+    for one in (*call.arguments, *call.named.values()):
+        field = call.field_of(one)
+        if field is not None and field.merged and field.dims[0] == one.ndim - 2:
+            return bool(one.shape[-1] == one.shape[-2] > 1)
+    return False
+
+
+def _is_zero(constant: Any, some: bool) -> bool:
+    """Return whether a constant is 0, or `some` of its elements are but not all.
+
+    False for weights that are trained, and on ``meta``.
+    """
+    if not isinstance(constant, Tensor):
+        return not some and constant == 0
+    if constant.requires_grad or constant.is_meta:
+        return False
+    zero = constant == 0
+    return bool(zero.any()) and (not some or not bool(zero.all()))
 
 
 def _hides(mask: Any) -> bool:
@@ -75,5 +101,7 @@ def _takes_out(constant: Any, sign: int = 1, every: bool = False) -> bool:
     return isinstance(constant, float | int) and sign * constant < TAKEN_OUT
 
 
-MASKS: dict[str, Rule] = dict.fromkeys(("masked_fill", "where", "add", "sub"), masked)
+MASKS: dict[str, Rule] = dict.fromkeys(
+    ("masked_fill", "where", "add", "sub", "mul", "multiply"), masked
+)
 """Operations that mask scores, by function name."""

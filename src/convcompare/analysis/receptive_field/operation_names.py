@@ -20,7 +20,7 @@ ELEMENTWISE = frozenset((
     "isnan", "ldexp", "le", "leaky_relu", "lerp", "local_response_norm", "log", "log10",
     "log1p", "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor",
     "logit", "logsigmoid", "long", "lt", "maximum", "minimum", "mish", "mod",
-    "mul", "multiply", "mvlgamma", "nan_to_num", "native_channel_shuffle", "ne", "neg",
+    "mvlgamma", "nan_to_num", "native_channel_shuffle", "ne", "neg",
     "negative", "nextafter", "ones_like", "or", "pos", "positive", "pow", "prelu", "rad2deg",
     "real", "reciprocal", "relu", "relu6", "remainder", "requires_grad", "requires_grad_",
     "round", "rrelu", "rsqrt", "rsub", "selu", "sgn", "sigmoid", "sign", "silu", "sin", "sinh",
@@ -33,6 +33,9 @@ ELEMENTWISE = frozenset((
 DATA_FREE = frozenset(["new_zeros", "new_ones", "new_empty", "new_full", "zeros_like", "ones_like",
     "empty_like", "full_like", "rand_like", "randn_like", "new_tensor"])  # fmt: skip
 """Operations that use the shape of a tensor but none of its values."""
+
+OF_FIRST = frozenset(("to", "type_as", "expand_as", "view_as", "reshape_as"))
+"""Operations that use the values of their first argument only: of others, the shape or the type."""
 
 VALUES = frozenset(
     (

@@ -27,7 +27,7 @@ def reduction(call: Call) -> Field:
     if isinstance(call.get(1, "other"), Tensor):
         return elementwise(call)
     field, shape = call.field, size_of(call.input)
-    position = 2 if call.name in ("norm", "quantile") else 1
+    position = 2 if "norm" in call.name or call.name == "quantile" else 1
     dims = _dims(call, position)
     field = field.mixed([side for dim in dims for side in field.along(dim)])
     if tensor_of(call.output).ndim < len(shape):
@@ -38,11 +38,10 @@ def reduction(call: Call) -> Field:
 
 def normalisation(call: Call) -> Field:
     """Rule of softmax and normalize: each position stays and depends on all along the dimension."""
-    position = 2 if call.name == "normalize" else 1
-    field, default = call.field, 1 if call.name == "normalize" else None
-    given = call.get(position, "dim", default)
-    dims = range(call.input.ndim) if given is None else [given % call.input.ndim]
-    return field.mixed([side for dim in dims for side in field.along(dim)], lost=False)
+    field, ndim = call.field, call.input.ndim
+    given = call.get(2, "dim", 1) if call.name == "normalize" else call.get(1, "dim")
+    dim = (0 if ndim in (0, 1, 3) else 1) if given is None else given % ndim  # as of nn.Softmax()
+    return field.mixed(field.along(dim), lost=False)
 
 
 def running(call: Call) -> Field:
@@ -160,8 +159,9 @@ def _sides(field: Field) -> list[int]:
 
 
 _REDUCTIONS = (
-    "mean", "sum", "max", "min", "amax", "amin", "var", "std", "norm", "prod", "logsumexp",
-    "argmax", "argmin", "median", "nanmean", "nansum", "any", "all", "count_nonzero", "var_mean",
+    "mean", "sum", "max", "min", "amax", "amin", "var", "std", "prod", "logsumexp", "argmax",
+    "argmin", "median", "nanmean", "nansum", "any", "all", "count_nonzero", "var_mean", "norm",
+    "linalg_norm", "linalg_vector_norm",
 )  # fmt: skip
 MIXING: dict[str, Rule] = {
     **dict.fromkeys(_REDUCTIONS, reduction),

@@ -115,6 +115,19 @@ def permutation(call: Call) -> Field:
     return moved(call.field, {old % call.input.ndim: new for new, old in enumerate(order)})
 
 
+def moving(call: Call) -> Field:
+    """Rule of movedim(x, source, destination)."""
+    ndim = call.input.ndim
+    sources, places = (
+        [dim % ndim for dim in ([given] if isinstance(given, int) else given)]
+        for given in (call.get(1, "source"), call.get(2, "destination"))
+    )
+    order = [dim for dim in range(ndim) if dim not in sources]
+    for place, source in sorted(zip(places, sources, strict=True)):
+        order.insert(place, source)
+    return moved(call.field, {old: new for new, old in enumerate(order)})
+
+
 def transposition(call: Call) -> Field:
     """Rule of transpose(x, a, b), and of t, T and mT, which exchange the last two."""
     ndim = call.input.ndim
@@ -258,6 +271,7 @@ RESHAPES: dict[str, Rule] = {
     "stack": stacking,
     "unbind": unbinding,
     "permute": permutation,
+    **dict.fromkeys(("movedim", "moveaxis"), moving),
     "unsqueeze": unsqueezing,
     "squeeze": squeezing,
     "narrow": narrowing,

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from .layer_rules import LayerRule, layer_rule
 from .meta_execution import run
-from .operation_names import DATA_FREE, ELEMENTWISE, VALUES, operation_name
+from .operation_names import DATA_FREE, ELEMENTWISE, OF_FIRST, VALUES, operation_name
 from .reduction_rules import MIXING
 from .reshape_rules import RESHAPES, elementwise
 from .tensor_field import NO_PLACES, Axes, Field, Fields, Untraceable, size_of
@@ -131,9 +131,10 @@ class Tracer(TorchFunctionMode):
             raise
 
     def _run(self, function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        if self._inside or not self._known(args, kwargs):
-            return function(*args, **kwargs)
         name = operation_name(function)
+        read, named = (args[:1], {}) if name in OF_FIRST else (args, kwargs)
+        if self._inside or not self._known(read, named):
+            return function(*args, **kwargs)
         if getattr(function, "__name__", "") in VALUES:
             raise Untraceable(name, "it reads values that depend on the image")
         if name == "set" and isinstance(args[1], Tensor):
@@ -146,7 +147,7 @@ class Tracer(TorchFunctionMode):
             if name == "setitem":
                 raise Untraceable(name, "it writes into a part of a tensor")
             return output
-        call = Call(name, args, kwargs, output, self.field)
+        call = Call(name, read, named, output, self.field)
         in_place = bool(args) and output is args[0] and isinstance(output, Tensor)
         if in_place and self._merges(call) and output._is_view():
             raise Untraceable(name, "it writes into a part of a tensor")

@@ -17,6 +17,9 @@ from .axis import Axis
 from .pooling_head import averages_all
 from .tensor_field import Axes, Field, Untraceable, size_of
 
+_OF_NUMPY = {"dim": "axis", "dim0": "axis0", "dim1": "axis1"}
+"""Names of NumPy that torch takes for its own, as in ``x.mean(axis=1)``."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -29,9 +32,10 @@ class Call:
     field_of: Callable[[Any], Field | None]
 
     def get(self, position: int, name: str, default: Any = None) -> Any:
-        """Return an argument by position or name."""
-        if name in self.named:
-            return self.named[name]
+        """Return an argument by position or name, also by that of NumPy."""
+        for one in (name, _OF_NUMPY.get(name)):
+            if one in self.named:
+                return self.named[one]
         return self.arguments[position] if len(self.arguments) > position else default
 
     @property
