@@ -187,6 +187,7 @@ def clipped() -> Net:
         (lambda: Net(RightSwish.apply), []),
         (lambda: Net(Sign.apply), [SURROGATE]),
         (lambda: Net(lambda x: x + (x.round() - x).detach()), [SURROGATE]),
+        (lambda: Net(lambda x: F.gumbel_softmax(x, hard=True, dim=1)), [SURROGATE]),
         (lambda: Net(lambda x: x * x.sigmoid().detach()), [INEXACT]),
         (lambda: Net(gated_without_gradient), [INEXACT]),
         (lambda: Net(with_larger_gradient), [INEXACT]),

@@ -35,9 +35,11 @@ DOUBTS = 10
 """Factor by which an error must exceed the difference between the two steps, and the rounding."""
 STEPS = frozenset((
     "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "argmax", "gt", "ge", "lt", "le",
+    "scatter.value", "bernoulli.default", "multinomial.default",
 ))  # fmt: skip
 """Operations with a derivative of 0 or none: networks that train through them use the gradient of
-another function, a straight-through estimator or a surrogate."""
+another function, a straight-through estimator or a surrogate. Those with an overload write one-hot
+vectors, or draw by probabilities, as of a Gumbel softmax."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ class _Operations(OperatorMode):
         self.names: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(func.overloadpacket.__name__.rstrip("_"))
+        name = func.overloadpacket.__name__.rstrip("_")
+        self.names |= {name, f"{name}.{func._overloadname}"}
         return func(*args, **(kwargs or {}))
 
 
