@@ -199,6 +199,10 @@ class Capsules(Base):
     def forward(self, x): return x, super().forward(x)
 class WithBothHeads(Base):
     def forward(self, x): return super().forward(x), super().forward(x)
+class OneLogit(Base):
+    def forward(self, x): return super().forward(x)[:, :1]
+class Exported(Base):  # as torch.export makes it
+    def eval(self): raise NotImplementedError("Calling eval() is not supported yet.")
 class Named(Base):
     def forward(self, x): return {"features": x, "scores": super().forward(x)}
 arguments = None
@@ -262,6 +266,8 @@ HINTS = {
     "WithFeatures": "return the logits alone: its first part, or",
     "Capsules": "return the logits alone: its second part, or",
     "Named": "return the logits alone: `scores`, or",
+    "Exported": "give the network itself, not what `torch.export` makes of it",
+    "OneLogit": "`num_classes` numbers per image at its end, without a sigmoid",
     "WithBothHeads": "return the logits alone, or",
 }
 NOT_OF_ARGUMENTS = ("Broken", "Reads64", "Unknown")

@@ -27,6 +27,9 @@ _KNOWN: Mapping[str, str] = {
     r"the same dtype|expected scalar type|type .* should be the same": (
         "images are float32: leave `.double()` and `.half()` out, or convert `x` in `forward`"
     ),
+    r"Calling (?:train|eval)\(\) is not supported": (
+        "give the network itself, not what `torch.export` makes of it"
+    ),
     r"\b(?:train|eval)\(\) (?:missing|takes|got)": _OWN_MODE,
     'missing the required "forward" function': (
         "define `forward(self, x)`, which returns a row of logits per image"

@@ -52,6 +52,8 @@ def shape_hint(
     if len(shape) == 2 and shape[1] == expected[1]:
         return "one row per image: `.flatten(1)` in place of `.view(-1, …)`"
     values = {name: one.default for name, one in options_of(function).items()} | {**arguments}
+    if shape == (expected[0], 1):
+        return "`num_classes` numbers per image at its end, without a sigmoid, for two classes too"
     if len(shape) == 2 and shape[0] == expected[0]:
         if "num_classes" in arguments:
             return f"`nn.Linear({shape[1]}, num_classes)` at its end gives one number per class"
