@@ -304,6 +304,14 @@ NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "a transform": (
         torch.vmap(lambda one: one.relu()), "within `torch.vmap`"
     ),
+    "a transform of weights": (
+        lambda x: torch.vmap(lambda w: x * w)(torch.ones(3)).sum(0),
+        "within `torch.vmap`",
+    ),
+    "a sparse matrix": (
+        lambda x: torch.sparse.mm(torch.eye(28).to_sparse(), x[0, 0]).expand(1, 4, 28, 28),
+        "has no rule for sparse tensors",
+    ),
     "an index of the image": (lambda x: x[:, x.mean((0, 2, 3)).argsort()], "selects positions"),
     "bits of numbers": (lambda x: x.view(torch.int16).float(), "numbers as those of another type"),
     "resampling by a grid": (

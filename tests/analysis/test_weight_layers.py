@@ -367,6 +367,25 @@ def test_activation_has_a_row_for_each_call() -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+def test_activations_of_an_ensemble_in_a_transform_are_left_out() -> None:
+    class Ensemble(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.one = nn.Conv2d(1, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 3), nn.ReLU())
+            self.weights = nn.Parameter(weight(3, 4, 4, 3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            def called(w: Tensor, x: Tensor) -> Any:
+                return torch.func.functional_call(self.one, {"0.weight": w}, (x,))
+
+            maps = torch.vmap(called, in_dims=(0, None))(self.weights, self.stem(x))
+            return cast(Tensor, maps.mean((0, 3, 4)))
+
+    images, _ = batch()
+    record = features(Ensemble(), images, np.arange(8), 2)
+    assert record.layers == () and list(record.stages) == ["stem"]
+
+
 def test_run_resumes_from_a_record_of_other_layers(tiny: Dataset) -> None:
     """A network may use other layers once it is trained: those that were not recorded are NaN."""
     train = Batches(tiny.train, tiny, torch.device("cpu"))

@@ -257,6 +257,20 @@ class SetsItselfUp(Base):  # by its first images, as ActNorm does
             self.mean.copy_(x.mean((0, 2, 3), keepdim=True) + x.std())
             self.ready.fill_(True)
         return super().forward(x - self.mean)
+class MakesItsTable(Base):  # at random, with the size of its first images
+    def forward(self, x):
+        if not hasattr(self, "table"): self.register_buffer("table", torch.randn(x.shape[1:]))
+        return super().forward(x + self.table)
+class Sparse(Base):
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.keep(torch.eye(num_classes))
+    def keep(self, graph):
+        self.register_buffer("graph", graph.to_sparse(), persistent=False)
+        with warnings.catch_warnings(action="ignore"): self.rows = graph.to_sparse_csr()
+    def forward(self, x): return super().forward(x) @ (self.graph + self.graph)
+class SparseAndSaved(Sparse):
+    def keep(self, graph): self.register_buffer("graph", graph.to_sparse())
 class Hooked(Base):
     def __init__(self, in_channels, image_size, num_classes):
         super().__init__(in_channels, image_size, num_classes)
@@ -369,6 +383,8 @@ FOUND = {
     "KeepsItsMembrane": ("batch", "hidden state"),
     "Observes": ("hidden state",),
     "SetsItselfUp": (),
+    "MakesItsTable": ("hidden state",),
+    "Sparse": (),
     "Hooked": (),
     "LeavesEarly": ("varying cost",),
     "AlwaysDrops": ("random evaluation",),
@@ -411,6 +427,7 @@ REFUSED = {
     "Named": "gives a dict of `out`, not a tensor of logits",
     "Locked": "cannot be copied, as measuring it takes: TypeError: cannot pickle '_thread.lock'",
     "SavesItself": "cannot be saved: `net` in its `state_dict` is not a tensor",
+    "SparseAndSaved": "cannot be saved: `graph` in its `state_dict` is sparse",
     "Late": "makes `more.weight`, `more.bias` in its first forward pass",
     "OwnParameters": "has a `parameters` of its own",
     "Traced": "has modules that `torch.jit` has made, whose layers cannot be watched",

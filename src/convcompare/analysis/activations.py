@@ -118,7 +118,8 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
 
 def _is_recorded(output: Tensor) -> bool:
     """Return whether an output holds real features (n, c) or real maps (n, c, h, w)."""
-    return output.ndim in (2, 4) and not output.is_complex()
+    within = torch._C._functorch.is_functorch_wrapped_tensor(output)  # `torch.vmap`: of no image
+    return output.ndim in (2, 4) and not output.is_complex() and not within
 
 
 def _channels_first(output: Tensor) -> Tensor:

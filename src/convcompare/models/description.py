@@ -158,6 +158,12 @@ def _check_state(network: Construction, model: nn.Module) -> None:
                 "a tensor",
                 hint,
             )
+        if value.layout != torch.strided:
+            raise ModelError(
+                f"{quote(network.spec)} cannot be saved: {quote(name)} in its `state_dict` is "
+                "sparse",
+                "`register_buffer(…, persistent=False)` if it is a constant, or a dense tensor",
+            )
 
 
 def _in_training(network: Construction, model: nn.Module) -> tuple[Found, ...]:

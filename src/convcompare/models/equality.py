@@ -28,8 +28,13 @@ def close(one: Tensor, other: Tensor, *, within: float = SAME) -> bool:
 def same_value(one: Any, other: Any) -> bool:
     """Return whether two tensors or numbers have equal values; NaN equals NaN as a number."""
     if isinstance(one, Tensor):
-        return isinstance(other, Tensor) and torch.equal(one, other)
+        return isinstance(other, Tensor) and torch.equal(_dense(one), _dense(other))
     return bool(one == other) or (one != one and other != other)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """Return a tensor in the layout that can be compared, also of a sparse one."""
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
 
 
 def equal(one: dict[str, Any], other: dict[str, Any]) -> bool:

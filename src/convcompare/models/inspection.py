@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .equality import same_value
 from .mac_counter import Tally, count_pass, tallies_of
 
 AfterCall = Callable[[str, nn.Module, tuple[Any, ...], dict[str, Any], Any], None]
@@ -52,7 +53,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _restore(tensor: Tensor, before: Tensor) -> None:
     """Give a tensor the shape and the values that it had."""
-    if tensor.is_meta or torch.equal(tensor, before):
+    if tensor.is_meta or same_value(tensor, before):
         return
     if tensor.shape != before.shape:  # observers of quantisation resize buffers
         tensor.resize_(before.shape)

@@ -117,6 +117,8 @@ class Reaches:
 
     def of(self, tensor: Tensor) -> Tensor | None:
         """Return the reach of a tensor as a view; None if it does not depend on the image."""
+        if tensor.layout != torch.strided:
+            return None
         kept = self._kept.get(_key(tensor))
         if kept is None:
             return None

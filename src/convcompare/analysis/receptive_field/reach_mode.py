@@ -65,6 +65,8 @@ class ReachMode(OperatorMode):
         name = func.__name__.partition(".")[0]
         if name == "_local_scalar_dense":
             raise NotKnown("it reads values that depend on the image")
+        if any(tensor.layout != torch.strided for tensor in tensors):
+            raise NotKnown(f"`{name}` has no rule for sparse tensors")
         given = _by_name(func, args, kwargs)
         written = _written(func, given)
         if name in _LAYOUTS:

@@ -69,8 +69,9 @@ class _Readings(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         kwargs, name = kwargs or {}, getattr(function, "__name__", "")
-        given = next((a for a in args if isinstance(a, Tensor)), None)
-        if given is not None and torch._C._functorch.is_functorch_wrapped_tensor(given):
+        tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        given = next(iter(tensors), None)
+        if any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors)):
             raise NotKnown("it runs within `torch.vmap` or another transform of `torch.func`")
         depends = given is not None and self.mode.reaches.of(given) is not None
         if depends and name in _READING:
