@@ -57,6 +57,16 @@ def test_tiff_with_many_bands_is_refused_with_the_reason(root: Path) -> None:
     assert "a TIFF of a kind that Pillow does not read, as of many bands" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [(np.uint16, True), (np.uint8, False)])
+def test_colours_of_16_bits_in_planes_are_refused(
+    tmp_path: Path, kind: type, expected: bool
+) -> None:
+    """Pillow 13 reads their bytes as pixels of 8 bits."""
+    tiff(tmp_path / "a.tif", DEEP[..., :3].astype(kind), t262=2, t284=2)
+    (one,) = decode_images([tmp_path / "a.tif"], 8, 3).facts
+    assert ("16 bits per colour in a plane of its own" in one.reason) == expected
+
+
 def test_unread_bands_are_a_warning(root: Path) -> None:
     """Infrared beside red, green and blue."""
     fill(root)

@@ -181,9 +181,13 @@ _CONVERTED = {"LAB": "RGB", "La": "LA"}
 
 
 def upright(opened: Image) -> Image:
-    """Return an image rotated upright by its EXIF data, without a fourth band that is not alpha."""
+    """Return an image rotated upright by its EXIF data, without a fourth band that is not alpha.
+
+    Raises ValueError if Pillow would misread its pixels.
+    """
     from PIL import ImageOps
 
+    tiff_tags.check_planes(opened)
     turned = ImageOps.exif_transpose(opened)
     mode = "RGB" if tiff_tags.has_unnamed_band(opened) else _CONVERTED.get(turned.mode)
     return turned.convert(mode) if mode else turned

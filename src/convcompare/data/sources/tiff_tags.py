@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SUBFILE, _BITS, _PHOTOMETRIC, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 258, 262, 338, 339
-_SIGNED = 2
-"""Value of the tag of the sample format."""
+_PLANES = 284
+_SIGNED, _SEPARATE = 2, 2
+"""Values of the tags of the sample format and of the planes."""
 _BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -27,6 +28,18 @@ def place_of_tags(file: Path) -> int | None:
         return None
     order: Literal["little", "big"] = "little" if start[:1] == b"I" else "big"
     return int.from_bytes(start[8:16] if b"+" in start[2:4] else start[4:8], order)
+
+
+def check_planes(opened: Image) -> None:
+    """Raise ValueError if Pillow would take the bytes of colours of 16 bits for pixels of 8 bits.
+
+    It does so if each colour has a plane of its own (13.0.0).
+    """
+    tags = _tags(opened)
+    if tags.get(_PLANES) == _SEPARATE and len(bits := tags.get(_BITS, ())) > 1 and max(bits) > 8:
+        raise ValueError(
+            f"a TIFF of {max(bits)} bits per colour in a plane of its own, which Pillow misreads"
+        )
 
 
 def has_unnamed_band(opened: Image) -> bool:
