@@ -339,7 +339,8 @@ def test_image_numbers_written_as_fractions_are_matched(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "values", "expected"),
-    [("patient_id", "pqr", True), ("Lesion", "pqr", True), ("patient_id", "", False),
+    [("patient_id", "pqr", True), ("Lesion", "pqr", True), ("StudyInstanceUID", "pqr", True),
+     ("clip_name", "pqr", True), ("patient_id", "", False),
      ("site", "pqr", False)],
 )  # fmt: skip
 def test_splitting_images_of_one_patient_is_a_warning(

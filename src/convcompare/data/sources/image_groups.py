@@ -26,8 +26,17 @@ _TOO_HIGH = "test accuracy is too high if they are alike"
 _LAST_WORD = re.compile(r"(.+?)([ _.-]+[a-z]+)", re.IGNORECASE)
 _MOST_ENDS = 8
 """Maximum number of different ends of names that tell images of one thing."""
-_FEWEST_GROUPS = 5
-"""Minimum number of groups of such images."""
+_SEPARATORS = " _.()-"
+_SEPARATOR, _DIGIT = re.compile(r"[ _.()-]+"), re.compile("[0-9]")
+_NUMBERS = re.compile("[a-z]*[0-9]+[a-z]?([ _.()-]+[a-z]*[0-9]+[a-z]?)*", re.IGNORECASE)
+_MOST_NUMBERS = 3
+"""Maximum number of numbers that follow the start of a group."""
+_IN_GROUPS = 0.9
+"""Minimum share of the images that are in groups by their starts."""
+_LARGEST_GROUP = 50
+"""Maximum mean number of images of a group by its start: more may be of a year or a camera."""
+_LEAST_GROUPS, _FEWEST_GROUPS = 2, 5
+"""Minimum number of groups by their starts per class, and of groups at all."""
 
 
 def grouped_in_tables(
@@ -128,19 +137,39 @@ def grouped_beside_tables(walk: FolderWalk, classes: ClassFolders) -> list[DataN
     return _of_folders(folders, "", "add a column `split` that keeps whole folders together")
 
 
-def grouped_by_names(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
-    """Return a warning if most images differ from others only in the last words of their names.
+def grouped_by_names(classes: ClassFolders) -> list[DataNote]:
+    """Return a warning if the names of images show groups, for test images drawn one by one.
 
-    As ``10_left`` and ``10_right``, or ``7`` and ``7_depth``, for test images drawn one by one.
-    Ends that name a class each, as ``1_cat``, do not count, and `examine` finds augmented images.
+    Names differ only in their last words, as ``10_left`` and ``10_right``, or ``7`` and
+    ``7_depth``, or only in numbers behind the number of a group, as ``clip3_frame12``. Names of
+    augmented images are left to `examine`.
     """
-    labels = {path: name for name, paths in classes.items() for path in paths}
+    labels = {path: name for name, paths in classes.items() for path in paths
+              if not named_as_version(path.stem)}  # fmt: skip
+    enough = len(labels) > _IN_GROUPS * sum(map(len, classes.values()))
+    if ends := _ends(labels) if enough else ():
+        how = f"whose names differ only in their ends, {listed(ends)},"
+    elif start := _start(labels, _LEAST_GROUPS * len(classes)) if enough else "":
+        how = f"of groups by their names, as those that begin with {quote(start)},"
+    else:
+        return []
+    hint = (
+        f"if a group shows one thing, as an image and its mask, a patient or a video, {_TOO_HIGH}: "
+        "keep groups together, by a column `split` or in train/ and test/"
+    )
+    return [DataNote("divided", f"images {how} may be in both splits", hint=hint)]
+
+
+def _ends(labels: Mapping[Path, str]) -> Sequence[str]:
+    """Return the last words in which names of images differ from each other; mostly none.
+
+    Words that name a class each, as in ``1_cat`` and ``1_dog``, do not count.
+    """
     known = {(path.parent, path.stem) for path in labels}
     groups: dict[tuple[Path, str], set[str]] = {}
     of_end: dict[str, set[str]] = {}
     for path, label in labels.items():
-        match = None if named_as_version(path.stem) else _LAST_WORD.fullmatch(path.stem)
-        if match:
+        if match := _LAST_WORD.fullmatch(path.stem):
             groups.setdefault((path.parent, match[1]), set()).add(match[2])
             of_end.setdefault(match[2], set()).add(label)
     for key in groups.keys() & known:
@@ -149,11 +178,29 @@ def grouped_by_names(walk: FolderWalk, classes: ClassFolders) -> list[DataNote]:
     ends = sorted({end for some in groups.values() for end in some} - {""})
     few = 2 * sum(map(len, groups.values())) < len(labels) or len(groups) < _FEWEST_GROUPS
     if few or len(ends) > _MOST_ENDS or all(len(of_end[end]) == 1 for end in ends):
-        return []
-    text = f"images whose names differ only in their ends, {listed(ends)}, may be in both splits"
-    remedy = "keep them together, by a column `split` or in train/ and test/, or move masks away"
-    hint = f"if they show one thing, as an image and its mask, {_TOO_HIGH}: {remedy}"
-    return [DataNote("divided", text, hint=hint)]
+        return ()
+    return ends
+
+
+def _start(labels: Iterable[Path], least: int) -> str:
+    """Return the start of names of a group of images, as ``clip3``; empty without `least` groups.
+
+    It has a number, and is followed by one to three numbers.
+    """
+    names = [(path.parent, path.stem.rstrip(_SEPARATORS)) for path in labels]
+    parts = [(folder, name, [*_SEPARATOR.finditer(name)]) for folder, name in names]
+    for cut in range(1, _MOST_NUMBERS + 1):
+        counts = Counter(
+            (folder, name[: between[-cut].start()])
+            for folder, name, between in parts
+            if len(between) >= cut and _NUMBERS.fullmatch(name, between[-cut].end())
+        )
+        groups = {key: count for key, count in counts.items()
+                  if count > 1 and _DIGIT.search(key[1])}  # fmt: skip
+        inside, enough = sum(groups.values()), len(groups) >= max(least, _FEWEST_GROUPS)
+        if enough and _IN_GROUPS * len(parts) <= inside <= _LARGEST_GROUP * len(groups):
+            return next(iter(groups))[1]
+    return ""
 
 
 def _folders_of(walk: FolderWalk, images: Sequence[Path]) -> dict[str, int]:

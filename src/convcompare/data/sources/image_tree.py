@@ -242,7 +242,7 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
         grouped += grouped_beside_tables(walk, found.train)
     masks = any(note.kind in ("masks", "alike") for note in notes)
     if found.test is None and not grouped and not masks:
-        grouped += grouped_by_names(walk, found.train)
+        grouped += grouped_by_names(found.train)
     notes += grouped
     return _image_tree(walk, found, [*notes, *walk.notes()])
 

@@ -43,8 +43,24 @@ _FEW_NUMBERS = 20
 may be measurements."""
 _INDEX = re.compile("|index|unnamed[0-9]+")
 """Names of columns of row numbers that pandas writes, such as ``Unnamed: 0.1``."""
-GROUPS = ("patient", "subject", "person", "lesion", "video", "sequence", "donor")
-"""Columns of what several images are of, with or without ``id``."""
+GROUPS = (
+    *("patient", "subject", "person", "participant", "individual", "donor", "case", "group"),
+    *(
+        "lesion",
+        "specimen",
+        "slide",
+        "wsi",
+        "scan",
+        "study",
+        "video",
+        "clip",
+        "sequence",
+        "session",
+    ),
+    *("scene", "driver", "user"),
+)
+"""Columns of what several images are of, also with ``id``, ``name`` or ``number``."""
+_OF_GROUPS = re.compile(rf"({'|'.join(GROUPS)})(id|ids|name|no|number|(instance)?uid)?")
 _FOLDS = ("fold", "folds", "kfold", "foldid", "cvfold")
 
 
@@ -160,7 +176,7 @@ def class_columns(table: TableFile, file: str) -> tuple[str, ...]:
 
 def group_columns(names: Mapping[str, str]) -> list[str]:
     """Return the columns of patients, lesions, videos, … by the plain names of all columns."""
-    return [column for column, name in names.items() if name.removesuffix("id") in GROUPS]
+    return [column for column, name in names.items() if _OF_GROUPS.fullmatch(name)]
 
 
 def numbers_rows(name: str) -> bool:

@@ -28,6 +28,7 @@ from .table_columns import (
     may_name_splits,
     numbers_rows,
     plain_names,
+    split_column,
     surely_names_splits,
 )
 from .table_rows import TableFile
@@ -92,9 +93,10 @@ def _may_be_labels(walk: FolderWalk, table: TableFile, index: ImageIndex) -> lis
     named = [row for row in some if len(index.find(image_of(table, row, file or ""), base)) == 1]
     if 2 * len(named) <= len(some):
         return []
+    splits = split_column(table, (file,))
     columns = [
         column for column, name in names.items()
-        if column != file and not numbers_rows(name) and not may_name_splits(column)
+        if column not in (file, splits) and not numbers_rows(name) and not may_name_splits(column)
         and len({cell(row, column) for row in table.rows} - {""}) > 1
         and holds_classes(table, column)
     ]  # fmt: skip
