@@ -7,8 +7,7 @@ from typing import cast
 
 from convcompare.core.config import SETTINGS, Compile
 from convcompare.core.durations import parse_duration
-from convcompare.core.errors import UsageError, quote
-from convcompare.experiment.option_errors import invalid
+from convcompare.core.errors import exclusive, invalid
 from convcompare.experiment.request import (
     CHANNELS_HINT,
     SEEDS_HINT,
@@ -95,11 +94,9 @@ def parse_seeds(text: str | None, first: int) -> tuple[int, ...]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        raise invalid("seeds", text, SEEDS_HINT) from None
+        raise invalid("--seeds", text, SEEDS_HINT) from None
     if "," in text and first:
-        raise UsageError(
-            f"`--seeds {text}` and `--seed {first}` cannot be combined", "a list names every seed"
-        )
+        raise exclusive(f"--seeds {text}", f"--seed {first}", "a list names every seed")
     return seed_list(numbers if "," in text else numbers[0], first)
 
 
@@ -108,7 +105,7 @@ def parse_channels(text: str | None) -> int | None:
     if text is None:
         return None
     if text not in ("1", "3"):
-        raise invalid("channels", text, CHANNELS_HINT)
+        raise invalid("--channels", text, CHANNELS_HINT)
     return int(text)
 
 
@@ -118,10 +115,10 @@ def parse_settings(pairs: list[str] | None, **given: str | None) -> dict[str, st
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise invalid("settings", pair, "write `--set name=value`")
+            raise invalid("--set", pair, "write `--set name=value`")
         own = given.get(name.strip())
         if settings.setdefault(name.strip(), own or value.strip()) != value.strip():
-            raise invalid("settings", pair, "it is set to another value too: leave out one of them")
+            raise invalid("--set", pair, "it is set to another value too: leave out one of them")
     return settings | {name: value for name, value in given.items() if value is not None}
 
 
@@ -161,14 +158,12 @@ def longest_time(text: str | None) -> float | None:
         return None
     seconds = parse_duration(text)
     if seconds is None:
-        raise UsageError(
-            f"invalid value for `--max-time`: {quote(text)}", "a time such as 90s, 30m or 2h"
-        )
+        raise invalid("--max-time", text, "a time such as 90s, 30m or 2h")
     return seconds
 
 
 def _until_clear(contrasts: ContrastOptions, seeds: SeedOptions) -> UntilClear | None:
     if contrasts.until_clear and seeds.seeds is not None:
-        raise not_with_until_clear("seeds")
+        raise not_with_until_clear("--seeds")
     seconds = longest_time(contrasts.max_time)
     return parse_until_clear(contrasts.until_clear, contrasts.max_seeds, seconds, contrasts.margin)

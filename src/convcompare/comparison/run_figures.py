@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import invalid
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -43,9 +43,7 @@ def accuracy_of(text: str) -> float:
     except ValueError:
         accuracy = math.nan
     if not 0 < accuracy <= 1:
-        raise UsageError(
-            f"invalid value for `epochs-to`: {quote(text)}", "a test accuracy: `epochs-to=0.98`"
-        )
+        raise invalid("epochs-to", text, "a test accuracy: `epochs-to=0.98`")
     return accuracy
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from convcompare.core.config import LAST_EPOCHS
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import UsageError, did_you_mean, exclusive, invalid
 
 if TYPE_CHECKING:
     from convcompare.core.config import TrainConfig
@@ -43,10 +43,8 @@ class Score:
             return cls()
         found = _MEAN.fullmatch(text)
         if not found:
-            raise UsageError(
-                f"invalid value for `--score`: {quote(text)}",
-                did_you_mean(text, [LAST, f"mean:{EPOCHS}"]) or f"last, or mean:{EPOCHS}",
-            )
+            hint = did_you_mean(text, [LAST, f"mean:{EPOCHS}"]) or f"last, or mean:{EPOCHS}"
+            raise invalid("--score", text, hint)
         return cls(int(found[1]))
 
     def __str__(self) -> str:
@@ -91,9 +89,7 @@ def choose(requested: str | None, configs: Iterable[TrainConfig]) -> Score:
         return Score(EPOCHS if steady and not selected and fewest >= FEWEST else 1)
     score = Score.parse(requested)
     if score.epochs > 1 and selected:
-        raise UsageError(
-            "`--score` and `--select best` cannot be combined", "the epoch that is selected counts"
-        )
+        raise exclusive("--score", "--select best", "the epoch that is selected counts")
     if score.epochs > fewest:
         raise UsageError(
             f"`--score {score}` takes more epochs than the {fewest} of a training",

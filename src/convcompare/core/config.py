@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from .errors import UsageError, did_you_mean, one_of, quote
+from .errors import UsageError, did_you_mean, invalid, one_of, quote
 from .spec import Above, AtLeast, Between, Count, Probability, options_of
 
 Precision = Literal["fp32", "bf16"]
@@ -117,10 +117,8 @@ class TrainConfig:
             try:
                 values[name] = options[name].cast(text)
             except ValueError:
-                raise UsageError(
-                    f"invalid value for `{_option(name)}`: {quote(text)}",
-                    f"allowed: {options[name].allowed}",
-                ) from None
+                option = option_name(name) if name in SETTINGS else name
+                raise invalid(option, text, f"allowed: {options[name].allowed}") from None
         config = TrainConfig(**values)
         config.check()
         return config
@@ -150,9 +148,9 @@ class TrainConfig:
         return does
 
 
-def _option(setting: str) -> str:
-    """Return the option of a setting as spelt in a shell; its name if it has no option."""
-    return f"--{setting.replace('_', '-')}" if setting in SETTINGS else setting
+def option_name(name: str) -> str:
+    """Return an option, given by its name in Python, as spelt in a shell."""
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_pattern(pattern: str) -> None:

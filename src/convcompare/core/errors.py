@@ -154,6 +154,16 @@ def _of_one_part(word: str, known: Iterable[str]) -> list[str]:
     return next((found for found in shared if len(found) == 1), [])
 
 
+def invalid(what: str, value: object, hint: str) -> UsageError:
+    """Return the error for an invalid value of an option or setting, spelt as it is typed."""
+    return UsageError(f"invalid value for `{what}`: {quote(value)}", hint)
+
+
+def exclusive(one: str, other: str, hint: str) -> UsageError:
+    """Return the error for two options that cannot be combined, spelt as they are typed."""
+    return UsageError(f"`{one}` and `{other}` cannot be combined", hint)
+
+
 def one_of(choices: Sequence[Choice], word: str, message: str, hint: str) -> Choice:
     """Return the choice that equals a word from outside.
 

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import UsageError, did_you_mean, invalid
 
 WORDS: Mapping[Any, str] = {
     bool: "True or False",
@@ -49,7 +49,7 @@ def check_arguments(
             hints[name] = Sequence[hints[name]]  # type: ignore[valid-type]
         if _words(hints[name]) and not _fits(value, hints[name]):
             shown = f"{value!r} ({type(value).__name__})"
-            raise UsageError(f"invalid value for `{name}=`: {quote(shown)}", _words(hints[name]))
+            raise invalid(f"{name}=", shown, _words(hints[name]))
 
 
 def _fits(value: Any, hint: Any) -> bool:

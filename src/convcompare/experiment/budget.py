@@ -9,7 +9,7 @@ from typing import Literal
 
 from convcompare.core import formatting
 from convcompare.core.durations import parse_duration
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import invalid
 
 Unit = Literal["macs", "time"]
 MATCHES: Mapping[str, Unit] = {"training-macs": "macs", "time": "time"}
@@ -35,7 +35,7 @@ class Budget:
             return cls("macs", macs)
         if unit == "time" and (seconds := parse_duration(amount)):
             return cls("time", seconds)
-        raise UsageError(f"invalid value for `--budget`: {quote(text)}", "macs=1e15 or time=2m")
+        raise invalid("--budget", text, "macs=1e15 or time=2m")
 
     @property
     def words(self) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from convcompare.core.config import SETTINGS
+from convcompare.core.config import SETTINGS, option_name
 
-from .option_errors import option_name
 from .request import Request
 from .until_clear import UntilClear
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from convcompare.comparison.score import LAST, Score, choose
 from convcompare.core import formatting
 from convcompare.core.config import OF_EVERY_EPOCH, Runtime, recipe, recipe_name
-from convcompare.core.errors import UsageError, quote, shell_word
+from convcompare.core.errors import UsageError, exclusive, quote, shell_word
 from convcompare.core.process import cores
 from convcompare.core.registry import register
 from convcompare.core.spec import Spec, bind
@@ -176,15 +176,11 @@ def _runtime(request: Request, devices: int) -> Runtime:
     runtime = choose_runtime(request.device, request.threads)
     runtime = replace(runtime, compile=request.compile)
     if devices > 1 and request.jobs not in (None, 1) and request.executor != "ray":
-        raise UsageError(
-            "`--devices` and `--jobs` cannot be combined",
-            "one trial over several devices, or parallel trials with a device each",
-        )
+        hint = "one trial over several devices, or parallel trials with a device each"
+        raise exclusive("--devices", "--jobs", hint)
     if devices > 1 and request.compile == "on":
-        raise UsageError(
-            "`--devices` and `--compile on` cannot be combined",
-            "steps over several devices are not compiled: leave out one of them",
-        )
+        hint = "steps over several devices are not compiled: leave out one of them"
+        raise exclusive("--devices", "--compile on", hint)
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs or 1, request.threads), devices)
     return replace(runtime, commands=_commands(request), weights=request.weights)

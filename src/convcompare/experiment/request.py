@@ -15,11 +15,10 @@ from typing import get_args
 
 from convcompare.core.config import Compile
 from convcompare.core.corruptions import on_damaged_images
-from convcompare.core.errors import UsageError, one_of, quote
+from convcompare.core.errors import UsageError, exclusive, invalid, one_of, quote
 from convcompare.core.registry import register
 
 from .budget import MATCHES, Budget
-from .option_errors import invalid, no_network
 from .shard import Shard
 from .until_clear import UntilClear, not_with_until_clear
 
@@ -176,15 +175,15 @@ class Request:
         _check_seeds(self.seeds)
         _check_name(self.name)
         if self.channels not in (None, 1, 3):
-            raise invalid("channels", self.channels, CHANNELS_HINT)
+            raise invalid("--channels", self.channels, CHANNELS_HINT)
         if self.threads is not None and self.threads < 1:
-            raise invalid("threads", self.threads, "a whole number, at least 1")
-        allowed, unknown = get_args(Compile), invalid("compile", self.compile, "")
-        one_of(allowed, self.compile, unknown.message, "allowed: auto, on, off")
+            raise invalid("--threads", self.threads, "a whole number, at least 1")
+        message = f"invalid value for `--compile`: {quote(self.compile)}"
+        one_of(get_args(Compile), self.compile, message, "allowed: auto, on, off")
         if self.jobs is not None and not 1 <= self.jobs <= MOST_JOBS:
-            raise invalid("jobs", self.jobs, JOBS_HINT)
+            raise invalid("--jobs", self.jobs, JOBS_HINT)
         if not 0 < self.gpu_share <= 1:
-            raise invalid("gpu_share", self.gpu_share, "a number above 0, at most 1")
+            raise invalid("--gpu-share", self.gpu_share, "a number above 0, at most 1")
         _check_rates(self.lr_grid)
         self._check_once()
         self._check_until_clear()
@@ -200,28 +199,21 @@ class Request:
     def _check_once(self) -> None:
         """Check that no training setting is given in two places, of which one would be ignored."""
         if self.lr_grid and "lr" in self.settings:
-            raise UsageError("`--lr-grid` and `--lr` cannot be combined", "leave one out")
+            raise exclusive("--lr-grid", "--lr", "leave one out")
         if self.precision not in ("auto", self.settings.get("precision", self.precision)):
-            raise UsageError(
-                "`--precision` and `--set precision` cannot be combined", "leave one out"
-            )
+            raise exclusive("--precision", "--set precision", "leave one out")
 
     def _check_budget(self) -> None:
         unit = MATCHES.get(self.match or "")
         if self.budget is not None:
             if unit:
-                raise UsageError(
-                    f"`--budget` and `--match {self.match}` cannot be combined",
-                    "each sets the length of training: use one",
-                )
+                hint = "each sets the length of training: use one"
+                raise exclusive("--budget", f"--match {self.match}", hint)
             unit = Budget.parse(self.budget).unit
             if "epochs" in self.settings:
-                raise UsageError(
-                    "`--budget` and `--epochs` cannot be combined",
-                    "the budget sets the length of training",
-                )
+                raise exclusive("--budget", "--epochs", "the budget sets the length of training")
         if {"epochs", "steps"} <= {*self.settings}:
-            raise UsageError("`--epochs` and `--set steps` cannot be combined", "leave one out")
+            raise exclusive("--epochs", "--set steps", "leave one out")
         if unit and "steps" in self.settings:
             raise UsageError("`--set steps` already sets the length of training", "leave it out")
         if unit == "time" and self.is_part:
@@ -235,15 +227,16 @@ class Request:
             return
         self.until_clear.check()
         if self.lr_grid:
-            raise not_with_until_clear("lr_grid")
+            raise not_with_until_clear("--lr-grid")
         if set(self.verdict_on) - {"accuracy"}:
-            raise UsageError(
-                "`--verdict-on` and `--until-clear` cannot be combined",
+            raise exclusive(
+                "--verdict-on",
+                "--until-clear",
                 "seeds are added until the accuracy is decided; `--seeds N` fixes their number "
                 "for other figures",
             )
         if len(self.seeds) > 1:
-            raise not_with_until_clear("seeds")
+            raise not_with_until_clear("--seeds")
         if len(self.models) < 2:
             raise UsageError(
                 "`--until-clear` needs two networks or more",
@@ -256,7 +249,7 @@ class Request:
             return
         if len(set(numbers)) < len(numbers) or min(numbers) < 1:
             text = self.settings["train_images"]
-            raise invalid("train_images", text, "numbers with commas, each once: 100,1000,10000")
+            raise invalid("--train-images", text, "numbers with commas, each once: 100,1000,10000")
         together = {"--lr-grid": self.lr_grid, "--until-clear": self.until_clear}
         for option in (name for name, given in together.items() if given):
             raise UsageError(
@@ -282,6 +275,11 @@ class Request:
             )
 
 
+def no_network() -> UsageError:
+    """Return the error for a command that needs a network and was given none."""
+    return UsageError("no network given", "`convcompare models` lists them")
+
+
 def seed_list(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
     """Return `seeds` consecutive seeds from `first`, or the seeds of a list.
 
@@ -290,10 +288,10 @@ def seed_list(seeds: int | Sequence[int], first: int) -> tuple[int, ...]:
     """
     if not isinstance(seeds, int):
         if max(seeds, default=0) > LARGEST_SEED:
-            raise invalid("seeds", ",".join(map(str, seeds)), SEEDS_HINT)
+            raise invalid("--seeds", ",".join(map(str, seeds)), SEEDS_HINT)
         return tuple(seeds)
     if not 1 <= seeds <= LARGEST_SEED:
-        raise invalid("seeds", seeds, SEEDS_HINT)
+        raise invalid("--seeds", seeds, SEEDS_HINT)
     return tuple(range(first, first + seeds))
 
 
@@ -303,7 +301,7 @@ SEEDS_HINT = "a number of seeds (5) or a list of seeds (0,1,7), each once"
 def _check_seeds(seeds: Sequence[int]) -> None:
     text = ",".join(map(str, seeds))
     if not seeds or min(seeds) < 0:
-        raise invalid("seeds", text, SEEDS_HINT)
+        raise invalid("--seeds", text, SEEDS_HINT)
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"`--seeds` {quote(text)} repeats a seed", SEEDS_HINT)
 
@@ -315,7 +313,7 @@ def _check_name(name: str | None) -> None:
     if name == "latest":
         raise UsageError("`latest` is the latest comparison", "choose another name")
     if not _NAME.fullmatch(name):
-        raise invalid("name", name, "letters, digits, - and _, a letter first: --name kernels")
+        raise invalid("--name", name, "letters, digits, - and _, a letter first: --name kernels")
     if name in register.study.names() or name in register.model.names():
         raise UsageError(f"{quote(name)} is the name of a study or a network", "choose another")
 
@@ -325,7 +323,7 @@ def parse_jobs(text: str | None) -> int | None:
     if text is None or text == "auto":
         return None
     if not (text.isascii() and text.isdigit()):
-        raise invalid("jobs", text, JOBS_HINT)
+        raise invalid("--jobs", text, JOBS_HINT)
     return int(text)
 
 
@@ -341,4 +339,4 @@ def _check_rates(rates: Sequence[str]) -> None:
         distinct = set()
     if rates and (len(rates) < 2 or len(distinct) < len(rates)):
         hint = "learning rates with commas, each once: 3e-4,1e-3,3e-3"
-        raise invalid("lr_grid", ",".join(rates), hint)
+        raise invalid("--lr-grid", ",".join(rates), hint)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convcompare.core.errors import UsageError, quote
+from convcompare.core.errors import invalid
 
 if TYPE_CHECKING:
     from convcompare.store.run import Trial
@@ -32,10 +32,7 @@ class Shard:
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
         shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
         if not 1 <= shard.number <= shard.of <= MOST_SHARDS:
-            raise UsageError(
-                f"invalid value for `--shard`: {quote(text)}",
-                "I/N, the I-th of N parts: 1/4, 2/4, 3/4 and 4/4",
-            )
+            raise invalid("--shard", text, "I/N, the I-th of N parts: 1/4, 2/4, 3/4 and 4/4")
         return shard
 
     def __str__(self) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from convcompare.core.errors import UsageError
-
-from .option_errors import invalid, option_name
+from convcompare.core.errors import UsageError, exclusive, invalid
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,12 @@ class UntilClear:
     def check(self) -> None:
         """Raise UsageError for an invalid bound or margin."""
         if self.most_seeds < 2:
-            raise invalid("max_seeds", self.most_seeds, "a whole number, at least 2")
+            raise invalid("--max-seeds", self.most_seeds, "a whole number, at least 2")
         if not self.most_seconds > 0:
-            raise invalid("max_time", self.most_seconds, "a time above 0")
+            raise invalid("--max-time", self.most_seconds, "a time above 0")
         if not 0.0001 <= self.margin < 1:
             margin = 100 * self.margin
-            raise invalid("margin", f"{margin:g}", "percentage points, at least 0.01")
+            raise invalid("--margin", f"{margin:g}", "percentage points, at least 0.01")
 
 
 def parse_until_clear(
@@ -56,8 +54,8 @@ def parse_until_clear(
     Raises:
         UsageError: if one of its options is given without it.
     """
-    named = {"max_seeds": max_seeds, "max_time": max_time, "margin": margin}
-    given = [option_name(name) for name, value in named.items() if value is not None]
+    named = {"--max-seeds": max_seeds, "--max-time": max_time, "--margin": margin}
+    given = [name for name, value in named.items() if value is not None]
     if given and not enabled:
         raise UsageError(
             f"`{given[0]}` is an option of `--until-clear`",
@@ -72,9 +70,6 @@ def parse_until_clear(
     )
 
 
-def not_with_until_clear(name: str) -> UsageError:
-    """Return the error for an option, named as in Python, that excludes ``--until-clear``."""
-    return UsageError(
-        f"`{option_name(name)}` and `--until-clear` cannot be combined",
-        "`--max-seeds N` bounds the seeds that are added",
-    )
+def not_with_until_clear(option: str) -> UsageError:
+    """Return the error for an option that excludes ``--until-clear``."""
+    return exclusive(option, "--until-clear", "`--max-seeds N` bounds the seeds that are added")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from convcompare.core import formatting
 from convcompare.core.errors import ModelError, UsageError, one_of, printable, quote
 from convcompare.experiment.foreign_code import call, resolve
-from convcompare.experiment.option_errors import no_network
+from convcompare.experiment.request import no_network
 from convcompare.experiment.shapes import shape_for, shape_for_network
 from convcompare.output.tables.formats import Format
 from convcompare.output.tables.receptive_field_table import WITHOUT_GATES

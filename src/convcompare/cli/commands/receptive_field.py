@@ -10,7 +10,7 @@ import typer
 
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
-from convcompare.experiment.option_errors import no_network
+from convcompare.experiment.request import no_network
 from convcompare.experiment.shapes import shape_for_network
 from convcompare.output.tables.formats import Format, check_format, chosen_format
 

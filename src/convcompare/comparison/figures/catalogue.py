@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from convcompare.core.corruptions import corruption
-from convcompare.core.errors import UsageError, did_you_mean, quote
+from convcompare.core.errors import UsageError, did_you_mean, invalid, quote
 from convcompare.core.registry import register
 
 from .. import robustness, run_figures
@@ -155,7 +155,7 @@ def _epochs_to(text: str) -> Measure:
 
 def _by_epoch(word: str, text: str) -> Measure:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise UsageError(f"invalid value for `{word}`: {quote(text)}", f"an epoch: `{word}=8`")
+        raise invalid(word, text, f"an epoch: `{word}=8`")
     quantity_of, reader_of = BY_EPOCH[word]
     quantity, read = quantity_of(int(text)), reader_of(int(text))
     epochs = int(text) + (word == "gradient-rise")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from convcompare.core import formatting
 from convcompare.core.config import Runtime
-from convcompare.core.errors import ConvcompareError, UsageError, quote
+from convcompare.core.errors import ConvcompareError, UsageError, invalid, quote
 from convcompare.core.process import FIXED_ORDER, cores
 
 if TYPE_CHECKING:
@@ -158,10 +158,7 @@ def _check_answers(address: str) -> None:
         )
     host, _, port = address.rpartition(":")
     if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise UsageError(
-            f"invalid value for `--ray-address`: {quote(address)}",
-            "HOST:PORT as `ray start --head` says",
-        )
+        raise invalid("--ray-address", address, "HOST:PORT as `ray start --head` says")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), SECONDS / 2) as line:
             line.sendall(GREETING)

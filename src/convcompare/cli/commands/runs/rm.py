@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convcompare.core.errors import StoreError, UsageError, quote
+from convcompare.core.errors import StoreError, UsageError, invalid, quote
 
 from ... import completions as c
 from ... import options as o
@@ -83,7 +83,7 @@ def _before(text: str) -> datetime.datetime:
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([dhm])", text.strip())
     if match is None:
-        raise UsageError(f"invalid value for `--older-than`: {quote(text)}", "30d, 12h or 90m")
+        raise invalid("--older-than", text, "30d, 12h or 90m")
     unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
     return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**{unit: float(match[1])})
 
