@@ -30,7 +30,8 @@ from convcompare.output.report.compose import compose
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.sections import select
 from convcompare.store.check import examine
-from convcompare.store.robustness_record import NO_PREDICTION, ROBUSTNESS, RobustnessRecord
+from convcompare.store.predictions import NO_CLASS
+from convcompare.store.robustness_record import ROBUSTNESS, RobustnessRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 from convcompare.training.state import from_bytes
@@ -201,7 +202,7 @@ def test_recorded_measurements_are_reused(
     arrays["definitions"] = np.array(
         ["version 0" if i == place else one for i, one in enumerate(arrays["definitions"])]
     )
-    arrays[f"predictions_{place}"] = arrays[f"predictions_{place}"] * 0 + NO_PREDICTION
+    arrays[f"predictions_{place}"] = arrays[f"predictions_{place}"] * 0 + NO_CLASS
     opened.save_addition(run_id, ROBUSTNESS, arrays)
     shown = run("runs", "latest", "--columns", "robustness", "-f", "json").json()["table"]
     assert shown[0]["robustness"] is None, "what was measured otherwise is not mixed with it"

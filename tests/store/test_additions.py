@@ -11,8 +11,8 @@ from convcompare.core.errors import Damaged, StoreError
 from convcompare.store.check import examine, repair
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
+from convcompare.store.predictions import NO_CLASS
 from convcompare.store.robustness_record import (
-    NO_PREDICTION,
     ROBUSTNESS,
     DamagedPredictions,
     RobustnessRecord,
@@ -115,9 +115,9 @@ def test_addition_is_copied_to_another_store(store: RunStore, tmp_path: Path) ->
 
 def test_robustness_record_by_hand() -> None:
     labels = np.array([0, 1, 2, 1])
-    undamaged = np.array([0, 1, 1, NO_PREDICTION], np.int32)
-    noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_PREDICTION]], np.int32)
-    pair = np.array([[0, 1, NO_PREDICTION, 2], [0, 2, NO_PREDICTION, 2]], np.int32)
+    undamaged = np.array([0, 1, 1, NO_CLASS], np.int32)
+    noise = np.array([[0, 1, 1, 1], [0, 0, 2, NO_CLASS]], np.int32)
+    pair = np.array([[0, 1, NO_CLASS, 2], [0, 2, NO_CLASS, 2]], np.int32)
     kind = DamagedPredictions("version 1", ("ab", "cd"), noise)
     record = RobustnessRecord(np.arange(4), labels, undamaged, pair, {"noise": kind})
     assert record.accuracy_undamaged == 0.5

@@ -11,8 +11,8 @@ import pytest
 from convcompare.store.check import examine
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import sha256, write_record
+from convcompare.store.layout import LOGITS
 from convcompare.store.npz import from_npz, to_npz
-from convcompare.store.omission import LOGITS
 from convcompare.store.reader import RunReader
 from tests.support.damage import DAMAGES, cut
 

@@ -15,7 +15,8 @@ from convcompare.core.errors import Damaged, UsageError
 from convcompare.store.check import examine
 from convcompare.store.files import FOLDER
 from convcompare.store.json_records import write_record
-from convcompare.store.omission import CHANNEL_MEANS, CLASSES, LOGITS, OMISSION, replacement
+from convcompare.store.layout import CHANNEL_MEANS, CLASSES, LOGITS, OMISSION
+from convcompare.store.omission import replacement
 from convcompare.store.packing import pack
 from convcompare.store.predictions import NO_CLASS, PredictedClasses, Predictions
 from convcompare.store.reader import RunReader

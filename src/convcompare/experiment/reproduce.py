@@ -14,7 +14,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.formatting import several
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
-from convcompare.store.omission import CLASSES, LOGITS
+from convcompare.store.layout import CLASSES, LOGITS
 from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore

@@ -20,8 +20,8 @@ from convcompare.core.errors import ModelError, UsageError, quote
 from convcompare.core.failures import reason
 from convcompare.data.damaged import chosen_rows, damaged, digest, shifted_pair
 from convcompare.data.dataset import Dataset, Images, Labels, Sources, Split
+from convcompare.store.predictions import PredictedClasses, Predictions
 from convcompare.store.robustness_record import (
-    NO_PREDICTION,
     ROBUSTNESS,
     DamagedPredictions,
     Predictions1D,
@@ -160,12 +160,11 @@ class DamagedTestImages:
 def _predicted(trainer: Trainer, dataset: Dataset, labels: Labels, images: Images) -> Predictions1D:
     """Return the class of each image, computed as in the evaluation of a trained network.
 
-    It is `NO_PREDICTION` if the logits are not finite.
+    It is `NO_CLASS` if the logits are not finite.
     """
     batches = Batches(Split(images, labels), dataset, trainer.device)
     logits = trainer.evaluate(batches.resized(trainer.config.image_size)).numpy()
-    found = np.where(np.isfinite(logits).all(1), logits.argmax(1), NO_PREDICTION)
-    return found.astype(np.int32)
+    return PredictedClasses.of(Predictions(logits, labels)).predicted.astype(np.int32)
 
 
 def _check(run: Run, store: RunStore, images: DamagedTestImages, found: Predictions1D) -> None:

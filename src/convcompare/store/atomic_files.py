@@ -165,7 +165,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         StoreError: if `path` exists and is not an empty folder.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f"{TEMPORARY}{_signature()}")
+    temporary = _temporary(path.parent)
     make_folder(temporary)
     try:
         yield temporary
@@ -216,9 +216,8 @@ def names(folder: Path) -> list[str]:
 
 def collect(folder: Path) -> None:
     """Remove the abandoned temporary files of a folder."""
-    for name in _listed(folder):
-        if name.startswith(TEMPORARY) and _abandoned(folder / name):
-            remove(folder / name)
+    for path in leftovers(folder):
+        remove(path)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -230,13 +229,13 @@ def leftovers(folder: Path) -> list[Path]:
 def check_writable(folder: Path) -> None:
     """Create the folder and write a file in it, so that an error appears before a training."""
     make_folder(folder)
-    probe = folder / f"{TEMPORARY}{_signature()}"
+    probe = _temporary(folder)
     write(probe, b"")
     remove(probe)
 
 
 def _created(path: Path, content: bytes | Fill) -> Path:
-    temporary = path.with_name(f"{TEMPORARY}{_signature()}")
+    temporary = _temporary(path.parent)
     try:
         disk.create(temporary, content if callable(content) else _filler(content))
     except BaseException:
@@ -284,10 +283,10 @@ def _listed(folder: Path) -> list[str]:
             return []
 
 
-def _signature() -> str:
-    """Return the end of a temporary name: the writing process and a random part."""
+def _temporary(folder: Path) -> Path:
+    """Return a new temporary path in a folder; its name has the writing process."""
     me = process.this()
-    return f"{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}"
+    return folder / f"{TEMPORARY}{me.host}-{me.pid}-{me.started}-{secrets.token_hex(4)}"
 
 
 def _abandoned(path: Path) -> bool:
@@ -308,20 +307,12 @@ def _abandoned(path: Path) -> bool:
         return False
 
 
-class _as_store_error:
+@contextmanager
+def _as_store_error(action: str, path: Path) -> Iterator[None]:
     """Context manager that turns an OSError into a StoreError with the action and the path."""
-
-    __slots__ = ("action", "path")
-
-    def __init__(self, action: str, path: Path) -> None:
-        self.action, self.path = action, path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            reason = error.strerror or type(error).__name__
-            hint = "check the path, its permissions and the free space, or choose another place"
-            what = f"cannot {self.action} {quote(self.path, 300)}: {reason}"
-            raise StoreError(what, hint) from error
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        hint = "check the path, its permissions and the free space, or choose another place"
+        raise StoreError(f"cannot {action} {quote(path, 300)}: {reason}", hint) from error

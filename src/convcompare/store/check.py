@@ -22,13 +22,14 @@ from .layout import (
     ADDITIONS,
     ANALYSES,
     ANNOTATION,
+    CLASSES,
     COMPARISONS,
     COMPILE_CHOICES,
+    LOGITS,
     QUARANTINE,
     STEP_TIMES,
 )
 from .lease import is_lease
-from .omission import CLASSES, LOGITS
 from .predictions import NO_CLASS
 from .reader import RunReader
 from .run import Run

@@ -22,9 +22,9 @@ from . import atomic_files
 from .files import FOLDER, Files
 from .json_fields import from_record, to_record
 from .json_records import sha256, write_record
+from .layout import CHECKPOINT
 from .run import Epoch
 
-CHECKPOINT = "checkpoint"
 _RECORD = re.compile(r"(\d{4,9})\.json", re.ASCII)
 
 

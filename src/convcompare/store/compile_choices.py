@@ -9,7 +9,6 @@ their times would not be comparable. The first choice that is written is used by
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from . import atomic_files
@@ -43,7 +42,7 @@ def agree(store: RunStore, trial: Trial, place: Environment, compiled: bool) -> 
 
 def forget(store: RunStore, trials: Iterable[Trial]) -> None:
     """Delete the choices for the networks of these trials, of every machine."""
-    networks = {_network(trial) for trial in trials}
+    networks = {trial.network_id for trial in trials}
     folder = store.root / COMPILE_CHOICES
     for name in store.files.names(folder):
         if name.partition(".")[0] in networks:
@@ -51,9 +50,4 @@ def forget(store: RunStore, trials: Iterable[Trial]) -> None:
 
 
 def _path(store: RunStore, trial: Trial, place: Environment) -> Path:
-    return store.root / COMPILE_CHOICES / f"{_network(trial)}.{place.speed_id()}.json"
-
-
-def _network(trial: Trial) -> str:
-    """Return the id of a trial with seed 0, which all its seeds share."""
-    return replace(trial, seed=0).id
+    return store.root / COMPILE_CHOICES / f"{trial.network_id}.{place.speed_id()}.json"

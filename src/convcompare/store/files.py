@@ -25,6 +25,12 @@ _AT_ONCE = 64 << 20
 T = TypeVar("T")
 
 
+def newer(path: Path) -> StoreError:
+    """Return the error for a file of a format that this version does not know."""
+    what = f"{quote(path, 300)} was written by a newer convcompare"
+    return StoreError(what, "upgrade convcompare to read it")
+
+
 class Files(ABC):
     """The operations that `RunReader` needs of a store."""
 
@@ -72,10 +78,7 @@ class Files(ABC):
         if not isinstance(version, int):
             raise self.damaged(path, "it has no version")
         if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{quote(path, 300)} was written by a newer convcompare",
-                "upgrade convcompare to read it",
-            )
+            raise newer(path)
         return record
 
     def read_parsed(self, path: Path, build: Callable[[Mapping[str, Any]], T]) -> T:

@@ -8,9 +8,12 @@ from typing import Any
 
 from convcompare.core.errors import quote
 
-from .checkpoints import CHECKPOINT
-from .omission import LOGITS, OMISSION, REPLACEMENTS, WEIGHTS
-
+CHECKPOINT = "checkpoint"
+WEIGHTS, LOGITS = "weights.safetensors", "test_logits.npz"
+CLASSES, CHANNEL_MEANS = "test_classes.npz", "channel_means.npz"
+REPLACEMENTS = (CLASSES, CHANNEL_MEANS)
+OMISSION = "left-out.json"
+"""Record of the files that a pack omitted; `REPLACEMENTS` replace the logits and the features."""
 COMPARISONS, QUARANTINE, REMOVED = "comparisons", "quarantine", "removed"
 EARLIER = "earlier"
 STEP_TIMES, COMPILE_CHOICES = "step-times", "compile-choices"

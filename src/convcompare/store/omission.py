@@ -12,11 +12,6 @@ from dataclasses import dataclass
 
 from .predictions import NO_CLASS, PredictedClasses, Predictions
 
-OMISSION = "left-out.json"
-CLASSES, CHANNEL_MEANS = "test_classes.npz", "channel_means.npz"
-REPLACEMENTS = (CLASSES, CHANNEL_MEANS)
-WEIGHTS, LOGITS = "weights.safetensors", "test_logits.npz"
-
 
 @dataclass(frozen=True)
 class Omission:

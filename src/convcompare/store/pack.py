@@ -29,7 +29,7 @@ from typing import IO, Any
 from convcompare.core.errors import Damaged, StoreError, quote
 
 from . import atomic_files
-from .files import Files
+from .files import Files, newer
 from .json_records import sha256, unstamp
 
 MANIFEST = "pack.json"
@@ -198,10 +198,7 @@ class Pack(Files):
         if not isinstance(version, int) or not isinstance(digests, dict):
             raise self.damaged(self.root, f"its {MANIFEST} lacks what one must have")
         if version > VERSION:
-            raise StoreError(
-                f"{quote(self.root, 300)} was written by a newer convcompare",
-                "upgrade convcompare to read it",
-            )
+            raise newer(self.root)
         return record
 
     def _bytes(self, member: PackedFile) -> bytes | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -20,17 +20,21 @@ from . import atomic_files, layout
 from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
-from .layout import ADDITIONS, ANALYSES, COMPARISONS, FEATURES, RECORDS, REMOVED, STEP_TIMES
-from .omission import (
+from .layout import (
+    ADDITIONS,
+    ANALYSES,
     CHANNEL_MEANS,
     CLASSES,
+    COMPARISONS,
+    FEATURES,
     LOGITS,
     OMISSION,
+    RECORDS,
+    REMOVED,
+    STEP_TIMES,
     WEIGHTS,
-    Omission,
-    kept_digests,
-    replacement,
 )
+from .omission import Omission, kept_digests, replacement
 from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
 
@@ -141,8 +145,8 @@ def _first_seeds(store: RunReader, run_ids: Iterable[str]) -> set[str]:
     first: dict[str, tuple[int, str]] = {}
     for run_id in run_ids:
         trial = store.trial(run_id)
-        network = replace(trial, seed=0).id
-        first[network] = min((trial.seed, run_id), first.get(network, (trial.seed, run_id)))
+        one = (trial.seed, run_id)
+        first[trial.network_id] = min(one, first.get(trial.network_id, one))
     return {run_id for _, run_id in first.values()}
 
 

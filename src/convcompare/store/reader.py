@@ -17,7 +17,7 @@ from convcompare.core.errors import StoreError, UsageError, quote
 
 from . import checkpoints
 from .annotation import Annotation
-from .checkpoints import CHECKPOINT, Checkpoint
+from .checkpoints import Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files, T
 from .json_fields import from_record
@@ -28,25 +28,23 @@ from .layout import (
     ANALYSIS_FILE,
     ANNOTATION,
     BINARIES,
+    CHANNEL_MEANS,
+    CHECKPOINT,
+    CLASSES,
     COMPARISONS,
     FEATURES,
+    LOGITS,
+    OMISSION,
     RECORDS,
     REMOVED,
+    REPLACEMENTS,
     RUN_ID,
     STEP_TIMES,
+    WEIGHTS,
     addition_record,
     comparison_record,
 )
-from .omission import (
-    CHANNEL_MEANS,
-    CLASSES,
-    LOGITS,
-    OMISSION,
-    REPLACEMENTS,
-    WEIGHTS,
-    Omission,
-    kept_digests,
-)
+from .omission import Omission, kept_digests
 from .predictions import PredictedClasses, Predictions
 from .run import Epoch, Run, Trial
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .predictions import NO_CLASS
+
 ROBUSTNESS = "robustness"
 """Name of the analysis in a run."""
-NO_PREDICTION = -1
-"""Prediction for an image whose logits are not finite: it is wrong and agrees with no other."""
 Predictions1D = npt.NDArray[np.int32]
 Shares = npt.NDArray[np.float64]
 
@@ -37,6 +37,7 @@ class RobustnessRecord:
     ``rows`` (n,) are the indices of the images in the test split, ``labels`` (n,) their classes,
     ``undamaged`` (n,) the predictions for the original images, ``damaged`` those by kind of damage.
     ``pair`` (2, n) are the predictions for two independently drawn shifts of each image.
+    A prediction is `NO_CLASS` if the logits are not finite: it is wrong and agrees with no other.
     """
 
     rows: npt.NDArray[np.int64]
@@ -97,5 +98,5 @@ class RobustnessRecord:
 
 def _agreeing(some: Predictions1D, others: Predictions1D) -> Shares:
     """Return the share of images with equal predictions, by row of `some`."""
-    found: Shares = ((some == others) & (some != NO_PREDICTION)).mean(1)
+    found: Shares = ((some == others) & (some != NO_CLASS)).mean(1)
     return found

@@ -10,7 +10,7 @@ import hashlib
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -19,6 +19,7 @@ from convcompare.core.fine_tuning import Frozen, InitialWeights
 
 from .cost import Cost, Environment, Latency, Timing
 from .json_fields import APART, OMITTED, to_record
+from .layout import WEIGHTS
 
 SCHEMA_VERSION = 1
 NUMERICS = 1
@@ -79,6 +80,11 @@ class Trial:
         del identity["label"]
         text = json.dumps(identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def network_id(self) -> str:
+        """Id that all seeds of the network share: that of the trial with seed 0."""
+        return replace(self, seed=0).id
 
     @cached_property
     def settings(self) -> Settings:
@@ -182,7 +188,7 @@ class Run:
     @property
     def keeps_weights(self) -> bool:
         """Whether the final weights were stored."""
-        return "weights.safetensors" in self.sha256
+        return WEIGHTS in self.sha256
 
     @cached_property
     def selected_epoch(self) -> Epoch | None:

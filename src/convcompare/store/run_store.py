@@ -33,7 +33,7 @@ from convcompare.core.errors import StoreError, quote, shell_word
 
 from . import atomic_files, checkpoints
 from .annotation import Annotation
-from .checkpoints import CHECKPOINT, Checkpoint
+from .checkpoints import Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
 from .json_records import sha256, stamp, write_record
@@ -43,15 +43,19 @@ from .layout import (
     ANALYSES,
     ANNOTATION,
     BINARIES,
+    CHECKPOINT,
     COMPARISONS,
     EARLIER,
+    LOGITS,
+    OMISSION,
     RECORDS,
     REMOVED,
     STEP_TIMES,
     TRANSIENT,
+    WEIGHTS,
 )
 from .lease import Lease, claim, held, hold, holder, is_lease
-from .omission import LOGITS, OMISSION, WEIGHTS, Omission, kept_digests
+from .omission import Omission, kept_digests
 from .predictions import Predictions
 from .reader import RUN, RunReader
 from .run import Epoch, Run, Trial
@@ -165,8 +169,7 @@ class RunStore(RunReader):
         """Write the arrays of an analysis; one of an epoch is written before its checkpoint."""
         data = _npz_of_run(run_id, arrays)
         with self._guarded(run_id) as guard:
-            atomic_files.make_folder(self.folder(run_id) / ANALYSES)
-            atomic_files.write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
+            _write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
 
     def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
         """Commit an ended trial and return its record.
@@ -213,8 +216,7 @@ class RunStore(RunReader):
         with self._guarded(run.id) as guard:
             if not self.finished(run.id):
                 for name in digests:
-                    atomic_files.make_folder((folder / name).parent)
-                    atomic_files.write(folder / name, files[name], guard)
+                    _write(folder / name, files[name], guard)
                 if omission:
                     write_record(folder / OMISSION, to_record(omission), guard)
             return self._commit(run, guard)
@@ -252,8 +254,7 @@ class RunStore(RunReader):
             before = self.additions(run_id)
             old = [one for one in before if one.partition(".")[0] == name]
             kept = {one: digest for one, digest in before.items() if one not in old}
-            atomic_files.make_folder(folder / ADDITIONS)
-            atomic_files.write(folder / ADDITIONS / file, data, guard)
+            _write(folder / ADDITIONS / file, data, guard)
             record = {"id": run_id, "sha256": {**kept, file: sha256(data)}}
             write_record(folder / ADDED, record, guard)
             for other in old:
@@ -266,8 +267,7 @@ class RunStore(RunReader):
         with self._guarded(run_id) as guard:
             for file, digest in found.items():
                 data = other.files.verified(other.folder(run_id) / ADDITIONS / file, digest)
-                atomic_files.make_folder(folder / ADDITIONS)
-                atomic_files.write(folder / ADDITIONS / file, data, guard)
+                _write(folder / ADDITIONS / file, data, guard)
             if found:
                 write_record(folder / ADDED, {"id": run_id, "sha256": found}, guard)
 
@@ -348,6 +348,12 @@ class RunStore(RunReader):
         self.require_folder()
         atomic_files.make_folder(self.root / folder)
         write_record(self.record_path(folder, name), record)
+
+
+def _write(path: Path, data: bytes, guard: atomic_files.Guard) -> None:
+    """Write a file, and its folder if that is missing."""
+    atomic_files.make_folder(path.parent)
+    atomic_files.write(path, data, guard)
 
 
 def _npz_of_run(run_id: str, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
