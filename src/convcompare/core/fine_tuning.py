@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import listed
+from .formatting import several
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,5 @@ class Frozen:
         )
         if not self.updated_norms:
             return text
-        layers = "layer" if self.updated_norms == 1 else "layers"
-        return (
-            f"{text}; the running statistics of {self.updated_norms} frozen {layers} still change"
-        )
+        layers = several(self.updated_norms, "frozen layer")
+        return f"{text}; the running statistics of {layers} still change"

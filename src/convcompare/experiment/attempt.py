@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from convcompare.analysis.activations import features
@@ -272,13 +271,13 @@ class Attempt:
         _, first = np.unique(test.labels.cpu().numpy(), return_index=True)
         all_over = fixed_batch(len(test))
         rows = np.concatenate([first[:SHOWN_IMAGES], np.setdiff1d(all_over, first[:SHOWN_IMAGES])])
-        return test.take(torch.from_numpy(rows).to(test.device))[0], rows
+        return test.take(rows)[0], rows
 
     def _evenly(self, most: int) -> tuple[Tensor, npt.NDArray[np.int64]]:
         """Return at most `most` test images, evenly spaced over the split, and their rows."""
         test = self.trainer.test_batches
         rows = np.linspace(0, len(test) - 1, min(most, len(test))).round().astype(np.int64)
-        return test.take(torch.from_numpy(rows).to(test.device))[0], rows
+        return test.take(rows)[0], rows
 
     def _measure(self) -> None:
         """Record the current gradients; they are saved before the epoch that they belong to."""
@@ -310,8 +309,8 @@ class Attempt:
 def latencies(trainer: Trainer) -> tuple[Latency, ...]:
     """Return the times of forward passes of the trainer's network over the first test images."""
     test = trainer.test_batches
-    count = torch.arange(min(max(BATCHES), len(test)), device=test.device)
-    return inference(trainer.model, test.take(count)[0], trainer.autocast())
+    images = test.first(min(max(BATCHES), len(test)))
+    return inference(trainer.model, images, trainer.autocast())
 
 
 def now() -> str:

@@ -14,7 +14,7 @@ from convcompare.core.errors import UsageError
 from convcompare.core.formatting import several
 from convcompare.data.dataset import Sources
 from convcompare.store.cost import Environment
-from convcompare.store.layout import CLASSES, LOGITS
+from convcompare.store.layout import CLASSES, LOGITS, WEIGHTS
 from convcompare.store.reader import RunReader
 from convcompare.store.run import Epoch, Run
 from convcompare.store.run_store import RunStore
@@ -52,9 +52,14 @@ class Repetition:
         then, now = _end(self.run), _end(self.again)
         ended = Agreement("end", then == now, "" if then == now else f"{then} / {now}")
         parts = [ended, _metrics(self.run, self.again)]
-        parts += [self._logits()] if LOGITS in self.run.sha256 else []
-        parts += [self._classes()] if CLASSES in self.run.sha256 else []
-        parts += [self._weights()] if self.run.keeps_weights else []
+        for name, file, other, compare in (
+            ("logits", LOGITS, LOGITS, self._logits),
+            ("classes", CLASSES, LOGITS, self._classes),
+            ("weights", WEIGHTS, WEIGHTS, self._weights),
+        ):
+            if file in self.run.sha256:
+                known = other in self.again.sha256
+                parts.append(compare() if known else Agreement(name, False, "there are none now"))
         return parts
 
     def environment(self) -> list[tuple[str, Any, Any]]:
@@ -64,8 +69,6 @@ class Repetition:
 
     def _classes(self) -> Agreement:
         """Compare the predicted classes of a run whose logits were left out of its pack."""
-        if LOGITS not in self.again.sha256:
-            return Agreement("classes", False, "there are none now")
         then = self.stored.predicted_classes(self.run).predicted
         now = self.scratch.predicted_classes(self.again).predicted
         if then.shape != now.shape:
@@ -75,8 +78,6 @@ class Repetition:
         return Agreement("classes", not other, detail)
 
     def _logits(self) -> Agreement:
-        if LOGITS not in self.again.sha256:
-            return Agreement("logits", False, "there are none now")
         then = self.stored.predictions(self.run).logits
         now = self.scratch.predictions(self.again).logits
         if then.shape != now.shape:
@@ -90,8 +91,6 @@ class Repetition:
         )
 
     def _weights(self) -> Agreement:
-        if not self.again.keeps_weights:
-            return Agreement("weights", False, "there are none now")
         data = self.stored.weights(self.run), self.scratch.weights(self.again)
         if data[0] == data[1]:
             return Agreement("weights", True)

@@ -51,11 +51,15 @@ def shifted_with_reflection(images: Tensor, moves: Tensor, flip: Tensor) -> Tens
     Returns:
         Images of the same shape.
     """
-    n, height, width, _ = images.shape
+    height, width = images.shape[1:3]
     rows = _reflected(moves[0, :, None] + torch.arange(height, device=images.device), height)
     columns = _reflected(moves[1, :, None] + torch.arange(width, device=images.device), width)
-    columns = torch.where(flip[:, None], columns.flip(1), columns)
-    which = torch.arange(n, device=images.device)[:, None, None]
+    return _gathered(images, rows, torch.where(flip[:, None], columns.flip(1), columns))
+
+
+def _gathered(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return images (n, h, w, c) of the pixels in `rows` (n, h) and `columns` (n, w) of each."""
+    which = torch.arange(len(images), device=images.device)[:, None, None]
     return images[which, rows[:, :, None], columns[:, None, :]]
 
 
@@ -118,12 +122,11 @@ def shifted(images: Tensor, moves: Tensor, mirrored: bool) -> Tensor:
     Returns:
         Images of the same shape.
     """
-    n, height, width, _ = images.shape
+    height, width = images.shape[1:3]
     border = reach(height)
     rows = moves[0, :, None] + torch.arange(height, device=images.device)
     columns = moves[1, :, None] + torch.arange(width, device=images.device)
     if mirrored:
         columns = torch.where(moves[2, :, None] == 1, columns.flip(1), columns)
     padded = F.pad(images, (0, 0, border, border, border, border))
-    which = torch.arange(n, device=images.device)[:, None, None]
-    return padded[which, rows[:, :, None], columns[:, None, :]]
+    return _gathered(padded, rows, columns)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -117,9 +118,10 @@ class Batches:
             return batch
         return F.interpolate(batch, (side, side), mode="bilinear", antialias=True)
 
-    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the normalised images of `rows` and their labels."""
-        return self.normalise(self.images.index_select(0, rows)), self.labels.index_select(0, rows)
+    def take(self, rows: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return the normalised images of `rows` (n,) and their labels."""
+        chosen = torch.from_numpy(rows).to(self.device)
+        return self.normalise(self.images.index_select(0, chosen)), self.labels[chosen]
 
     def first(self, count: int) -> Tensor:
         """Return the first `count` images, normalised; they repeat if there are fewer."""

@@ -48,9 +48,8 @@ def initialise(model: nn.Module, train: Batches, seeds: TrialSeeds) -> None:
     """Initialise a network from its training images if it has that method."""
     if not isinstance(model, InitialisedFromImages):
         return
-    rows = torch.arange(min(IMAGES, len(train)), device=train.device)
     with torch.no_grad(), seeded(seeds.initialise_from, train.device):
-        model.initialise_from(train.take(rows)[0])
+        model.initialise_from(train.first(min(IMAGES, len(train))))
 
 
 def begin_epoch(model: nn.Module, epoch: int, frozen: str | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from convcompare.analysis.gradient_flow import fixed_batch, gradient_flow
@@ -89,7 +88,7 @@ def _reordered(
 
 def fixed_images(train: Batches) -> tuple[Tensor, Tensor]:
     """Return the images (n, c, h, w) and labels (n,) on which all gradients are computed."""
-    return train.take(torch.from_numpy(fixed_batch(len(train))).to(train.device))
+    return train.take(fixed_batch(len(train)))
 
 
 def initial_gradients(

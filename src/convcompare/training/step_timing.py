@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from convcompare.models.devices import forked_random
 from convcompare.models.interface import copied, in_mode
@@ -39,10 +40,7 @@ def step_seconds(trainer: Trainer, steps: int = STEPS) -> float:
     seconds = []
     with _copy(trainer) as optimizer:
         for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
-            started = time.perf_counter()
-            trainer.step(optimizer, images, labels)
-            trainer.synchronise()
-            seconds.append(time.perf_counter() - started)
+            seconds.append(_timed_step(trainer, optimizer, images, labels))
     return statistics.median(seconds[1:] or seconds)
 
 
@@ -81,10 +79,7 @@ def in_turn(trainer: Trainer, steps: int = 2 * STEPS) -> tuple[list[float], list
             for images, labels in itertools.islice(trainer.batches(epoch=0), steps + 1):
                 for seconds, trainer.compiled in ((plain, None), (compiled, form)):
                     fresh = images.clone()  # a network may change its input in place
-                    started = time.perf_counter()
-                    trainer.step(optimizer, fresh, labels)
-                    trainer.synchronise()
-                    seconds.append(time.perf_counter() - started)
+                    seconds.append(_timed_step(trainer, optimizer, fresh, labels))
     finally:
         trainer.compiled = form
         trainer.model.load_state_dict(kept)
@@ -107,6 +102,15 @@ def peak_memory(trainer: Trainer) -> int | None:
         step = functools.partial(trainer.step, optimizer, images, labels)
         peak = peak_of(step, trainer.device)
         return None if peak is None else bytes_of(held) + peak
+
+
+def _timed_step(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
+) -> float:
+    started = time.perf_counter()
+    trainer.step(optimizer, images, labels)
+    trainer.synchronise()
+    return time.perf_counter() - started
 
 
 @contextmanager

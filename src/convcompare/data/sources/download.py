@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from convcompare.store import atomic_files
 
@@ -56,21 +56,6 @@ class TimeLimits:
         return max(4 * self.window, size / self.min_speed)
 
 
-class Origin(Protocol):
-    """A source of data sets on the network."""
-
-    @property
-    def name(self) -> str:
-        """Name in messages."""
-
-    @property
-    def size(self) -> int:
-        """Size of the download in bytes."""
-
-    def fetch(self, folder: Path, limits: TimeLimits, advance: Advance) -> None:
-        """Download the files into the empty `folder`; raise SourceError if that fails."""
-
-
 @dataclass(frozen=True)
 class Mirror:
     """A server with the files of a data set.
@@ -87,7 +72,7 @@ class Mirror:
 
     @property
     def name(self) -> str:
-        """Host of the server."""
+        """Host of the server, for messages."""
         return urllib.parse.urlsplit(self.base).netloc
 
     def fetch(self, folder: Path, limits: TimeLimits, advance: Advance) -> None:

@@ -24,7 +24,8 @@ from convcompare.store import atomic_files, lease
 
 from ..dataset import Augmentation, Dataset, Sources, Splits, Statistics, fingerprint, statistics
 from .array_file import read_splits, write_splits
-from .download import Advance, Origin, SourceError, TimeLimits
+from .download import Advance, SourceError, TimeLimits
+from .npm import Origin
 
 Reader = Callable[[Path], Splits | None]
 _UNREADABLE = (

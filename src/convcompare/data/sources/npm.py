@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .download import Advance, SourceError, TimeLimits
+from .download import Advance, Mirror, SourceError, TimeLimits
 
 _UNREACHABLE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH")
 
@@ -50,3 +50,7 @@ class Package:
             cut_off = any(word in output for word in _UNREACHABLE)
             raise SourceError("no connection" if cut_off else "failed")
         advance(self.size)
+
+
+Origin = Mirror | Package
+"""A source of data sets on the network."""

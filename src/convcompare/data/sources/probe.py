@@ -9,8 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 
-from .download import Mirror, Origin
-from .npm import Package
+from .npm import Origin, Package
 
 NO_ANSWER = "no answer"
 
@@ -38,8 +37,6 @@ def answers(origins: Iterable[Origin], seconds: float) -> dict[str, str]:
 def _problem(origin: Origin, seconds: float) -> str:
     if isinstance(origin, Package):
         return _of_npm(origin, seconds)
-    if not isinstance(origin, Mirror):
-        return NO_ANSWER
     request = urllib.request.Request(
         f"{origin.base}/{origin.files[0]}", method="HEAD", headers={"User-Agent": "convcompare"}
     )
