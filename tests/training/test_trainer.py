@@ -133,7 +133,7 @@ def test_evaluation_batch_fits_into_memory(tiny: Dataset, monkeypatch: pytest.Mo
         monkeypatch.setattr("convcompare.models.peak_memory.EVALUATION_MEMORY", int(room * 8000))
         job = trainer(tiny, model)
         torch.testing.assert_close(job.evaluate(whole), logits, rtol=1e-5, atol=1e-6)
-        assert job.evaluator.batch == size, room
+        assert job.evaluate.batch == size, room
 
 
 @pytest.mark.parametrize(

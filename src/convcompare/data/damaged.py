@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,8 @@ import numpy.typing as npt
 from convcompare.core.corruptions import IMAGES, Corruption
 from convcompare.core.errors import UsageError, quote
 
-from .dataset import Images
+from .dataset import Images, Labels
+from .training_cut import cut_counts
 
 CHUNK = 250
 """Images that are damaged at a time, each chunk with a seed of its own."""
@@ -59,7 +59,7 @@ def shifted_pair(images: Images) -> tuple[Images, Images]:
     return shifted[0], shifted[1]
 
 
-def chosen_rows(labels: npt.NDArray[np.integer[Any]], most: int = IMAGES) -> Rows:
+def chosen_rows(labels: Labels, most: int = IMAGES) -> Rows:
     """Return the rows of at most `most` images, balanced over the classes, in increasing order.
 
     A class with fewer images contributes all of them. The rows of a class are evenly spaced over
@@ -68,7 +68,7 @@ def chosen_rows(labels: npt.NDArray[np.integer[Any]], most: int = IMAGES) -> Row
     if len(labels) <= most:
         return np.arange(len(labels), dtype=np.int64)
     counts = np.bincount(labels)
-    shares = _shares(counts, most)
+    shares = cut_counts(counts, most)
     found = [
         np.flatnonzero(labels == label)[np.arange(share) * count // share]
         for label, (count, share) in enumerate(zip(counts, shares, strict=True))
@@ -86,17 +86,6 @@ def digest(images: Images) -> str:
 def seed_of(name: str, number: int) -> int:
     """Return the seed of a chunk of images for a kind of damage."""
     return int.from_bytes(hashlib.sha256(f"{name}/{number}".encode()).digest()[:8], "big")
-
-
-def _shares(counts: npt.NDArray[np.integer[Any]], most: int) -> npt.NDArray[np.int64]:
-    """Return the images per class: one of each class per round, until there are `most`."""
-    level = 0
-    while np.minimum(counts, level + 1).sum() <= most:
-        level += 1
-    shares: npt.NDArray[np.int64] = np.minimum(counts, level)
-    spare = np.flatnonzero(counts > level)[: most - int(shares.sum())]
-    shares[spare] += 1
-    return shares
 
 
 def _chunks(images: Images) -> Iterator[tuple[int, Images]]:

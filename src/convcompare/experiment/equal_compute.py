@@ -17,7 +17,7 @@ from convcompare.core.config import TRAINING_PASSES, TrainConfig
 from convcompare.core.errors import UsageError, quote
 from convcompare.data.training_cut import image_numbers
 
-from .budget import MATCHES, Budget, Unit
+from .budget import Budget, Unit
 from .solo_timing import timing_of
 from .trial_grid import grid
 
@@ -77,12 +77,11 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         UsageError: if a budget does not pay for one step, or the MACs of a network are unknown.
     """
     request = plan.request
-    requested = None if request.budget is None else Budget.parse(request.budget)
-    unit = requested.unit if requested else MATCHES.get(request.match or "")
+    unit = request.budget_unit
     if unit is None:
         return plan
     prices = [_price(one, unit, plan, reporter) for one in plan.candidates]
-    budget = requested or _of_baseline(plan, prices, unit)
+    budget = Budget.parse(request.budget) if request.budget else _of_baseline(plan, prices, unit)
     candidates = [
         replace(one, config=_paid(one, price, budget))
         for one, price in zip(plan.candidates, prices, strict=True)

@@ -45,8 +45,8 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     if request.sizes:  # each of them is set below
         del settings["train_images"]
     configs = [base.replace({**one.settings, **settings}) for one in request.models]
-    equal_compute = request.budget is not None or request.match in MATCHES
-    score = Score.parse(request.score or LAST) if equal_compute else choose(request.score, configs)
+    longer = request.budget_unit is not None  # their numbers of epochs are not known yet
+    score = Score.parse(request.score or LAST) if longer else choose(request.score, configs)
     _check_evaluated(request, configs)
     reporter.preparing()
     from convcompare.data.load import default_sources

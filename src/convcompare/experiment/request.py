@@ -18,7 +18,7 @@ from convcompare.core.corruptions import on_damaged_images
 from convcompare.core.errors import UsageError, exclusive, invalid, one_of, quote
 from convcompare.core.registry import register
 
-from .budget import MATCHES, Budget
+from .budget import MATCHES, Budget, Unit
 from .shard import Shard
 from .until_clear import UntilClear, not_with_until_clear
 
@@ -164,6 +164,13 @@ class Request:
         return self.worker or self.shard is not None
 
     @property
+    def budget_unit(self) -> Unit | None:
+        """Unit in which training is equally long for all networks; None for equal settings."""
+        if self.budget is not None:
+            return Budget.parse(self.budget).unit
+        return MATCHES.get(self.match or "")
+
+    @property
     def sizes(self) -> tuple[str, ...]:
         """Numbers of training images in increasing order if there are several; otherwise empty."""
         found = self.settings.get("train_images", "").split(",")
@@ -204,14 +211,13 @@ class Request:
             raise exclusive("--precision", "--set precision", "leave one out")
 
     def _check_budget(self) -> None:
-        unit = MATCHES.get(self.match or "")
         if self.budget is not None:
-            if unit:
+            if self.match in MATCHES:
                 hint = "each sets the length of training: use one"
                 raise exclusive("--budget", f"--match {self.match}", hint)
-            unit = Budget.parse(self.budget).unit
             if "epochs" in self.settings:
                 raise exclusive("--budget", "--epochs", "the budget sets the length of training")
+        unit = self.budget_unit
         if {"epochs", "steps"} <= {*self.settings}:
             raise exclusive("--epochs", "--set steps", "leave one out")
         if unit and "steps" in self.settings:

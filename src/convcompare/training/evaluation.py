@@ -33,7 +33,7 @@ PROBE_IMAGES = 16
 
 
 class Evaluator:
-    """Computes the logits of a network in the precision of its trial.
+    """Computes the logits of a network in the precision of its trial; called with batches.
 
     Args:
         model: The network.
@@ -60,7 +60,7 @@ class Evaluator:
         self.image_memory = 0.0
         """Bytes of activations per image; known then, too."""
 
-    def logits(self, batches: Batches, averaged: bool = False) -> Tensor:
+    def __call__(self, batches: Batches, averaged: bool = False) -> Tensor:
         """Return the logits of every image in order: float32 (n, classes), on the CPU.
 
         With `averaged`, they are the weighted mean over the `views` of each image. The network is

@@ -76,7 +76,7 @@ class Trainer:
         self.val_batches = held_out.resized(config.image_size) if held_out else None
         self.test_batches = test.resized(config.image_size)
         self.config = config
-        self.evaluator = Evaluator(
+        self.evaluate = Evaluator(
             self.model, self.device, self.devices, config.precision, augmentation,
             self.seeds.evaluation,
         )  # fmt: skip
@@ -114,14 +114,6 @@ class Trainer:
         if not len(self.test_logits):  # nothing was left to train
             self.test_logits = self.evaluate(self.test_batches)
         return self.test_logits
-
-    def evaluate(self, batches: Batches, averaged: bool = False) -> Tensor:
-        """Return the logits of every image in order: float32 (n, classes), on the CPU.
-
-        With `averaged`, they are the weighted mean over the views of each image. The network is
-        left unchanged, and its random numbers are the same in each call.
-        """
-        return self.evaluator.logits(batches, averaged)
 
     def tta_accuracy(self) -> float:
         """Return the test accuracy of the logits averaged over the views of each image."""
@@ -330,7 +322,7 @@ class Trainer:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return a context manager that applies the precision of the trial."""
-        return self.evaluator.autocast()
+        return self.evaluate.autocast()
 
     def synchronise(self) -> None:
         """Wait until the device has finished all work, so that a clock can be read."""
