@@ -45,8 +45,8 @@ def gathered(
         names = [*chain(*numbered(trained, len(found) - trained))]
         train, test = slice(trained), slice(trained, None)
         arrays = LabelledArrays(pixels[train], found[train], pixels[test], found[test])
-        made = dataset_of(arrays, stack.name, stack.name, classes, hold_out.unused())
-        made = replace(made, test_split=test_split)
+        unused = hold_out.unused()
+        made = dataset_of(arrays, stack.name, stack.name, classes, unused, test_split=test_split)
     named = [class_name(one, classes) for one in found.tolist()]
     files = file_notes(stack.facts, names, named, made.image_size, {})
     return replace(made, notes=(*made.notes, *files))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +60,7 @@ def keep(given: Sequence[Any], cache: Path) -> str:
     notes = tuple(note for note in dataset.notes if note.kind in _OF_CONVERSION)
     if not file.exists() or (_named(file), notes_of(file)) != (dataset.classes, notes):
         atomic_files.make_folder(file.parent)
-        atomic_files.write(file, _npz(dataset))
+        atomic_files.write(file, lambda opened: _save(dataset, opened))
         atomic_files.write(file.with_suffix(".json"), to_text(notes).encode())
     return f"{FOLDER}:{name}"
 
@@ -108,18 +107,16 @@ def _named(file: Path) -> tuple[str, ...]:
         return tuple(map(str, np.load(opened, allow_pickle=False)["classes"]))
 
 
-def _npz(dataset: Dataset) -> bytes:
-    """Return a data set as an .npz file for `npz:FILE`; labels are indices of the classes."""
-    buffer = io.BytesIO()
+def _save(dataset: Dataset, file: IO[bytes]) -> None:
+    """Write a data set as an .npz file for `npz:FILE`; labels are indices of the classes."""
     np.savez(
-        buffer,
+        file,
         x_train=dataset.train.images,
         y_train=dataset.train.labels,
         x_test=dataset.test.images,
         y_test=dataset.test.labels,
         classes=np.array(dataset.classes),
     )
-    return buffer.getvalue()
 
 
 def _array(part: Any) -> npt.NDArray[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def dataset_of(
     classes: Sequence[str] = (),
     notes: Sequence[DataNote] = (),
     places: Names | None = None,
+    test_split: str = "the test arrays",
 ) -> Dataset:
     """Return the data set of arrays.
 
@@ -57,6 +58,7 @@ def dataset_of(
         classes: names of classes by integer labels; without them labels are names.
         notes: notes that precede those on the images.
         places: names of the images of each split in notes; without them images are numbered.
+        test_split: description of the test split.
 
     Raises:
         DataError: if images and labels do not form a data set.
@@ -86,7 +88,7 @@ def dataset_of(
         mean=mean,
         std=std,
         augmentation="flip-crop" if train.shape[1] == 3 else "crop",
-        test_split="the test arrays",
+        test_split=test_split,
         source=source,
         notes=notes,
     )
@@ -108,8 +110,7 @@ def held_out_set(
     chosen = hold_out.rows(labels, quote(name), lambda one: class_name(one, classes))
     arrays = LabelledArrays(images[~chosen], labels[~chosen], images[chosen], labels[chosen])
     train, test = ([f"image {i}" for i in np.flatnonzero(rows)] for rows in (~chosen, chosen))
-    made = dataset_of(arrays, name, source, classes, notes, (train, test))
-    return replace(made, test_split=hold_out.words)
+    return dataset_of(arrays, name, source, classes, notes, (train, test), hold_out.words)
 
 
 def numbered(train: int, test: int) -> tuple[list[str], list[str]]:

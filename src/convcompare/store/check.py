@@ -16,19 +16,7 @@ from pathlib import Path
 
 from convcompare.core.errors import Damaged, StoreError
 
-from . import atomic_files, checkpoints
-from .layout import (
-    ADDED,
-    ADDITIONS,
-    ANALYSES,
-    ANNOTATION,
-    CLASSES,
-    COMPARISONS,
-    COMPILE_CHOICES,
-    LOGITS,
-    QUARANTINE,
-    STEP_TIMES,
-)
+from . import atomic_files, checkpoints, layout
 from .lease import is_lease
 from .predictions import NO_CLASS
 from .reader import RunReader
@@ -71,13 +59,13 @@ def examine(store: RunReader) -> Examination:
             known = {finding.error.message for finding in first}
             found += [one for one in damages_of(store, run_id) if one.error.message in known]
     for name in comparisons:
-        path = store.record_path(COMPARISONS, name)
+        path = store.record_path(layout.COMPARISONS, name)
         found += _damage_of(partial(store.comparison, name), (path,))
     for key in store.step_times():
-        path = store.record_path(STEP_TIMES, key)
+        path = store.record_path(layout.STEP_TIMES, key)
         found += _damage_of(partial(store.step_time, key), (path,))
-    for name in store.files.names(store.root / COMPILE_CHOICES):
-        path = store.root / COMPILE_CHOICES / name
+    for name in store.files.names(store.root / layout.COMPILE_CHOICES):
+        path = store.root / layout.COMPILE_CHOICES / name
         found += _damage_of(partial(store.files.read_record, path), (path,))
     known = {finding.error.message for finding in found}
     found += [Damage(one, ()) for one in store.files.damages() if one.message not in known]
@@ -111,7 +99,7 @@ def _move(store: RunStore, paths: tuple[Path, ...], place: str) -> list[Path]:
     moved = []
     for path in paths:
         if atomic_files.exists(path):  # else it was moved with an earlier finding
-            target = store.root / QUARANTINE / place / path.relative_to(store.root)
+            target = store.root / layout.QUARANTINE / place / path.relative_to(store.root)
             atomic_files.make_folder(target.parent)
             atomic_files.move(path, target)
             moved.append(target)
@@ -156,12 +144,12 @@ def damages_of(store: RunReader, run_id: str) -> Iterator[Damage]:
     reads = [
         ("environment.json", store.environment),
         ("timing.json", store.timing),
-        (ANNOTATION, store.annotation),
+        (layout.ANNOTATION, store.annotation),
     ]
     for name, read in reads:
         if name in names:
             yield from _damage_of(partial(read, run_id), (folder / name,), run_id)
-    added = (folder / ADDED, folder / ADDITIONS)
+    added = (folder / layout.ADDED, folder / layout.ADDITIONS)
     yield from _damage_of(partial(store.verify_additions, run_id), added, run_id)
     if store.finished(run_id):
         yield from _damage_of_ended(store, run_id)
@@ -187,7 +175,7 @@ def _damage_of_ended(store: RunReader, run_id: str) -> Iterator[Damage]:
 
 def verify_accuracy(store: RunReader, run: Run) -> None:
     """Raise StoreError if the recorded test accuracy is not that of the recorded predictions."""
-    if run.status != "finished" or not {LOGITS, CLASSES} & set(run.sha256):
+    if run.status != "finished" or not {layout.LOGITS, layout.CLASSES} & set(run.sha256):
         return
     classes = store.predicted_classes(run)
     found = float((classes.predicted == classes.labels).mean())
@@ -204,6 +192,6 @@ def _damage_of_incomplete(store: RunReader, run_id: str) -> Iterator[Damage]:
         yield from _damage_of(partial(store.recorded, run_id, failure.name), (failure,), run_id)
     for error, paths in checkpoints.damages(store.files, folder, run_id):
         yield Damage(error, paths, run_id)
-    for name in store.files.names(folder / ANALYSES):
+    for name in store.files.names(folder / layout.ANALYSES):
         read = partial(store.incomplete_analysis, run_id, name.removesuffix(".npz"))
-        yield from _damage_of(read, (folder / ANALYSES / name,), run_id)
+        yield from _damage_of(read, (folder / layout.ANALYSES / name,), run_id)

@@ -35,6 +35,11 @@ RUN_ID = re.compile(r"[0-9a-f]{12}", re.ASCII)
 """Name of the folder of a run."""
 
 
+def analysis_file(name: str) -> str:
+    """Return the file of an analysis, as the record of a run names it."""
+    return f"{ANALYSES}/{name}.npz"
+
+
 def addition_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the checked record of additions.
 

@@ -20,20 +20,6 @@ from . import atomic_files, layout
 from .check import damages_of
 from .json_fields import to_record
 from .json_records import sha256, stamp
-from .layout import (
-    ADDITIONS,
-    ANALYSES,
-    CHANNEL_MEANS,
-    CLASSES,
-    COMPARISONS,
-    FEATURES,
-    LOGITS,
-    OMISSION,
-    RECORDS,
-    REMOVED,
-    STEP_TIMES,
-    WEIGHTS,
-)
 from .omission import Omission, kept_digests, replacement
 from .pack import KIND, MANIFEST, MEMBER, MOST_DEFLATED, VERSION, Pack
 from .reader import RunReader
@@ -44,7 +30,7 @@ WORTH = 0.95
 """Files that deflate to at least this share of their size are stored."""
 
 
-PARTS = (WEIGHTS, LOGITS)
+PARTS = (layout.WEIGHTS, layout.LOGITS)
 """Files of a run that may be omitted, in addition to those of its analyses."""
 
 
@@ -123,8 +109,8 @@ def _check_names(names: Iterable[str]) -> None:
 
 def part_of(name: str) -> str:
     """Return the name of a file of a run in messages: ``weights``, ``logits`` or an analysis."""
-    words = {WEIGHTS: "weights", LOGITS: "logits"}
-    return words.get(name, name.removeprefix(f"{ANALYSES}/").removesuffix(".npz"))
+    words = {layout.WEIGHTS: "weights", layout.LOGITS: "logits"}
+    return words.get(name, name.removeprefix(f"{layout.ANALYSES}/").removesuffix(".npz"))
 
 
 def unpack(pack: Pack, folder: Path) -> int:
@@ -156,8 +142,8 @@ def _of_run(store: RunReader, run_id: str, out: Collection[str]) -> dict[str, by
     The value is None for files of the store, and the bytes of those that only the pack has.
     """
     omission, made = _omission(store, run_id, out)
-    named = [*RECORDS, *kept_digests(store.kept(run_id).sha256, omission)]
-    named += [f"{ADDITIONS}/{name}" for name in store.additions(run_id)]
+    named = [*layout.RECORDS, *kept_digests(store.kept(run_id).sha256, omission)]
+    named += [f"{layout.ADDITIONS}/{name}" for name in store.additions(run_id)]
     there = [name for name in named if store.files.exists(store.folder(run_id) / name)]
     return {f"{run_id}/{name}": None for name in there} | {
         f"{run_id}/{name}": data for name, data in made.items()
@@ -173,21 +159,22 @@ def _omission(
     before, run = store.omission(run_id), store.kept(run_id)
     left_out = [name for name in run.sha256 if name in out]
     made: dict[str, bytes] = {}
-    if LOGITS in left_out:
+    if layout.LOGITS in left_out:
         classes = replacement(store.predictions(run))
         if classes:
-            made[CLASSES] = to_npz(classes.to_arrays())
+            made[layout.CLASSES] = to_npz(classes.to_arrays())
         else:
-            left_out.remove(LOGITS)
-    means = store.channel_means(run) if f"{ANALYSES}/{FEATURES}.npz" in left_out else None
+            left_out.remove(layout.LOGITS)
+    features = layout.analysis_file(layout.FEATURES)
+    means = store.channel_means(run) if features in left_out else None
     if means is not None:
-        made[CHANNEL_MEANS] = to_npz({"channel_means": means})
+        made[layout.CHANNEL_MEANS] = to_npz({"channel_means": means})
     if not left_out:
         return before, {}
     earlier = before or Omission(run_id, (), {})
     digests = {**earlier.sha256, **{name: sha256(data) for name, data in made.items()}}
     omission = Omission(run_id, tuple(sorted({*earlier.left_out, *left_out})), digests)
-    return omission, made | {OMISSION: stamp(to_record(omission))}
+    return omission, made | {layout.OMISSION: stamp(to_record(omission))}
 
 
 def _comparisons(store: RunReader, run_ids: Collection[str]) -> list[str]:
@@ -196,19 +183,19 @@ def _comparisons(store: RunReader, run_ids: Collection[str]) -> list[str]:
         record = store.comparison(name)
         ended = {run_id for run_id in layout.run_ids(record) if store.finished(run_id)}
         if ended and ended <= set(run_ids):
-            found.append(f"{COMPARISONS}/{name}.json")
+            found.append(f"{layout.COMPARISONS}/{name}.json")
     return found
 
 
 def _beside(store: RunReader, run_ids: Collection[str]) -> Iterator[str]:
     """Yield the records of removed runs, whose results may have been seen, and of step times."""
-    for name in store.files.names(store.root / REMOVED):
-        store.files.read_record(store.root / REMOVED / name)
-        yield f"{REMOVED}/{name}"
+    for name in store.files.names(store.root / layout.REMOVED):
+        store.files.read_record(store.root / layout.REMOVED / name)
+        yield f"{layout.REMOVED}/{name}"
     if all(run_id in run_ids for run_id in store.ids() if store.finished(run_id)):
         for key in store.step_times():
             store.step_time(key)
-            yield f"{STEP_TIMES}/{key}.json"
+            yield f"{layout.STEP_TIMES}/{key}.json"
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:

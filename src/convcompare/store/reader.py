@@ -15,35 +15,12 @@ from typing import TYPE_CHECKING, Any
 from convcompare.core import memory
 from convcompare.core.errors import StoreError, UsageError, quote
 
-from . import checkpoints
+from . import checkpoints, layout
 from .annotation import Annotation
 from .checkpoints import Checkpoint
 from .cost import Environment, Timing
 from .files import FOLDER, Files, T
 from .json_fields import from_record
-from .layout import (
-    ADDED,
-    ADDITIONS,
-    ANALYSES,
-    ANALYSIS_FILE,
-    ANNOTATION,
-    BINARIES,
-    CHANNEL_MEANS,
-    CHECKPOINT,
-    CLASSES,
-    COMPARISONS,
-    FEATURES,
-    LOGITS,
-    OMISSION,
-    RECORDS,
-    REMOVED,
-    REPLACEMENTS,
-    RUN_ID,
-    STEP_TIMES,
-    WEIGHTS,
-    addition_record,
-    comparison_record,
-)
 from .omission import Omission, kept_digests
 from .predictions import PredictedClasses, Predictions
 from .run import Epoch, Run, Trial
@@ -87,11 +64,12 @@ class RunReader:
 
     def folders(self) -> list[str]:
         """Return the names of all folders of runs, including those without any record."""
-        return [name for name in self.files.names(self.root) if RUN_ID.fullmatch(name)]
+        return [name for name in self.files.names(self.root) if layout.RUN_ID.fullmatch(name)]
 
     def started(self, run_id: str) -> bool:
         """Return whether the run has a record or a checkpoint, and not only an empty folder."""
-        return any(self.files.exists(self._at(run_id, name)) for name in (*RECORDS, CHECKPOINT))
+        names = (*layout.RECORDS, layout.CHECKPOINT)
+        return any(self.files.exists(self._at(run_id, name)) for name in names)
 
     def find(self, prefix: str) -> str:
         """Return the only id that starts with `prefix`.
@@ -133,11 +111,11 @@ class RunReader:
 
     def omission(self, run_id: str) -> Omission | None:
         """Return the record of the files that a pack omitted from a run; None if there are none."""
-        path = self._at(run_id, OMISSION)
+        path = self._at(run_id, layout.OMISSION)
         if not self.files.exists(path):
             return None
-        omission = self._beside(run_id, OMISSION, Omission)
-        if not omission.sha256.keys() <= {*REPLACEMENTS}:
+        omission = self._beside(run_id, layout.OMISSION, Omission)
+        if not omission.sha256.keys() <= {*layout.REPLACEMENTS}:
             raise self.files.damaged(path, "it names files that it must not name")
         return omission
 
@@ -147,7 +125,7 @@ class RunReader:
 
     def step_time(self, key: str) -> Timing | None:
         """Return the step time that converts a time budget into steps; None if not measured."""
-        path = self.record_path(STEP_TIMES, key)
+        path = self.record_path(layout.STEP_TIMES, key)
         return self.files.read_as(path, Timing) if self.files.exists(path) else None
 
     def environment(self, run_id: str) -> Environment:
@@ -156,8 +134,8 @@ class RunReader:
 
     def annotation(self, run_id: str) -> Annotation:
         """Return the tags and the note of a run; empty if it has none."""
-        known = self.files.exists(self._at(run_id, ANNOTATION))
-        return self._beside(run_id, ANNOTATION, Annotation) if known else Annotation()
+        known = self.files.exists(self._at(run_id, layout.ANNOTATION))
+        return self._beside(run_id, layout.ANNOTATION, Annotation) if known else Annotation()
 
     def outcome(self, run_id: str) -> Run | None:
         """Return the record of an ended trial or of its failure; None if it has neither."""
@@ -203,7 +181,7 @@ class RunReader:
             StoreError: if a file is missing or damaged.
         """
         for name, digest in run.sha256.items():
-            if weights or name != WEIGHTS:
+            if weights or name != layout.WEIGHTS:
                 self.files.verified(self._named(run, name), digest)
 
     def trial(self, run_id: str) -> Trial:
@@ -227,38 +205,38 @@ class RunReader:
         Raises:
             UsageError: if a pack omitted them.
         """
-        if CLASSES in run.sha256:
+        if layout.CLASSES in run.sha256:
             raise UsageError(
                 f"the logits of run {run.id} were left out when it was packed",
                 "the store that was packed has them, and `convcompare compare … --fresh` makes "
                 "them again",
             )
-        return self._built(run, LOGITS, Predictions.from_arrays)
+        return self._built(run, layout.LOGITS, Predictions.from_arrays)
 
     def predicted_classes(self, run: Run) -> PredictedClasses:
         """Return the predicted classes and the labels of the test split after the last epoch."""
-        if CLASSES not in run.sha256:
+        if layout.CLASSES not in run.sha256:
             return PredictedClasses.of(self.predictions(run))
-        return self._built(run, CLASSES, PredictedClasses.from_arrays)
+        return self._built(run, layout.CLASSES, PredictedClasses.from_arrays)
 
     def held_out(self, run: Run) -> Predictions | None:
         """Return the logits and labels of the held-out images; None if they were not recorded."""
-        name = f"{ANALYSES}/{HELD_OUT}.npz"
+        name = layout.analysis_file(HELD_OUT)
         return self._built(run, name, Predictions.from_arrays) if name in run.sha256 else None
 
     def analysis(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays of an analysis of a run; None if it was not recorded."""
-        key = f"{ANALYSES}/{name}.npz"
-        return self._arrays(run, key) if key in run.sha256 else None
+        file = layout.analysis_file(name)
+        return self._arrays(run, file) if file in run.sha256 else None
 
     def channel_means(self, run: Run) -> npt.NDArray[Any] | None:
         """Return the mean (c,) of each channel of the first activation; None if not recorded.
 
         They are in the features, or in the file that replaces features omitted by a pack.
         """
-        replaced = CHANNEL_MEANS in run.sha256
-        arrays = self._arrays(run, CHANNEL_MEANS) if replaced else self.analysis(run, FEATURES)
-        return None if arrays is None else arrays.get("channel_means")
+        files = (layout.CHANNEL_MEANS, layout.analysis_file(layout.FEATURES))
+        file = next((one for one in files if one in run.sha256), None)
+        return None if file is None else self._arrays(run, file).get("channel_means")
 
     def additions(self, run_id: str) -> dict[str, str]:
         """Return the recorded digests of the analyses that were added after a run, by file name.
@@ -266,10 +244,10 @@ class RunReader:
         Raises:
             StoreError: if the record is damaged or of another run.
         """
-        path = self._at(run_id, ADDED)
+        path = self._at(run_id, layout.ADDED)
         if not self.files.exists(path):
             return {}
-        record = self.files.read_parsed(path, addition_record)
+        record = self.files.read_parsed(path, layout.addition_record)
         self._check_id(path, record["id"], run_id)
         return dict(record["sha256"])
 
@@ -281,14 +259,14 @@ class RunReader:
         """
         for file, digest in self.additions(run_id).items():
             if file.partition(".")[0] == name:
-                path = self._at(run_id, ADDITIONS, file)
+                path = self._at(run_id, layout.ADDITIONS, file)
                 return self._arrays_of(run_id, path, self.files.verified(path, digest))
         return None
 
     def verify_additions(self, run_id: str) -> None:
         """Raise StoreError if an analysis that was added after the run is damaged."""
         for file, digest in self.additions(run_id).items():
-            self.files.verified(self._at(run_id, ADDITIONS, file), digest)
+            self.files.verified(self._at(run_id, layout.ADDITIONS, file), digest)
 
     def incomplete_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays of an analysis of an incomplete run; None if it does not exist.
@@ -296,14 +274,14 @@ class RunReader:
         Raises:
             StoreError: if it is damaged or of another run.
         """
-        path = self._at(run_id, ANALYSES, f"{name}.npz")
+        path = self._at(run_id, layout.analysis_file(name))
         if not self.files.exists(path):
             return None
         return self._arrays_of(run_id, path, self.files.content(path))
 
     def weights(self, run: Run) -> bytes:
         """Return the final weights as safetensors, verified."""
-        return self.files.verified(self._named(run, WEIGHTS), run.sha256.get(WEIGHTS))
+        return self.files.verified(self._named(run, layout.WEIGHTS), run.sha256.get(layout.WEIGHTS))
 
     def checkpoint(self, run_id: str) -> tuple[Checkpoint | None, str]:
         """Return the newest undamaged checkpoint of an incomplete trial, or None.
@@ -315,18 +293,18 @@ class RunReader:
     def removed(self) -> list[Trial]:
         """Return the removed trials that had ended; damaged records are added to `damage`."""
         found = []
-        for name in self.files.names(self.root / REMOVED):
+        for name in self.files.names(self.root / layout.REMOVED):
             with self.skipping_damage():
-                found.append(self.files.read_as(self.root / REMOVED / name, Trial))
+                found.append(self.files.read_as(self.root / layout.REMOVED / name, Trial))
         return found
 
     def comparisons(self) -> list[str]:
         """Return the names of all comparisons, oldest first."""
-        return self._records_of(COMPARISONS)
+        return self._records_of(layout.COMPARISONS)
 
     def step_times(self) -> list[str]:
         """Return the keys of all recorded step times."""
-        return self._records_of(STEP_TIMES)
+        return self._records_of(layout.STEP_TIMES)
 
     def record_path(self, folder: str, name: str) -> Path:
         """Return the path of a record that belongs to no run, such as that of a comparison."""
@@ -338,7 +316,8 @@ class RunReader:
 
     def comparison(self, name: str) -> dict[str, Any]:
         """Return the record of a comparison, as `Comparison.record` made it."""
-        return self.files.read_parsed(self.record_path(COMPARISONS, name), comparison_record)
+        path = self.record_path(layout.COMPARISONS, name)
+        return self.files.read_parsed(path, layout.comparison_record)
 
     def comparison_records(self) -> list[dict[str, Any]]:
         """Return all comparison records, oldest first; damaged ones are added to `damage`."""
@@ -392,7 +371,7 @@ class RunReader:
 
     def _named(self, run: Run, name: str) -> Path:
         """Return the path of a recorded file. Raises Damaged if runs have no file of this name."""
-        if name not in BINARIES and not ANALYSIS_FILE.fullmatch(name):
+        if name not in layout.BINARIES and not layout.ANALYSIS_FILE.fullmatch(name):
             raise self.files.damaged(
                 self._at(run.id, "run.json"), f"it names the file {quote(name)}"
             )

@@ -31,29 +31,12 @@ from typing import TYPE_CHECKING, Any
 
 from convcompare.core.errors import StoreError, quote, shell_word
 
-from . import atomic_files, checkpoints
+from . import atomic_files, checkpoints, layout
 from .annotation import Annotation
 from .checkpoints import Checkpoint
 from .cost import Environment, Timing
 from .json_fields import to_record
 from .json_records import sha256, stamp, write_record
-from .layout import (
-    ADDED,
-    ADDITIONS,
-    ANALYSES,
-    ANNOTATION,
-    BINARIES,
-    CHECKPOINT,
-    COMPARISONS,
-    EARLIER,
-    LOGITS,
-    OMISSION,
-    RECORDS,
-    REMOVED,
-    STEP_TIMES,
-    TRANSIENT,
-    WEIGHTS,
-)
 from .lease import Lease, claim, held, hold, holder, is_lease
 from .omission import Omission, kept_digests
 from .predictions import Predictions
@@ -122,8 +105,8 @@ class RunStore(RunReader):
         """Delete the checkpoints and temporary files that are left of an ended run."""
         self.require_folder()
         folder = self.folder(run_id)
-        kept = {*RECORDS, *BINARIES, ANALYSES, ADDITIONS}
-        places = (folder, folder / ANALYSES, folder / ADDITIONS)
+        kept = {*layout.RECORDS, *layout.BINARIES, layout.ANALYSES, layout.ADDITIONS}
+        places = (folder, folder / layout.ANALYSES, folder / layout.ADDITIONS)
         others = set(atomic_files.names(folder)) - kept
         if not self.finished(run_id) or not (others or any(map(atomic_files.leftovers, places))):
             return
@@ -131,7 +114,7 @@ class RunStore(RunReader):
         if lease is None:
             return
         with lease:
-            for name in TRANSIENT:
+            for name in layout.TRANSIENT:
                 atomic_files.remove(folder / name)
             for place in places:
                 atomic_files.collect(place)
@@ -144,7 +127,7 @@ class RunStore(RunReader):
                 self.trial(trial.id)  # raises if it is damaged
             else:
                 write_record(folder / "trial.json", to_record(trial), guard)
-            atomic_files.make_folder(folder / CHECKPOINT)
+            atomic_files.make_folder(folder / layout.CHECKPOINT)
             record = {"id": trial.id, **to_record(environment)}
             write_record(folder / "environment.json", record, guard)
 
@@ -169,7 +152,7 @@ class RunStore(RunReader):
         """Write the arrays of an analysis; one of an epoch is written before its checkpoint."""
         data = _npz_of_run(run_id, arrays)
         with self._guarded(run_id) as guard:
-            _write(self.folder(run_id) / ANALYSES / f"{name}.npz", data, guard)
+            _write(self.folder(run_id) / layout.analysis_file(name), data, guard)
 
     def finish(self, run: Run, weights: bytes | None, predictions: Predictions | None) -> Run:
         """Commit an ended trial and return its record.
@@ -181,14 +164,15 @@ class RunStore(RunReader):
 
         folder = self.folder(run.id)
         logits = None if predictions is None else to_npz(vars(predictions))
-        given = ((WEIGHTS, weights), (LOGITS, logits))
+        given = ((layout.WEIGHTS, weights), (layout.LOGITS, logits))
         files = {name: data for name, data in given if data is not None}
         with self._guarded(run.id) as guard:
             if not self.finished(run.id):
                 for name, data in files.items():
                     atomic_files.write(folder / name, data, guard)
-                for name in atomic_files.names(folder / ANALYSES):
-                    files[f"{ANALYSES}/{name}"] = atomic_files.read(folder / ANALYSES / name)
+                for name in atomic_files.names(folder / layout.ANALYSES):
+                    file = f"{layout.ANALYSES}/{name}"
+                    files[file] = atomic_files.read(folder / file)
                 run = replace(run, sha256={name: sha256(data) for name, data in files.items()})
             return self._commit(run, guard)
 
@@ -218,7 +202,7 @@ class RunStore(RunReader):
                 for name in digests:
                     _write(folder / name, files[name], guard)
                 if omission:
-                    write_record(folder / OMISSION, to_record(omission), guard)
+                    write_record(folder / layout.OMISSION, to_record(omission), guard)
             return self._commit(run, guard)
 
     def _commit(self, run: Run, guard: atomic_files.Guard) -> Run:
@@ -226,9 +210,9 @@ class RunStore(RunReader):
         if not self.finished(run.id):
             atomic_files.write_first(self.folder(run.id) / "run.json", stamp(run.to_json()), guard)
         run = self.run(run.id)
-        for name in TRANSIENT:
+        for name in layout.TRANSIENT:
             atomic_files.remove(self.folder(run.id) / name)
-        atomic_files.remove(self.root / EARLIER / run.id)
+        atomic_files.remove(self.root / layout.EARLIER / run.id)
         return run
 
     def note_failure(self, run: Run) -> None:
@@ -254,31 +238,31 @@ class RunStore(RunReader):
             before = self.additions(run_id)
             old = [one for one in before if one.partition(".")[0] == name]
             kept = {one: digest for one, digest in before.items() if one not in old}
-            _write(folder / ADDITIONS / file, data, guard)
+            _write(folder / layout.ADDITIONS / file, data, guard)
             record = {"id": run_id, "sha256": {**kept, file: sha256(data)}}
-            write_record(folder / ADDED, record, guard)
+            write_record(folder / layout.ADDED, record, guard)
             for other in old:
                 if other != file:
-                    atomic_files.remove(folder / ADDITIONS / other)
+                    atomic_files.remove(folder / layout.ADDITIONS / other)
 
     def adopt_additions(self, run_id: str, other: RunReader) -> None:
         """Copy the additions of a run from another store, verified."""
         folder, found = self.folder(run_id), other.additions(run_id)
         with self._guarded(run_id) as guard:
             for file, digest in found.items():
-                data = other.files.verified(other.folder(run_id) / ADDITIONS / file, digest)
-                _write(folder / ADDITIONS / file, data, guard)
+                data = other.files.verified(other.folder(run_id) / layout.ADDITIONS / file, digest)
+                _write(folder / layout.ADDITIONS / file, data, guard)
             if found:
-                write_record(folder / ADDED, {"id": run_id, "sha256": found}, guard)
+                write_record(folder / layout.ADDED, {"id": run_id, "sha256": found}, guard)
 
     def keep_step_time(self, key: str, timing: Timing) -> None:
         """Write a step time, for all later time budgets."""
-        self._keep(STEP_TIMES, key, to_record(timing))
+        self._keep(layout.STEP_TIMES, key, to_record(timing))
 
     def annotate(self, run_id: str, annotation: Annotation) -> None:
         """Write the tags and the note of a run; this needs no lease. Empty ones are deleted."""
         self.require_folder()
-        path = self.folder(run_id) / ANNOTATION
+        path = self.folder(run_id) / layout.ANNOTATION
         if annotation == Annotation():
             atomic_files.remove(path)
         else:
@@ -293,8 +277,9 @@ class RunStore(RunReader):
         if not atomic_files.exists(self.folder(run_id)):
             return
         with self._guarded(run_id) as guard:
-            ended = ("run.json", "timing.json", ADDED, OMISSION)
-            for name in (*ended, *TRANSIENT, *BINARIES, ANALYSES, ADDITIONS):
+            ended = ("run.json", "timing.json", layout.ADDED, layout.OMISSION)
+            folders = (layout.ANALYSES, layout.ADDITIONS)
+            for name in (*ended, *layout.TRANSIENT, *layout.BINARIES, *folders):
                 guard()
                 atomic_files.remove(self.folder(run_id) / name)
 
@@ -308,15 +293,15 @@ class RunStore(RunReader):
         if self.finished(run_id):
             with suppress(StoreError):  # damage may be the reason for the removal
                 trial = self.trial(run_id)
-                atomic_files.make_folder(self.root / REMOVED)
-                write_record(self.root / REMOVED / f"{run_id}.json", to_record(trial))
+                atomic_files.make_folder(self.root / layout.REMOVED)
+                write_record(self.root / layout.REMOVED / f"{run_id}.json", to_record(trial))
         self.forget(run_id)
         with self._guarded(run_id) as guard:
             for name in atomic_files.names(self.folder(run_id)):
                 guard()
                 if not is_lease(name):
                     atomic_files.remove(self.folder(run_id) / name)
-            atomic_files.remove(self.root / EARLIER / run_id)
+            atomic_files.remove(self.root / layout.EARLIER / run_id)
             atomic_files.remove(self.folder(run_id))
 
     @contextmanager
@@ -342,7 +327,7 @@ class RunStore(RunReader):
 
     def add_comparison(self, name: str, record: Mapping[str, Any]) -> None:
         """Write the record of a comparison, over an earlier one of that name."""
-        self._keep(COMPARISONS, name, record)
+        self._keep(layout.COMPARISONS, name, record)
 
     def _keep(self, folder: str, name: str, record: Mapping[str, Any]) -> None:
         self.require_folder()

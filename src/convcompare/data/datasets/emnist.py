@@ -14,7 +14,8 @@ import numpy as np
 from convcompare.core.registry import register
 
 from ..dataset import Dataset, Sources, Split, Splits
-from ..sources.checksums import check_file, unpacked
+from ..sources.archive import unpacked
+from ..sources.checksums import check_file
 from ..sources.download import Mirror
 from ..sources.fetch import PublishedFiles, published_set
 from ..sources.idx import idx_split

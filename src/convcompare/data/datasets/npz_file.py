@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..data_notes import DataNote
 from ..dataset import Dataset, Seed, Share, Sources
 from ..hold_out import HoldOut
 from ..labelled_arrays import LabelledArrays, dataset_of, held_out_set
-from ..sources.array_names import CLASS_NAMES, Part, array_roles, part_in
+from ..sources.array_names import CLASS_NAMES, SAVEZ, Part, array_roles, part_in
 from ..sources.matlab_files import MATLAB, matlab_arrays
 from ..sources.other_formats import reads_instead
 from ..sources.split_names import SplitKind, split_words
@@ -65,19 +64,8 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
             f"{quote(path)} cannot be read: {error.strerror}", "npz:FILE.npz"
         ) from error
     except ValueError as error:
-        hint = (
-            "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)` writes one; arrays of "
-            "Python objects are not read: `y.astype(str)` makes them texts"
-        )
-        if file.suffix.lower() == MATLAB or file.is_dir():
-            hint = (
-                "save the arrays by `numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`"
-            )
-        if file.suffix == ".npy":
-            hint = "`npz:FOLDER` reads a folder with a file per array: x_train.npy, y_train.npy, …"
-        raise DataError(
-            f"{quote(path)} is not a file of arrays: {stand_in(file) or error}", hint
-        ) from error
+        what = f"{quote(path)} is not a file of arrays: {stand_in(file) or error}"
+        raise DataError(what, _hint(file)) from error
     splits = _splits(array_roles(arrays))
     if not arrays:
         raise DataError(
@@ -100,10 +88,20 @@ def read_arrays(file: Path, name: str, source: str, hold_out: HoldOut) -> Datase
         labels = flat_labels(labels, len(images) if images.ndim else 0, "training")
         return held_out_set(images, labels, hold_out, name, source, classes, notes)
     notes += hold_out.unused()
-    read = dataset_of(LabelledArrays(*parts), name, source, classes, notes)
     tested = split_words(splits[1][0])
-    is_val = tested is not None and tested[0] == "val"
-    return replace(read, test_split="the validation arrays") if is_val else read
+    kind = "validation" if tested and tested[0] == "val" else "test"
+    both, test_split = LabelledArrays(*parts), f"the {kind} arrays"
+    return dataset_of(both, name, source, classes, notes, test_split=test_split)
+
+
+def _hint(file: Path) -> str:
+    """Return how to save arrays so that they are read, for a file that is not."""
+    if file.suffix == ".npy":
+        return "`npz:FOLDER` reads a folder with a file per array: x_train.npy, y_train.npy, …"
+    if file.suffix.lower() == MATLAB or file.is_dir():
+        return f"save the arrays by {SAVEZ}"
+    objects = "arrays of Python objects are not read: `y.astype(str)` makes them texts"
+    return f"{SAVEZ} writes one; {objects}"
 
 
 def _arrays_of(path: Path) -> tuple[dict[str, Array], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 from collections.abc import Collection
 from pathlib import Path
@@ -47,7 +48,17 @@ def read_file(path: Path, limit: int = MAX_MEMBER) -> bytes:
         OSError, EOFError, zlib.error: if the file is damaged.
     """
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        content: bytes = file.read(limit + 1)
+        return _limited(file, path.name, limit)
+
+
+def unpacked(name: str, content: bytes, limit: int) -> bytes:
+    """Decompress gzip; raise ValueError if the result is longer than `limit` bytes."""
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        return _limited(file, name, limit)
+
+
+def _limited(file: gzip.GzipFile | io.BufferedReader, name: str, limit: int) -> bytes:
+    content = file.read(limit + 1)
     if len(content) > limit:
-        raise ValueError(f"{path.name} holds more than this data set")
+        raise ValueError(f"{name} holds more than this data set")
     return content

@@ -17,6 +17,8 @@ _PARTS: dict[str, Part] = {
 }
 CLASS_NAMES = ("classes", "class_names", "label_names", "categories")
 """Names that an array of class names may have."""
+SAVEZ = "`numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`"
+"""Call that writes a file of arrays with names that are read, for hints."""
 _GLUED = re.compile(r"(x|y)([a-z]+)")
 
 

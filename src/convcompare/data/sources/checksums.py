@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 from collections.abc import Callable, Mapping
@@ -39,12 +38,3 @@ def _check(name: str, file: io.BufferedReader | io.BytesIO, digests: tuple[str, 
             return
     kind = "MD5" if len(digests[0]) == 32 else "SHA-256"
     raise WrongContent(f"{name} is not the published file of {kind} {digests[0][:12]}…")
-
-
-def unpacked(name: str, content: bytes, limit: int) -> bytes:
-    """Decompress gzip; raise ValueError if the result is longer than `limit` bytes."""
-    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-        found = file.read(limit + 1)
-    if len(found) > limit:
-        raise ValueError(f"{name} holds more than this data set")
-    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from convcompare.core.errors import DataError, quote, typed
 
-from .array_names import array_roles
+from .array_names import SAVEZ, array_roles
 from .label_table import has_pixels
 from .matlab_files import MATLAB, matlab_names
 from .split_names import split_words
@@ -29,10 +29,7 @@ _PUBLISHED = re.compile(
 """Paths of files of CIFAR, MNIST and SVHN."""
 
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
-_SAVEZ = (
-    "save the arrays by `numpy.savez(FILE, x_train=…, y_train=…, x_test=…, y_test=…)`, which "
-    "`npz:FILE` reads"
-)
+_SAVEZ = f"save the arrays by {SAVEZ}, which `npz:FILE` reads"
 
 
 def _roles(names: Iterable[str]) -> Collection[object]:

@@ -22,7 +22,7 @@ from convcompare.data.load import load_recorded
 from convcompare.data.training_cut import image_numbers
 from convcompare.store.feature_record import FeatureRecord
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
-from convcompare.store.layout import FEATURES
+from convcompare.store.layout import FEATURES, analysis_file
 from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import Predictions, RunStore
@@ -174,7 +174,7 @@ class Source:
             found.append(f"{MISSING}: a character that no installed font has")
         if needs:
             runs = list(self.first_runs())
-            without = [m for m, run in runs if f"analyses/{needs}.npz" not in run.sha256]
+            without = [m for m, run in runs if analysis_file(needs) not in run.sha256]
             if len(without) < len(runs):  # otherwise the figure itself reports it
                 found += [f"{label}: no {needs} recorded, not shown" for label in without]
         return found
