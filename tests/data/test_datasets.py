@@ -19,7 +19,7 @@ from convcompare.data.dataset import Sources, Split, fingerprint
 from convcompare.data.datasets import mnist_mini
 from convcompare.data.load import default_cache, list_datasets, load_dataset
 from convcompare.data.sources.archive import read_file, read_tar
-from convcompare.data.sources.cifar_files import parse_binary, parse_png, read_cifar_folder
+from convcompare.data.sources.cifar_files import parse_png, parse_records, read_cifar_folder
 from convcompare.data.sources.idx import parse_idx, read_idx_folder
 from convcompare.data.sources.pickled_batch import parse_batch
 from tests.support.data import idx
@@ -279,7 +279,7 @@ def test_truncated_and_wrong_pickles_are_refused(
 def test_invalid_binary_content_is_refused() -> None:
     for content in (b"", b"\0" * 3072, b"\x0a" + b"\0" * 3072):
         with pytest.raises(ValueError):
-            parse_binary(content)
+            parse_records(content, labels=1, classes=10, noun="batch")
 
 
 def tar(path: Path, members: dict[str, bytes]) -> None:

@@ -19,7 +19,6 @@ from convcompare.data.training_cut import image_numbers
 
 from .budget import Budget, Unit
 from .solo_timing import timing_of
-from .trial_grid import grid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,8 +94,8 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         notes=(*plan.conditions.notes, f"equal compute: {budget.words}, {_COUNTED[budget.unit]}"),
         score=str(choose(request.score or LAST, configs)),
     )
-    trials = grid(candidates, plan.dataset, request.seeds, plan.reusable)
-    return replace(plan, candidates=candidates, trials=trials, conditions=conditions)
+    longer = replace(plan, candidates=candidates, conditions=conditions)
+    return longer.with_seeds(request.seeds)
 
 
 def _of_baseline(plan: ExperimentPlan, prices: Sequence[Price], unit: Unit) -> Budget:

@@ -40,11 +40,7 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         ConvcompareError: if something in the request does not exist or does not fit.
     """
     baseline = find_baseline(request.models, request.baseline)
-    base = recipe(request.recipe)
-    settings = dict(request.settings)
-    if request.sizes:  # each of them is set below
-        del settings["train_images"]
-    configs = [base.replace({**one.settings, **settings}) for one in request.models]
+    configs = _configs(request)
     longer = request.budget_unit is not None  # their numbers of epochs are not known yet
     score = Score.parse(request.score or LAST) if longer else choose(request.score, configs)
     _check_evaluated(request, configs)
@@ -91,6 +87,15 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
         rate_labels=variants.rate_labels,
     )
     return with_parallel_trials(with_equal_compute(plan.with_seeds(request.seeds), reporter))
+
+
+def _configs(request: Request) -> list[TrainConfig]:
+    """Return the configuration of each network, without several numbers of training images."""
+    settings = dict(request.settings)
+    if request.sizes:
+        del settings["train_images"]
+    base = recipe(request.recipe)
+    return [base.replace({**one.settings, **settings}) for one in request.models]
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,8 @@ def _runtime(request: Request, devices: int) -> Runtime:
         raise exclusive("--devices", "--compile on", hint)
     if request.executor != "ray":
         runtime = spread(share(runtime, request.jobs or 1, request.threads), devices)
-    return replace(runtime, commands=_commands(request), weights=request.weights)
+    commands = request.shard.of if request.shard else 2 if request.worker else 1  # 2 is several
+    return replace(runtime, commands=commands, weights=request.weights)
 
 
 def _executor(requested: str | None, runtime: Runtime, reporter: Reporter) -> str:
@@ -222,14 +228,6 @@ def _executor(requested: str | None, runtime: Runtime, reporter: Reporter) -> st
             "leave out `--jobs` to run the fastest number in parallel",
         )
     return name
-
-
-def _commands(request: Request) -> int:
-    """Return how many commands may run trials on this machine at a time, including this one.
-
-    The number of workers is unknown; 2 stands for several.
-    """
-    return 2 if request.worker else request.shard.of if request.shard else 1
 
 
 def _candidates(

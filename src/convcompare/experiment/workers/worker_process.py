@@ -163,12 +163,9 @@ def _relay_output(lines: IO[bytes], name: str) -> None:
                 continue
             printed.add(text)
             more = len(printed) > MAX_LINES
-            _print(f"{name}: {'further output is left out' if more else printable(text)}")
-
-
-def _print(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # stderr is closed
-        print(line, file=sys.stderr, flush=True)
+            shown = "further output is left out" if more else printable(text)
+            with contextlib.suppress(OSError, ValueError):  # stderr is closed
+                print(f"{name}: {shown}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
