@@ -22,6 +22,7 @@ from convcompare.output.report.sections import select
 from convcompare.store.annotation import Annotation
 from convcompare.store.check import examine
 from convcompare.store.cost import Timing
+from convcompare.store.layout import STEP_TIMES
 from convcompare.store.packing import pack
 from convcompare.store.reader import RunReader
 from convcompare.store.run_store import RunStore
@@ -212,7 +213,7 @@ def test_selected_runs_are_packed_with_their_comparisons(store: Path, run: Run) 
     assert run("runs", "pack", "fcn:hidden=[12]", "--out", "two").code == 0
     assert len(RunReader(Path("two")).ids()) == 2
     assert len(RunReader(Path("two")).comparisons()) == 1, "not that of three"
-    assert not RunReader(Path("two")).step_times()
+    assert not RunReader(Path("two")).records_of(STEP_TIMES)
     assert run("runs", "pack", "three", "--out", "three").code == 0
     assert len(RunReader(Path("three")).comparisons()) == 2
     assert run("runs", "pack", "latest", "--out", "latest").code == 0

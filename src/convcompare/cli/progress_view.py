@@ -110,7 +110,7 @@ class LiveView:
 
     def _models(self, room: int, columns: int) -> list[RenderableType]:
         """Return the networks in `room` lines; if there are more, those around the running ones."""
-        labels, running = self.tracker.labels, {row.label for row in self.tracker.running}
+        labels, running = list(self.tracker.by_label), {row.label for row in self.tracker.running}
         if room < 1:
             return []
         if len(labels) <= room:
@@ -137,7 +137,7 @@ class LiveView:
 
     def _figures(self, label: str) -> list[str]:
         """Return the marks of a network's trials, its accuracy and its time per epoch."""
-        rows = self.tracker.of(label)
+        rows = self.tracker.by_label[label]
         found = [row.epochs[-1].test_accuracy for row in rows if row.epochs]
         last = [accuracy for accuracy in found if accuracy is not None]
         seconds = self.tracker.epoch_seconds(label)

@@ -58,6 +58,7 @@ class Tracker:
     ) -> None:
         self.rows = {trial.id: TrialRow(trial) for trial in trials}
         self.by_label: dict[str, list[TrialRow]] = {}
+        """Trials of each network, in the order of their first trials."""
         for row in self.rows.values():
             self.by_label.setdefault(row.label, []).append(row)
         self.expected = expected
@@ -113,25 +114,16 @@ class Tracker:
         ]
         return f"{self.finished}{''.join(epochs)}"
 
-    @property
-    def labels(self) -> list[str]:
-        """Labels of the networks, in the order of their first trials."""
-        return list(self.by_label)
-
-    def of(self, label: str) -> list[TrialRow]:
-        """Return the trials of a network."""
-        return self.by_label[label]
-
     def epoch_seconds(self, label: str) -> float | None:
         """Return the seconds per epoch of a network with evaluation; None if it has no epoch."""
-        rows = [row for row in self.of(label) if row.state != "reused"]
+        rows = [row for row in self.by_label[label] if row.state != "reused"]
         spent = [e.train_seconds + e.evaluation_seconds for row in rows for e in row.epochs]
         return sum(spent) / len(spent) if spent else None
 
     def remaining(self) -> float | None:
         """Return the seconds until the end; None if nothing is known about a network."""
         left = [0.0]
-        known = {label: self.epoch_seconds(label) for label in self.labels}
+        known = {label: self.epoch_seconds(label) for label in self.by_label}
         for row in self.rows.values():
             if row.state in ("waiting", "running"):
                 epoch = known[row.label] or self._running_epoch(row)

@@ -58,12 +58,11 @@ def examine(store: RunReader) -> Examination:
         if first := list(damages_of(store, run_id)):
             known = {finding.error.message for finding in first}
             found += [one for one in damages_of(store, run_id) if one.error.message in known]
-    for name in comparisons:
-        path = store.record_path(layout.COMPARISONS, name)
-        found += _damage_of(partial(store.comparison, name), (path,))
-    for key in store.step_times():
-        path = store.record_path(layout.STEP_TIMES, key)
-        found += _damage_of(partial(store.step_time, key), (path,))
+    reads: list[tuple[str, Callable[[str], object]]]
+    reads = [(layout.COMPARISONS, store.comparison), (layout.STEP_TIMES, store.step_time)]
+    for place, read in reads:
+        for name in store.records_of(place):
+            found += _damage_of(partial(read, name), (store.record_path(place, name),))
     for name in store.files.names(store.root / layout.COMPILE_CHOICES):
         path = store.root / layout.COMPILE_CHOICES / name
         found += _damage_of(partial(store.files.read_record, path), (path,))

@@ -193,7 +193,7 @@ def _beside(store: RunReader, run_ids: Collection[str]) -> Iterator[str]:
         store.files.read_record(store.root / layout.REMOVED / name)
         yield f"{layout.REMOVED}/{name}"
     if all(run_id in run_ids for run_id in store.ids() if store.finished(run_id)):
-        for key in store.step_times():
+        for key in store.records_of(layout.STEP_TIMES):
             store.step_time(key)
             yield f"{layout.STEP_TIMES}/{key}.json"
 

@@ -54,10 +54,6 @@ class RunReader:
         """Return the folder of a run."""
         return self.root / run_id
 
-    def _at(self, run_id: str, *names: str) -> Path:
-        """Return the path of a file in the folder of a run."""
-        return self.root.joinpath(run_id, *names)
-
     def ids(self) -> list[str]:
         """Return the ids of all trials that were started in this store."""
         return [name for name in self.folders() if self.started(name)]
@@ -69,7 +65,7 @@ class RunReader:
     def started(self, run_id: str) -> bool:
         """Return whether the run has a record or a checkpoint, and not only an empty folder."""
         names = (*layout.RECORDS, layout.CHECKPOINT)
-        return any(self.files.exists(self._at(run_id, name)) for name in names)
+        return any(self.files.exists(self.folder(run_id) / name) for name in names)
 
     def find(self, prefix: str) -> str:
         """Return the only id that starts with `prefix`.
@@ -86,11 +82,11 @@ class RunReader:
 
     def finished(self, run_id: str) -> bool:
         """Return whether the trial has ended, finished or diverged."""
-        return self.files.exists(self._at(run_id, "run.json"))
+        return self.files.exists(self.folder(run_id) / "run.json")
 
     def recorded(self, run_id: str, name: str = "run.json") -> Run:
         """Return the record of an ended trial (``run.json``) or failure (``error.json``) as is."""
-        path = self._at(run_id, name)
+        path = self.folder(run_id) / name
         run = self.files.read_as(path, Run)
         self._check_id(path, run.id, run_id)
         return run
@@ -101,7 +97,7 @@ class RunReader:
         Its digests are those of the existing files, without those that a pack omitted.
         """
         run = self.kept(run_id)
-        timing = self._at(run_id, "timing.json")
+        timing = self.folder(run_id) / "timing.json"
         return replace(run, timing=self.timing(run_id)) if self.files.exists(timing) else run
 
     def kept(self, run_id: str) -> Run:
@@ -111,7 +107,7 @@ class RunReader:
 
     def omission(self, run_id: str) -> Omission | None:
         """Return the record of the files that a pack omitted from a run; None if there are none."""
-        path = self._at(run_id, layout.OMISSION)
+        path = self.folder(run_id) / layout.OMISSION
         if not self.files.exists(path):
             return None
         omission = self._beside(run_id, layout.OMISSION, Omission)
@@ -134,14 +130,14 @@ class RunReader:
 
     def annotation(self, run_id: str) -> Annotation:
         """Return the tags and the note of a run; empty if it has none."""
-        known = self.files.exists(self._at(run_id, layout.ANNOTATION))
+        known = self.files.exists(self.folder(run_id) / layout.ANNOTATION)
         return self._beside(run_id, layout.ANNOTATION, Annotation) if known else Annotation()
 
     def outcome(self, run_id: str) -> Run | None:
         """Return the record of an ended trial or of its failure; None if it has neither."""
         if self.finished(run_id):
             return self.run(run_id)
-        if self.files.exists(self._at(run_id, "error.json")):
+        if self.files.exists(self.folder(run_id) / "error.json"):
             return self.recorded(run_id, "error.json")
         return None
 
@@ -186,7 +182,7 @@ class RunReader:
 
     def trial(self, run_id: str) -> Trial:
         """Return the definition of a run: its network, data set, seed and configuration."""
-        path = self._at(run_id, "trial.json")
+        path = self.folder(run_id) / "trial.json"
         trial = self.files.read_as(path, Trial)
         self._check_id(path, trial.id, run_id)
         return trial
@@ -244,7 +240,7 @@ class RunReader:
         Raises:
             StoreError: if the record is damaged or of another run.
         """
-        path = self._at(run_id, layout.ADDED)
+        path = self.folder(run_id) / layout.ADDED
         if not self.files.exists(path):
             return {}
         record = self.files.read_parsed(path, layout.addition_record)
@@ -259,14 +255,14 @@ class RunReader:
         """
         for file, digest in self.additions(run_id).items():
             if file.partition(".")[0] == name:
-                path = self._at(run_id, layout.ADDITIONS, file)
+                path = self.folder(run_id) / layout.ADDITIONS / file
                 return self._arrays_of(run_id, path, self.files.verified(path, digest))
         return None
 
     def verify_additions(self, run_id: str) -> None:
         """Raise StoreError if an analysis that was added after the run is damaged."""
         for file, digest in self.additions(run_id).items():
-            self.files.verified(self._at(run_id, layout.ADDITIONS, file), digest)
+            self.files.verified(self.folder(run_id) / layout.ADDITIONS / file, digest)
 
     def incomplete_analysis(self, run_id: str, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays of an analysis of an incomplete run; None if it does not exist.
@@ -274,7 +270,7 @@ class RunReader:
         Raises:
             StoreError: if it is damaged or of another run.
         """
-        path = self._at(run_id, layout.analysis_file(name))
+        path = self.folder(run_id) / layout.analysis_file(name)
         if not self.files.exists(path):
             return None
         return self._arrays_of(run_id, path, self.files.content(path))
@@ -300,17 +296,14 @@ class RunReader:
 
     def comparisons(self) -> list[str]:
         """Return the names of all comparisons, oldest first."""
-        return self._records_of(layout.COMPARISONS)
-
-    def step_times(self) -> list[str]:
-        """Return the keys of all recorded step times."""
-        return self._records_of(layout.STEP_TIMES)
+        return self.records_of(layout.COMPARISONS)
 
     def record_path(self, folder: str, name: str) -> Path:
         """Return the path of a record that belongs to no run, such as that of a comparison."""
         return self.root / folder / f"{name}.json"
 
-    def _records_of(self, folder: str) -> list[str]:
+    def records_of(self, folder: str) -> list[str]:
+        """Return the names of all records in such a folder, such as the keys of step times."""
         names = self.files.names(self.root / folder)
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
@@ -333,7 +326,7 @@ class RunReader:
         try:
             return build(arrays)
         except (KeyError, ValueError) as error:
-            raise self.files.damaged(self._at(run.id, name), str(error)) from error
+            raise self.files.damaged(self.folder(run.id) / name, str(error)) from error
 
     def _arrays(self, run: Run, name: str) -> dict[str, npt.NDArray[Any]]:
         path = self._named(run, name)
@@ -357,7 +350,7 @@ class RunReader:
 
     def _beside(self, run_id: str, name: str, cls: type[T]) -> T:
         """Return a further record of a run, checked to be of this run."""
-        path = self._at(run_id, name)
+        path = self.folder(run_id) / name
 
         def build(record: Mapping[str, Any]) -> T:
             self._check_id(path, record.get("id"), run_id)
@@ -373,9 +366,9 @@ class RunReader:
         """Return the path of a recorded file. Raises Damaged if runs have no file of this name."""
         if name not in layout.BINARIES and not layout.ANALYSIS_FILE.fullmatch(name):
             raise self.files.damaged(
-                self._at(run.id, "run.json"), f"it names the file {quote(name)}"
+                self.folder(run.id) / "run.json", f"it names the file {quote(name)}"
             )
-        return self._at(run.id, name)
+        return self.folder(run.id) / name
 
 
 def _files(root: Path) -> Files:
