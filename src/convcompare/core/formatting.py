@@ -50,8 +50,9 @@ def count(value: int) -> str:
 
 
 def several(number: int, noun: str) -> str:
-    """Format a number of things: ``1 run``, ``1,200 runs``."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+    """Format a number of things: ``1 run``, ``1,200 runs``, ``2 classes``."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count(number)} {noun}{ending}"
 
 
 def span(low: int, high: int) -> str:

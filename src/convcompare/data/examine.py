@@ -216,8 +216,7 @@ def _grey(splits: Splits, classes: Sequence[str]) -> list[DataNote]:
                   for rows in (shares >= 1 - _FEW_GREY, shares <= _FEW_GREY))  # fmt: skip
     if not full or not none:  # images of one channel are all grey
         return []
-    noun = "class" if len(full) == 1 else "classes"
-    text = f"{len(full)} {noun} of grey images beside {len(none)} of coloured ones"
+    text = f"{several(len(full), 'class')} of grey images beside {len(none)} of coloured ones"
     hint = "networks may identify classes by it: `--channels 1` makes all grey"
     return [DataNote("class-colours", text, tuple(full), hint)]
 
@@ -247,8 +246,7 @@ def _few(splits: Splits, classes: Sequence[str]) -> list[DataNote]:
     few = tuple(f"{classes[i]} ({counts[i]})" for i in np.flatnonzero(counts < FEW).tolist())
     found = []
     if few:
-        noun = "class" if len(few) == 1 else "classes"
-        text = f"{len(few)} {noun} of fewer than {FEW} training images"
+        text = f"{several(len(few), 'class')} of fewer than {FEW} training images"
         found.append(DataNote("few", text, few, "add images to them"))
     if len(counts) and counts.max() >= 10 * max(1, counts.min()):
         low, high = classes[int(counts.argmin())], classes[int(counts.argmax())]

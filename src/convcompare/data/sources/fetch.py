@@ -178,23 +178,18 @@ def _from_network(
     published: PublishedFiles, sources: Sources, limits: TimeLimits
 ) -> tuple[Splits, str]:
     """Try each origin in turn, then the slow ones again with a lower minimum speed."""
-    reasons: dict[str, str] = {}
-    slow: list[Origin] = []
-    for origin in published.origins:
-        try:
-            return _from_origin(published, origin, sources, limits)
-        except SourceError as error:
-            reasons[origin.name] = error.reason
-            slow += [origin] if error.slow else []
-    for origin in slow:
-        try:
-            lenient = replace(limits, min_speed=limits.min_speed / 20)
-            return _from_origin(published, origin, sources, lenient)
-        except SourceError as error:
-            reasons[origin.name] = error.reason
-    tried = [f"{name} ({reason})" for name, reason in reasons.items()]
-    last = f" and {tried.pop()}" if len(tried) > 1 else ""
-    raise _unavailable(published, "and no source answered", f"tried {', '.join(tried)}{last}; ")
+    failed: dict[Origin, SourceError] = {}
+    lenient = replace(limits, min_speed=limits.min_speed / 20)
+    for within in (limits, lenient):
+        for origin in published.origins:
+            if within is limits or failed[origin].slow:
+                try:
+                    return _from_origin(published, origin, sources, within)
+                except SourceError as error:
+                    failed[origin] = error
+    reasons = {origin.name: error.reason for origin, error in failed.items()}
+    tried = formatting.series(f"{name} ({reason})" for name, reason in reasons.items())
+    raise _unavailable(published, "and no source answered", f"tried {tried}; ")
 
 
 def _from_origin(
