@@ -163,12 +163,10 @@ def _damage_of_ended(store: RunReader, run_id: str) -> Iterator[Damage]:
     except StoreError as error:
         yield Damage(error, (folder,), run_id)
         return
-    found = [
-        damage
-        for name, digest in run.sha256.items()
-        for read in [partial(store.verify, replace(run, sha256={name: digest}), weights=True)]
-        for damage in _damage_of(read, (folder,), run_id)
-    ]
+    found: list[Damage] = []
+    for name, digest in run.sha256.items():
+        one = replace(run, sha256={name: digest})
+        found += _damage_of(partial(store.verify, one, weights=True), (folder,), run_id)
     yield from found or _damage_of(partial(verify_accuracy, store, run), (folder,), run_id)
 
 
