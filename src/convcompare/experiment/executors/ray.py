@@ -14,10 +14,9 @@ from convcompare.core import failures
 from convcompare.core.errors import LeaseLost, TrialError, UsageError
 from convcompare.core.registry import register
 from convcompare.store.cost import Environment
-from convcompare.store.gradient_record import GRADIENTS
 from convcompare.store.json_fields import from_record, to_record
 from convcompare.store.lease import Lease
-from convcompare.store.run import Epoch, Trial
+from convcompare.store.run import Trial
 from convcompare.training.progress import StepProgress
 
 from .. import foreign_code
@@ -52,11 +51,10 @@ def on_ray(runner: TrialRunner, trials: Sequence[Trial]) -> Iterator[Event]:
 
 @dataclass
 class Task:
-    """A trial that was sent: its committed epochs and its node."""
+    """A trial that was sent, and its node."""
 
     trial: Trial
     lease: Lease
-    history: list[Epoch]
     progress: StepProgress = field(default_factory=StepProgress)
     node: str = ""
 
@@ -133,7 +131,6 @@ class RayDriver:
             task_spec = ray_task.RayTaskSpec(
                 trial, here, self.runner.dataset.sha256, str(Path.cwd())
             )
-            history = [from_record(Epoch, epoch) for epoch in state["history"]] if state else []
             foreign = foreign_code.source_of(trial.model) is not None
             attempt = self.foreign_attempt if foreign else self.attempt
             stream = attempt.remote(
@@ -141,7 +138,7 @@ class RayDriver:
                 [self.images],
                 [self.ray.put(state)] if state else [],
             )
-            self.tasks[stream] = Task(trial, lease, history)
+            self.tasks[stream] = Task(trial, lease)
 
     def _receive(self, stream: Any) -> Iterator[Event]:
         """Handle the next message of a task, or its end."""
@@ -198,10 +195,7 @@ class RayDriver:
             task.node, task.progress = node, event.progress
             store.begin(trial, from_record(Environment, files["environment"]))
         elif isinstance(event, EpochFinished):
-            task.history.append(event.epoch)
-            if files["gradients"] is not None:
-                store.save_analysis(trial.id, GRADIENTS, files["gradients"])
-            store.save_epoch(trial, task.history, files["tensors"])
+            ray_task.unpack_state(store, trial, files)
         elif isinstance(event, Ended) and event.run.status == "failed":
             store.note_failure(event.run)
         elif isinstance(event, Ended):
