@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from convcompare.data.dataset import Dataset, Split
 from convcompare.data.examine import examine
 from convcompare.data.near_copies import NEAR, compared_rows, near_copies
 from convcompare.data.sources.image_scaling import scaling_of
-from tests.support.images import fill, kinds, load, noise, save
+from tests.support.images import fill, kinds, load, noise, png, save
 
 
 def note(images: Dataset, kind: str) -> DataNote:
@@ -78,15 +76,7 @@ def test_integer_scaling_equals_a_bit_shift() -> None:
 
 
 def test_16_bits_per_colour_keep_their_upper_8_bits(root: Path) -> None:
-    """Pillow reads the upper 8 bits but writes no such file, so that the test assembles it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    rows = b"".join(b"\0" + np.full((8, 3), 200 * 256 + i, ">u2").tobytes() for i in range(8))
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
-    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    data = png(8, 16, b"".join(np.full((8, 3), 200 * 256 + i, ">u2").tobytes() for i in range(8)))
     fill(root, ("b",), 3)
     (root / "a").mkdir()
     for index in range(2):

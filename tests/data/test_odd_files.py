@@ -15,7 +15,8 @@ from PIL import Image
 
 from convcompare.core.errors import DataError
 from convcompare.data.sources.image_decode import decode_images
-from tests.support.images import fill, load, noise, save
+from convcompare.data.sources.image_stack import ImageStack
+from tests.support.images import fill, load, noise, png, save
 
 
 def tiff(path: Path, pixels: np.ndarray, **tags: int) -> None:
@@ -147,6 +148,28 @@ def test_transparency_of_16_bits_is_white(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png", transparency=int(pixels[0, 3]))
     found = decode_images([tmp_path / "a.png"], 16, 1).images[0, 0]
     assert np.array_equal(found, np.where(RAMP == 3, 255, 16 * RAMP))
+
+
+@pytest.mark.parametrize(
+    ("bits", "pixels", "clear", "expected"),
+    [
+        (2, bytes([0b00011011] * 4), b"\0\2", [0, 85, 255, 255]),
+        (4, bytes([0x05, 0xAF] * 4), b"\0\5", [0, 255, 170, 255]),
+        (16, b"".join(bytes([n, 7] * 3) for n in (0, 30, 60, 90)) * 4, bytes([30, 7] * 3),
+         [0, 255, 60, 90]),
+    ],
+)  # fmt: skip
+def test_transparent_colour_of_few_or_many_bits_is_white(
+    tmp_path: Path, bits: int, pixels: bytes, clear: bytes, expected: list[int]
+) -> None:
+    """Pillow 13 compares it with pixels that it has scaled to 8 bits."""
+    (tmp_path / "a.png").write_bytes(png(4, bits, pixels, clear))
+    found = decode_images([tmp_path / "a.png"], 4, 3).images[0]
+    assert found.tolist() == [[expected] * 4] * 3
+    with Image.open(tmp_path / "a.png") as opened:
+        stack = ImageStack("a", 1, None)
+        stack.add(opened)
+    assert stack.pixels[0, 0].tolist() == [expected] * 4
 
 
 @pytest.mark.parametrize("rest", ["", "zeros", "thumbnail", "padded", "more"])

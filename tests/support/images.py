@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,26 @@ def noise(path: Path, shape: tuple[int, ...] = (16, 16, 3)) -> Path:
     """Save an image of random pixels, seeded by its path, so that no two are alike."""
     seed = list(str(path).encode())
     return save(path, np.random.default_rng(seed).integers(0, 256, shape, np.uint8))
+
+
+def png(side: int, bits: int, pixels: bytes, clear: bytes = b"") -> bytes:
+    """Return a square PNG, grey or RGB by its bytes, of a kind that Pillow does not write.
+
+    Args:
+        side: its side in pixels.
+        bits: bits per grey level or colour.
+        pixels: packed pixels, row by row.
+        clear: the transparent colour, 16 bits per number; empty without one.
+    """
+    size = len(pixels) // side
+    kind = 0 if 8 * size == bits * side else 2
+    head = struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0)
+    rows = b"".join(b"\0" + pixels[size * i : size * (i + 1)] for i in range(side))
+    chunks = [(b"IHDR", head), (b"tRNS", clear), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks if data or name == b"IEND"
+    )  # fmt: skip
 
 
 def fill(folder: Path, classes: Iterable[str] = ("cat", "dog"), count: int = 6) -> None:

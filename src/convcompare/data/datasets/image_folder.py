@@ -26,7 +26,7 @@ from ..sources.image_decode import DecodedImages, decode_images
 from ..sources.image_tree import ClassLevel, Files, ImageTree, SplitNames, read_tree
 from ..sources.memory_room import check_room
 
-_VERSION = "13"
+_VERSION = "14"
 """Part of the key of cached images, to be changed with decoding or its notes."""
 _NAMED = 10
 """Number of broken files that an error names."""

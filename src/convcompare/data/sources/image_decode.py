@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LARGE = 16_000_000
 """Number of pixels above which images are decoded one at a time, to bound memory."""
 _ONE_AT_A_TIME = threading.Lock()
+_GREY_LEVELS = {"L;2": 85, "L;4": 17}
+"""Factors by which Pillow scales grey levels of fewer bits to 8."""
 _ORIENTATION = 0x0112
 """EXIF tag of the orientation of the camera."""
 
@@ -137,6 +139,7 @@ def _decode(
         if pixels > (Image.MAX_IMAGE_PIXELS or math.inf):
             raise ValueError(f"{opened.width}×{opened.height} pixels, more than Pillow takes")
         facts = facts_of(opened)
+        scale_transparent_colour(opened)
         check_whole(file, facts.format)
         # JPEG is decoded at a reduced size.
         opened.draft("L" if channels == 1 else "RGB", (2 * size, 2 * size))
@@ -155,9 +158,7 @@ def _decode(
 
 def facts_of(opened: Image) -> ImageFacts:
     """Return the facts in an image's header, all but `turned`, which may need the whole file."""
-    tile = getattr(opened, "tile", None)
-    raw = tile[0][3] if tile and len(tile[0]) > 3 else None
-    raw = raw[0] if isinstance(raw, tuple) and raw else raw
+    raw = _raw_mode(opened)
     unnamed = tiff_tags.has_unnamed_band(opened)
     return ImageFacts(
         format=opened.format or "",
@@ -166,9 +167,30 @@ def facts_of(opened: Image) -> ImageFacts:
         height=opened.height,
         several=_has_several(opened),
         transparent=opened.has_transparency_data and not unnamed,
-        cut_to_8=";16" in str(raw) and opened.mode[0] not in "IF",
-        more_bands=unnamed or (opened.format == "TIFF" and "X" in str(raw)),
+        cut_to_8=";16" in raw and opened.mode[0] not in "IF",
+        more_bands=unnamed or (opened.format == "TIFF" and "X" in raw),
     )
+
+
+def _raw_mode(opened: Image) -> str:
+    """Return Pillow's name of the pixels in a file that is not loaded yet, as ``L;4``; or ""."""
+    tile = getattr(opened, "tile", None)
+    raw = tile[0][3] if tile and len(tile[0]) > 3 else ""
+    return str(raw[0] if isinstance(raw, tuple) and raw else raw)
+
+
+def scale_transparent_colour(opened: Image) -> None:
+    """Scale the transparent colour of a PNG that is not loaded yet as Pillow scales its pixels.
+
+    Pillow leaves grey levels of 2 or 4 bits and colours of 16 bits as they are (13.0.0).
+    """
+    raw, colour = _raw_mode(opened), opened.info.get("transparency")
+    if opened.format != "PNG":
+        return
+    if isinstance(colour, int) and raw in _GREY_LEVELS:
+        opened.info["transparency"] = colour * _GREY_LEVELS[raw]
+    elif isinstance(colour, tuple) and ";16" in raw:
+        opened.info["transparency"] = tuple(one >> 8 for one in colour)
 
 
 def _has_several(opened: Image) -> bool:

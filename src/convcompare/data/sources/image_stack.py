@@ -17,6 +17,7 @@ from .image_decode import (
     is_turned,
     middle_square,
     on_white,
+    scale_transparent_colour,
     upright,
 )
 from .memory_room import check_room
@@ -48,6 +49,7 @@ class ImageStack:
     def add(self, image: Image) -> None:
         """Append an image; raise DataError if its size or number of bits differs."""
         with quiet_pillow():
+            scale_transparent_colour(image)
             facts = replace(facts_of(image), turned=is_turned(image))
             pixels = self._decoded(image)
         if self._pixels is None:
