@@ -42,7 +42,7 @@ from .nested_folders import (
     deeper_folders,
 )
 from .other_formats import how_to_read, reads_instead
-from .split_folders import read_roles
+from .split_folders import Role, read_roles
 from .split_lists import ListFiles, by_lists, labelled_by_lists
 from .split_tree import split_tree
 from .unread_files import label_hint, unread_names, unread_splits, unread_tables, unread_words
@@ -205,25 +205,9 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
             f"no table in {quote(walk.root)} has a column {quote(how.label)} beside one of files",
             "`label=` names a column of a table; class folders need none",
         )
-    in_train = any(role.has_classes for role in roles if role.kind == "train")
-    in_folders = how.inner or (in_train and not how.label)
     faults: list[DataError] = []
-    if how.names:
-        found = named_tree(walk, top, roles, how.names)
-    elif listed_classes:
-        found = listed_classes
-    elif tables and (
-        how.label or (not in_folders and (roles or table_knows_better(walk, top, tables, faults)))
-    ):
-        found = labelled_tree(walk, top, tables, roles)
-    elif roles:
-        found = split_tree(walk, roles, tables, how.inner)
-    else:
-        try:
-            found = _in_folders(walk, top, how)
-        except NoClassFolders as error:
-            raise (faults or [error])[0] from error
-    by_tables = found.tables and not in_folders
+    found = listed_classes or _classified(walk, top, tables, roles, how, faults)
+    by_tables = found.tables and not _in_split_folders(roles, how)
     source = "names of the files" if how.names else "other tables" if by_tables else "folders"
     if how.splits != "none" and found.test is None:
         found = by_lists(lists, found)
@@ -235,16 +219,42 @@ def _understood(walk: FolderWalk, top: Path, tables: list[LabelTable], how: _How
     ]  # fmt: skip
     notes += [] if faults else unread_tables(walk, unread, source, splits=not roles)
     notes += unread_splits(lists, top, found)
-    grouped = _grouped(walk, top, found)
-    if found.test is None and source == "folders":
-        grouped += grouped_in_folders(walk, found.train, how.inner)
-    elif found.test is None and not grouped:
-        grouped += grouped_beside_tables(walk, found.train)
-    masks = any(note.kind in ("masks", "alike") for note in notes)
-    if found.test is None and not grouped and not masks:
-        grouped += grouped_by_names(found.train)
-    notes += grouped
+    masked = any(note.kind in ("masks", "alike") for note in notes)
+    notes += _grouped(walk, top, found, how.inner, by_folders=source == "folders", named=not masked)
     return _image_tree(walk, found, [*notes, *walk.notes()])
+
+
+def _in_split_folders(roles: Sequence[Role], how: _How) -> bool:
+    """Return whether the classes are folders, whatever tables say."""
+    in_train = any(role.has_classes for role in roles if role.kind == "train")
+    return how.inner or (in_train and not how.label)
+
+
+def _classified(
+    walk: FolderWalk,
+    top: Path,
+    tables: list[LabelTable],
+    roles: Sequence[Role],
+    how: _How,
+    faults: list[DataError],
+) -> LabelledTree:
+    """Return the images in `top` with their classes.
+
+    `faults` receives an error for tables that cannot be used, if folders can.
+    """
+    if how.names:
+        return named_tree(walk, top, roles, how.names)
+    by_table = bool(how.label)
+    if tables and not by_table and not _in_split_folders(roles, how):
+        by_table = bool(roles) or table_knows_better(walk, top, tables, faults)
+    if tables and by_table:
+        return labelled_tree(walk, top, tables, roles)
+    if roles:
+        return split_tree(walk, roles, tables, how.inner)
+    try:
+        return _in_folders(walk, top, how)
+    except NoClassFolders as error:
+        raise (faults or [error])[0] from error
 
 
 def _image_tree(walk: FolderWalk, found: LabelledTree, notes: Sequence[DataNote]) -> ImageTree:
@@ -262,11 +272,30 @@ def _image_tree(walk: FolderWalk, found: LabelledTree, notes: Sequence[DataNote]
     )
 
 
-def _grouped(walk: FolderWalk, top: Path, found: LabelledTree) -> list[DataNote]:
-    """Return warnings about images of one patient, video or object in both splits, by tables."""
+def _grouped(
+    walk: FolderWalk, top: Path, found: LabelledTree, inner: bool, by_folders: bool, named: bool
+) -> list[DataNote]:
+    """Return warnings about images of one patient, video or object in both splits.
+
+    Args:
+        walk: the folder.
+        top: the folder of the images within it.
+        found: the images.
+        inner: whether classes are the folders that images lie in.
+        by_folders: whether the classes are folders.
+        named: whether names of images may tell what they show.
+    """
     beside = [table.path.parent for table in found.tables]
     labels = {table.label_column for table in found.tables}
-    return grouped_in_tables(walk, (*walk.above(top), *beside), labels, (found.train, found.test))
+    places = (*walk.above(top), *beside)
+    grouped = grouped_in_tables(walk, places, labels, (found.train, found.test))
+    if found.test is not None:
+        return grouped
+    if by_folders:
+        grouped += grouped_in_folders(walk, found.train, inner)
+    elif not grouped:
+        grouped += grouped_beside_tables(walk, found.train)
+    return grouped or (grouped_by_names(found.train) if named else [])
 
 
 def _other_classes(walk: FolderWalk, top: Path) -> list[DataNote]:
