@@ -94,8 +94,8 @@ def with_equal_compute(plan: ExperimentPlan, reporter: Reporter) -> ExperimentPl
         notes=(*plan.conditions.notes, f"equal compute: {budget.words}, {_COUNTED[budget.unit]}"),
         score=str(choose(request.score or LAST, configs)),
     )
-    longer = replace(plan, candidates=candidates, conditions=conditions)
-    return longer.with_seeds(request.seeds)
+    paid = replace(plan, candidates=candidates, conditions=conditions)
+    return paid.with_seeds(request.seeds)
 
 
 def _of_baseline(plan: ExperimentPlan, prices: Sequence[Price], unit: Unit) -> Budget:

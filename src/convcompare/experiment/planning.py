@@ -41,8 +41,10 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     """
     baseline = find_baseline(request.models, request.baseline)
     configs = _configs(request)
-    longer = request.budget_unit is not None  # their numbers of epochs are not known yet
-    score = Score.parse(request.score or LAST) if longer else choose(request.score, configs)
+    if request.budget_unit is None:
+        score = choose(request.score, configs)
+    else:  # `with_equal_compute` chooses it when the numbers of epochs are known
+        score = Score.parse(request.score or LAST)
     _check_evaluated(request, configs)
     reporter.preparing()
     from convcompare.data.load import default_sources
@@ -60,8 +62,9 @@ def prepare(request: Request, reporter: Reporter) -> ExperimentPlan:
     requested = request.settings.get("precision", request.precision)
     precision, reason = choose_precision(requested, runtime.device)
     configs = [config.replace({"precision": precision}) for config in configs]
-    _check_zoo([one.spec for one in request.models])
-    foreign_code.start([one.spec for one in request.models])
+    specs = [one.spec for one in request.models]
+    _check_zoo(specs)
+    foreign_code.start(specs)
     sources = default_sources(request.data_dir, quiet=reporter.quiet)
     dataset, loading_seconds = _loaded(request, sources, reporter)
     variants = _variants(request, configs, dataset, baseline)
