@@ -158,6 +158,20 @@ def test_column_with_split_values_is_a_split_column(root: Path) -> None:
     assert images.test_split == "test rows of `t.csv`"
 
 
+@pytest.mark.parametrize("validation", [False, True])
+def test_test_rows_of_class_minus_1_are_not_used(root: Path, validation: bool) -> None:
+    """As of competitions."""
+    flat(root / "images", 20)
+    split = ["train"] * 12 + ["val" if validation else "train"] * 4 + ["test"] * 4
+    rows = [f"{-1 if one == 'test' else i % 2},{one}" for i, one in enumerate(split)]
+    table(root / "t.csv", "file,label,split", rows)
+    images = load(root)
+    (note,) = (one for one in images.warnings if one.kind == "unused")
+    assert note.text.startswith("the test rows of `t.csv` are not used: their class is -1")
+    assert images.classes == ("0", "1") and images.test_split.startswith("validation") == validation
+    assert len(images.train) + len(images.test) == 16
+
+
 def test_one_hot_columns_of_true_and_false_are_classes(root: Path) -> None:
     """As pandas.get_dummies writes them."""
     flat(root / "images", 12)

@@ -22,6 +22,8 @@ from .table_columns import surely_names_splits
 from .table_rows import OLD, encoding_of
 
 _PARTS = re.compile(r"[\s,;|+]+")
+_WITHHELD = "-1"
+"""Class of the images of a split whose classes are not published."""
 WORDS: dict[SplitKind, str] = {"test": "test", "val": "validation"}
 
 
@@ -68,8 +70,10 @@ def labelled_tree(
     train = found.get("train", found.get(None))
     if train is None:
         raise DataError(f"{words}: no row is of a train split", "known are train, val and test")
-    kind: SplitKind = "test" if "test" in found else "val"
-    test = found.get(kind)
+    hidden = {_WITHHELD} - {*train}
+    withheld = [one for one in WORDS if hidden and {*found.get(one, ())} == hidden]
+    kind: SplitKind = "test" if "test" in found and "test" not in withheld else "val"
+    test = None if kind in withheld else found.get(kind)
     notes = [DataNote("layout", f"classes from {words}", serious=False), *files.notes]
     notes += [
         DataNote("unused", f"columns of {quote(walk.shown(table.path))} that are not read",
@@ -81,6 +85,11 @@ def labelled_tree(
         names = tuple(walk.shown(table.path) for table in other_folds)
         text, hint = "other lists of splits, not read", "remove those that are not meant"
         notes.append(DataNote("unread-splits", text, names, hint))
+    notes += [
+        DataNote("unused", f"the {WORDS[one]} rows of {words} are not used: their class is "
+                 f"{_WITHHELD}, as if it were withheld", hint="add their classes")
+        for one in withheld
+    ]  # fmt: skip
     notes += _without_images(walk, tables, found)
     notes += [note for table in tables for note in _doubts(walk, table, train)]
     notes += _left_out(walk, files, top, roles, kind if test else None)
