@@ -191,6 +191,9 @@ def test_folder_of_npz_files_is_read(tmp_path: Path, alone: bool) -> None:
             np.savez(tmp_path / f"set_{split}.npz", images=x, labels=y)
     read = load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
     assert read.sha256 == made().sha256 and not read.notes
+    np.savez(tmp_path / "train_2.npz", images=X[:6], labels=Y[:6])
+    with pytest.raises(DataError, match="several files hold the array `train"):
+        load_dataset(f"npz:{tmp_path}", Sources(tmp_path))
 
 
 def test_folder_with_one_file_per_array_is_read(tmp_path: Path) -> None:

@@ -112,6 +112,7 @@ def _arrays_of(path: Path) -> tuple[dict[str, Array], list[str]]:
     Raises:
         OSError: if a file cannot be read.
         ValueError: if a file holds no array, or Python objects.
+        DataError: if several files are parts of one split.
     """
     if path.suffix.lower() == MATLAB and path.is_file():
         return _from_files([path])
@@ -151,7 +152,13 @@ def _from_files(files: Sequence[Path]) -> tuple[dict[str, Array], list[str]]:
         arrays = _arrays_in(file)
         for name, array in arrays.items():
             part = (len(files) > 1 and len(arrays) == 1 and part_in(file.stem)) or name
-            found[name if name in CLASS_NAMES else title + part] = array
+            key = name if name in CLASS_NAMES else title + part
+            if key in found and key != name:
+                raise DataError(
+                    f"several files hold the array {quote(key)}, as {quote(file.name)}",
+                    "join them into one file per split",
+                )
+            found[key] = array
     if files and files[0].suffix.lower() == MATLAB and not found.keys().isdisjoint(CLASS_NAMES):
         labels = [name for (_, part), name in array_roles(found).items() if part == "labels"]
         if all(found[name].dtype.kind in "uif" and found[name].min() > 0 for name in labels):
