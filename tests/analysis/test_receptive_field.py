@@ -423,6 +423,28 @@ def test_learnt_queries_have_no_position() -> None:
     assert found.layers[-1].is_whole and found.layers[-1].axes == (None, None)
 
 
+def test_transformed_image_has_no_positions() -> None:
+    class Transformer(nn.Module):
+        def __init__(self, side: int) -> None:
+            super().__init__()
+            self.seen, self.turn = nn.Conv2d(3, 2, 5), nn.Linear(2 * side**2, 6)
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            turn = self.turn(self.seen(x).flatten(1)).view(-1, 2, 3)
+            grid = F.affine_grid(turn, list(x.shape), align_corners=False)
+            y: Tensor = self.conv(F.grid_sample(x, grid, align_corners=False))
+            return y
+
+    found = trace(Transformer(12), 3, (16, 16))
+    assert found.features is not None and found.features.name == "seen"
+    assert size_stride_start(found) == (5, 1, 0) and found.whole_from == "turn"
+    images = torch.randn(1, 3, 16, 16, requires_grad=True)
+    Transformer(12)(images)[0, :, 7, 7].sum().backward()
+    assert images.grad is not None and images.grad.ne(0).all()
+    assert set(found.modules) == {"seen"}
+
+
 def test_field_is_reported_before_and_after_local_pooling() -> None:
     found = field("cnn:depth=6")
     assert found.features is not None and found.after_pooling is not None

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .mask_rules import MASKS, unmasked
 from .reshape_rules import elementwise
-from .tensor_field import Field, Untraceable, merge, moved, size_of
+from .tensor_field import NO_PLACES, Field, Untraceable, merge, moved, size_of
 from .window_rules import Call, Rule, tensor_of
 
 _IN_PARTS = "rows or columns attend separately"
@@ -148,6 +148,20 @@ def bilinear_product(call: Call) -> Field:
     raise Untraceable(call.name, "what it sums over is in its text")
 
 
+def resampling(call: Call) -> Field:
+    """Rule of grid_sample(input, grid), as in a spatial transformer: no position is left.
+
+    The features are those from which the grid is computed.
+
+    Raises:
+        Untraceable: Unless the grid is computed from the whole image.
+    """
+    grid = call.field_of(call.get(1, "grid"))
+    if grid is None or grid.axes != NO_PLACES or grid.whole != (True, True):
+        raise Untraceable(call.name, "it reads at other positions")
+    return replace(call.field.mixed(_sides(call.field)), features=grid.features)
+
+
 def gate(call: Call) -> Field:
     """Rule of a gate: a weight per channel that is computed from all positions."""
     whole = call.field.mixed(_sides(call.field), lost=False)
@@ -180,6 +194,7 @@ MIXING: dict[str, Rule] = {
     "rms_norm": layer_norm,
     "linear": linear,
     "einsum": bilinear_product,
+    "grid_sample": resampling,
     **MASKS,
 }
 """Operations that mix positions, by function name."""
