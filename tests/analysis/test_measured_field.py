@@ -172,6 +172,43 @@ def test_rows_before_channels_are_positions() -> None:
     assert size_of(measure(Rows, 1, (28, 28))) == (3, 3)
 
 
+def of_volume(layer: nn.Module, x: Tensor) -> Tensor:
+    """Take the channels, which all have one field, as the depth of a volume."""
+    maps: Tensor = layer(x[:, None])
+    return maps[:, 0, -1:]
+
+
+def of_row_means(layer: nn.Module, x: Tensor) -> Tensor:
+    maps: Tensor = layer(x.mean(3, keepdim=True).expand_as(x))
+    return maps
+
+
+@pytest.mark.parametrize(
+    ("layer", "work", "sizes"),
+    [
+        (nn.Conv3d(1, 1, (3, 5, 5), padding=(1, 2, 2)), of_volume, (7, 7)),
+        (nn.ConvTranspose3d(1, 1, (3, 5, 5), padding=(1, 2, 2)), of_volume, (7, 7)),
+        (nn.Conv2d(4, 1, 3, padding=1), of_row_means, (5, None)),
+        (nn.ConvTranspose2d(4, 1, 3, padding=1), of_row_means, (5, None)),
+    ],
+)
+def test_convolution_over_places_with_one_field_has_the_manual_field(
+    layer: nn.Module, work: Callable[[nn.Module, Tensor], Tensor], sizes: tuple[int | None, ...]
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.layer = nn.Conv2d(1, 4, 3, padding=1), layer
+            self.out = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.out(work(self.layer, self.a(x)))
+            return y
+
+    axes = measure(Net, 1, (28, 28)).modules["out"].axes
+    assert tuple(axis and axis.size for axis in axes) == sizes
+
+
 HEADS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
     "the mean": (lambda x: x.mean((2, 3)), 4),
     "one side at a time": (lambda x: x.mean(3).amax(2), 4),

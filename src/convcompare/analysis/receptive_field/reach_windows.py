@@ -80,10 +80,9 @@ def convolution(call: Operation) -> Tensor:
 
 def _of_groups(reach: Tensor, groups: int) -> Tensor:
     """Return what the channels of each group see together: (parts, n, groups or 1, …)."""
-    reach = slim(reach)
-    if reach.shape[2] == 1:
-        return reach
-    return _split(reach, groups).amax(3)
+    places, reach = reach.shape[3:], slim(reach)
+    together = reach if reach.shape[2] == 1 else _split(reach, groups).amax(3)
+    return together.expand(-1, -1, -1, *places)
 
 
 def _split(reach: Tensor, groups: int) -> Tensor:
