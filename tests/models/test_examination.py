@@ -257,6 +257,20 @@ class SetsItselfUp(Base):  # by its first images, as ActNorm does
             self.mean.copy_(x.mean((0, 2, 3), keepdim=True) + x.std())
             self.ready.fill_(True)
         return super().forward(x - self.mean)
+class HooksItsTraining(Base):
+    def forward(self, x):
+        x = super().forward(x)
+        if self.training: x.register_hook(lambda gradient: gradient)
+        return x
+class EnablesGradients(Base):  # as a network of an energy does
+    def __init__(self, in_channels, image_size, num_classes):
+        super().__init__(in_channels, image_size, num_classes)
+        self.stem, self.act = nn.Conv2d(in_channels, in_channels, 3, padding=1), nn.Softplus()
+    def forward(self, x):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            energy = self.act(self.stem(x)).sum()
+            return super().forward(torch.autograd.grad(energy, x, create_graph=True)[0])
 class MakesItsTable(Base):  # at random, with the size of its first images
     def forward(self, x):
         if not hasattr(self, "table"): self.register_buffer("table", torch.randn(x.shape[1:]))
@@ -383,6 +397,8 @@ FOUND = {
     "KeepsItsMembrane": ("batch", "hidden state"),
     "Observes": ("hidden state",),
     "SetsItselfUp": (),
+    "HooksItsTraining": (),
+    "EnablesGradients": (),
     "MakesItsTable": ("hidden state",),
     "Sparse": (),
     "Hooked": (),
@@ -552,6 +568,12 @@ def test_marked_run_states_the_finding(
 def test_networks_of_all_forms_are_trained(name: str, tiny: Dataset, tmp_path: Path) -> None:
     run = trained(case(name, shape_of(tiny)), tiny, RunStore(tmp_path))
     assert not [note for note in run.message.split("; ") if "gradients" in note]
+
+
+def test_network_that_enables_gradients_is_evaluated(
+    network: Callable[..., Builder], tiny: Dataset, tmp_path: Path
+) -> None:
+    trained(network("EnablesGradients", shape_of(tiny)), tiny, RunStore(tmp_path))
 
 
 def test_examination_needs_little_more_memory_than_a_training_pass(

@@ -199,6 +199,15 @@ class Capsules(Base):
     def forward(self, x): return x, super().forward(x)
 class WithBothHeads(Base):
     def forward(self, x): return super().forward(x), super().forward(x)
+class Differentiates(Base):
+    def forward(self, x):
+        x = x.requires_grad_()
+        return super().forward(torch.autograd.grad(x.square().sum(), x)[0])
+class Hooks(Base):
+    def forward(self, x):
+        x = super().forward(x)
+        x.register_hook(lambda gradient: gradient / 2)
+        return x
 class OneLogit(Base):
     def forward(self, x): return super().forward(x)[:, :1]
 class Exported(Base):  # as torch.export makes it
@@ -267,6 +276,8 @@ HINTS = {
     "Capsules": "return the logits alone: its second part, or",
     "Named": "return the logits alone: `scores`, or",
     "Exported": "give the network itself, not what `torch.export` makes of it",
+    "Differentiates": "evaluation records no gradients: `with torch.enable_grad():` around what",
+    "Hooks": "evaluation records no gradients: register the hook under `if x.requires_grad`",
     "OneLogit": "`num_classes` numbers per image at its end, without a sigmoid",
     "WithBothHeads": "return the logits alone, or",
 }

@@ -106,7 +106,7 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
     def note(name: str, module: nn.Module, _given: object, _named: object, output: object) -> None:
         if isinstance(output, Tensor) and _is_recorded(output) and name:
             call = seen.call(name)
-            output = _channels_first(output)
+            output = _channels_first(output.detach())  # a network may enable gradients itself
             seen.maps(call, output)
             if _is_activation(module):
                 seen.activation(call, output)

@@ -19,7 +19,7 @@ from .findings import PRETRAINED, Found
 from .gradient_check import inexact_gradients
 from .hidden_state import Build, hidden_state
 from .inspection import calls_seen, count_macs
-from .interface import copied, in_mode, is_contiguous
+from .interface import copied, in_mode, is_contiguous, output_of
 from .peak_memory import images_with_room, memory_of_pass
 from .randomness import noise, seeded
 from .shape import Shape
@@ -239,9 +239,7 @@ def _evaluated(model: nn.Module, images: Tensor, seed: int = 0, training: bool =
 
 def _outputs(model: nn.Module, images: Tensor, seed: int = 0) -> Tensor:
     """Return the outputs of the network itself, whose state the pass may change."""
-    with torch.no_grad(), seeded(seed):
-        output: Tensor = model(images.clone())
-    return output.double()
+    return output_of(model, images, seed).double()
 
 
 def _difference_of_images(output: Tensor) -> float:

@@ -19,6 +19,10 @@ _OWN_MODE = (
     "`train(mode)` and `eval()` set the mode of a network: give a method that does something else "
     "another name"
 )
+_DIFFERENTIATES = (
+    "evaluation records no gradients: `with torch.enable_grad():` around what `forward` "
+    "differentiates"
+)
 _KNOWN: Mapping[str, str] = {
     r"(?i)\bcuda\b|nvidia|\bmps\b|\bxpu\b|tensors to be on the same device": (
         "take `.cuda()` and `device=` out of it: `--device` moves the network and its images, and "
@@ -33,6 +37,9 @@ _KNOWN: Mapping[str, str] = {
     r"\b(?:train|eval)\(\) (?:missing|takes|got)": _OWN_MODE,
     'missing the required "forward" function': (
         "define `forward(self, x)`, which returns a row of logits per image"
+    ),
+    "hook on a tensor that doesn't require gradient": (
+        "evaluation records no gradients: register the hook under `if x.requires_grad`"
     ),
     "does not require grad and does not have a grad_fn": (
         "its output depends on no parameter that trains: look for `detach`, `.data`, numpy, "
@@ -80,6 +87,9 @@ MOST_IMAGES = 512
 def hint_of(error: Exception) -> str | None:
     """Return a hint for an error of a network; None if the error is not known."""
     text = str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    if "does not require grad" in text and any(is_local(frame.filename) for frame in frames):
+        return _DIFFERENTIATES
     known = next((hint for pattern, hint in _KNOWN.items() if re.search(pattern, text)), None)
     if known is None and _in_own_mode(error):
         return _OWN_MODE

@@ -204,7 +204,8 @@ class _Check:
         )
 
     def _outputs(self) -> Tensor:
-        with seeded(0):
+        recorded = torch.is_grad_enabled() or self.model.training  # a forward pass may need them
+        with seeded(0), torch.set_grad_enabled(recorded):
             outputs: Tensor = self.model(self.images.clone())
         return outputs
 

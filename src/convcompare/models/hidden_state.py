@@ -18,8 +18,7 @@ from convcompare.core.errors import listed
 
 from .equality import same_value
 from .findings import Found
-from .interface import in_mode
-from .randomness import seeded
+from .interface import in_mode, output_of
 from .source_files import is_local
 
 Build = Callable[[int], nn.Module]
@@ -54,7 +53,7 @@ def hidden_state(build: Build, images: Tensor) -> Iterator[Found]:
     apart = {*_differing(used, resumed)}  # such as numbers of instances
     common = _common_buffers(used, resumed)
     shared = _shared_values(used) | common
-    _output(in_mode(used, True), 1.5 * images, 1)  # other images than those it continues with
+    output_of(in_mode(used, True), 1.5 * images, 1)  # other images than those it continues with
     later = _shared_values(used) | _common_buffers(used, resumed)
     changed = [name for name in later if not _same_state(later[name], shared.get(name))]
     try:
@@ -162,12 +161,6 @@ def _same_outputs(
 ) -> bool:
     """Return whether two networks have equal outputs under one seed, in one mode."""
     outputs = [
-        _output(in_mode(model, training), images, seed).nan_to_num() for model in (one, other)
+        output_of(in_mode(model, training), images, seed).nan_to_num() for model in (one, other)
     ]
     return torch.equal(*outputs)
-
-
-def _output(model: nn.Module, images: Tensor, seed: int) -> Tensor:
-    with torch.no_grad(), seeded(seed):
-        output: Tensor = model(images.clone())
-    return output

@@ -177,6 +177,23 @@ def in_mode(model: nn.Module, training: bool) -> nn.Module:
     return model
 
 
+def output_of(model: nn.Module, images: Tensor, seed: int) -> Tensor:
+    """Return the output for a copy of the images, with the global generators seeded.
+
+    Gradients are recorded only if a pass in training mode fails without them, as that of a deep
+    equilibrium network, which registers a hook on its activations.
+    """
+    try:
+        with torch.no_grad(), seeded(seed):
+            output: Tensor = model(images.clone())
+    except RuntimeError:
+        if not model.training:
+            raise
+        with torch.enable_grad(), seeded(seed):
+            output = model(images.clone())
+    return output.detach()
+
+
 def input_needs(model: nn.Module, images: Tensor) -> tuple[bool, bool]:
     """Return the arguments of `InputGuard` for a network.
 

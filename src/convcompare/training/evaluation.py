@@ -96,7 +96,8 @@ class Evaluator:
     def _mean(self, images: Tensor, allowed: Augmentation) -> Tensor:
         """Return the weighted mean of the logits over the views of each image."""
         seen = views(images, allowed)
-        return torch.stack([share * self.model(x).float() for share, x in seen]).sum(0)
+        logits = ((share, self.model(x).detach()) for share, x in seen)  # it may enable gradients
+        return torch.stack([share * one.float() for share, one in logits]).sum(0)
 
 
 def loss_and_accuracy(logits: Tensor, batches: Batches) -> tuple[float, float]:
