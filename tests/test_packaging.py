@@ -96,7 +96,7 @@ def test_wheel_works_in_its_own_environment(built: Path, tmp_path: Path) -> None
     page = (
         "from convcompare.output.report.document import Document, Paragraph\n"
         "from convcompare.output.report.html import to_html\n"
-        "print(to_html(Document('title', 'subtitle', [Paragraph('a < b')]), {}))"
+        "print(to_html(Document('title', 'subtitle', [Paragraph('a < b')])))"
     )
     written = call(python, "-c", page)
     assert "<p>a &lt; b</p>" in written and "border-collapse" in written

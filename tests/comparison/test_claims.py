@@ -404,7 +404,7 @@ def test_conclusions_link_to_runs_beside_the_report(judged: Judged) -> None:
         assert (folder / address).resolve().is_file()
         assert f"FCN [0]({lead}{place}/" in to_markdown(written, {})
         assert f"[1]({address})" in to_markdown(written, {})
-        assert f'<a href="{address}">1</a>' in to_html(written, {})
+        assert f'<a href="{address}">1</a>' in to_html(written)
     elsewhere = compose([section("mnist", one)], Path("/elsewhere/report"))
     assert run.id in to_markdown(elsewhere, {}) and "](" not in to_markdown(elsewhere, {})
 

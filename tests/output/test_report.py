@@ -43,7 +43,7 @@ from convcompare.output.report.document import (
     Warnings,
     unique_names,
 )
-from convcompare.output.report.html import png, to_html
+from convcompare.output.report.html import to_html
 from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.methods import as_latex, as_text, cited, looks
 from convcompare.output.report.sections import Section, select
@@ -153,8 +153,7 @@ def everywhere(text: str) -> Document:
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_html_escapes_every_text(text: str) -> None:
-    pictures = {"figure": png(b"", 1, 1)}
-    plain, page = (Page(to_html(everywhere(t), pictures)) for t in ("name", text))
+    plain, page = (Page(to_html(everywhere(t))) for t in ("name", text))
     kept = [[t for t in p.tags if t not in ("code", "wbr", "span")] for p in (plain, page)]
     assert kept[0] == kept[1]
     assert page.attributes == plain.attributes
@@ -280,7 +279,7 @@ def test_same_records_give_the_same_text(composed: Callable[..., Document]) -> N
 
 def test_heading_levels_descend_one_at_a_time(composed: Callable[..., Document]) -> None:
     document = composed(figures=["loss", "gradients"])
-    tags = Page(to_html(document, {})).tags
+    tags = Page(to_html(document)).tags
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels == [1, 2, 2, 3, 3, 2]
 
@@ -431,7 +430,7 @@ def test_names_are_unchanged_and_captions_are_sentences(
 def test_both_documents_have_the_same_numbers(composed: Callable[..., Document]) -> None:
     document = composed(figures=())
     (block,) = document.tables
-    words = Page(to_html(document, {})).words.replace("\u00a0", " ")
+    words = Page(to_html(document)).words.replace("\u00a0", " ")
     markdown = re.sub(r"\\([\[\]])", r"\1", as_markdown(document))  # without escapes
     for row in range(len(block.table.rows)):
         for column in block.table.shown[2:]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from convcompare.core.errors import StoreError
@@ -22,39 +23,19 @@ class Nowhere(io.StringIO):
         return len(text)
 
 
-class _Stream(io.TextIOBase):
+class _Stream:
     """A text stream with the attributes of another, which handles failures to write."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
-    def __del__(self) -> None:
-        """Leave the stream open; it may be closed already, which Python 3.13 would report."""
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """Encoding of the wrapped stream."""
-        return self._stream.encoding
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        """Handling of characters that cannot be encoded."""
-        return self._stream.errors
-
-    def fileno(self) -> int:
-        """Return the file descriptor of the wrapped stream."""
-        return self._stream.fileno()
-
-    def isatty(self) -> bool:
-        """Return whether it is a terminal."""
-        return self._stream.isatty()
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
 
     def write(self, text: str) -> int:
         """Write a text."""

@@ -6,7 +6,8 @@ import math
 
 from convcompare.core.errors import invalid
 from convcompare.store.gradient_record import GRADIENTS, GradientRecord
-from convcompare.store.run import Epoch, Run
+from convcompare.store.receptive_field_record import FIELDS, FieldRecord
+from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from .stats.censored import NEVER
@@ -18,18 +19,15 @@ def accuracy_gap(run: Run) -> float | None:
     Train accuracy is the mean over the epoch while the weights change, with dropout and
     augmentation, so that the gap of the final weights is larger. None if the epoch was not
     evaluated.
-
-    Raises:
-        ValueError: if the run has no epoch.
     """
-    shown = _shown(run)
-    return None if shown.test_accuracy is None else shown.train_accuracy - shown.test_accuracy
+    train, test = run.figure("train_accuracy"), run.figure("test_accuracy")
+    return None if train is None or test is None else train - test
 
 
 def loss_gap(run: Run) -> float | None:
     """Return test minus train loss of the selected epoch, in nats, as `accuracy_gap` does."""
-    shown = _shown(run)
-    return None if shown.test_loss is None else shown.test_loss - shown.train_loss
+    train, test = run.figure("train_loss"), run.figure("test_loss")
+    return None if train is None or test is None else test - train
 
 
 def accuracy_of(text: str) -> float:
@@ -73,6 +71,12 @@ def gradients_of_run(run: Run, store: RunStore) -> GradientRecord | None:
     return None if arrays is None else GradientRecord.from_arrays(arrays)
 
 
+def field_of_run(run: Run, store: RunStore) -> FieldRecord | None:
+    """Return the recorded receptive fields of a run; None if there are none."""
+    arrays = store.analysis(run, FIELDS)
+    return None if arrays is None else FieldRecord.from_arrays(arrays)
+
+
 def seconds_per_image(run: Run, single: bool) -> float | None:
     """Return the median time of a forward pass per image; None if it was not measured.
 
@@ -80,9 +84,3 @@ def seconds_per_image(run: Run, single: bool) -> float | None:
     """
     found = [one for one in run.inference if (one.batch == 1) == single]
     return max(found, key=lambda one: one.batch).per_image if found else None
-
-
-def _shown(run: Run) -> Epoch:
-    if run.selected_epoch is None:
-        raise ValueError(f"run {run.id} has no epoch")
-    return run.selected_epoch

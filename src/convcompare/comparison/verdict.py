@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -157,23 +158,22 @@ def turned(verdict: Verdict) -> Verdict:
     if refusal is not None:
         differing = tuple(Differing(d.name, d.baseline, d.model) for d in refusal.differing)
         refusal = replace(refusal, differing=differing)
-    ratio = verdict.quantity.scale != "difference"
+    is_difference = verdict.quantity.scale == "difference"
+
+    def exchanged(estimate: Estimate | None) -> Estimate | None:
+        if estimate is None:
+            return None
+        return estimate.mapped(operator.neg) if is_difference else inverse(estimate)
+
     return replace(
         verdict,
         model=verdict.baseline,
         baseline=verdict.model,
         relation=TURNED.get(verdict.relation, verdict.relation),
-        estimate=_turned(verdict.estimate, ratio),
-        joint=_turned(verdict.joint, ratio),
+        estimate=exchanged(verdict.estimate),
+        joint=exchanged(verdict.joint),
         effect_size=None if verdict.effect_size is None else -verdict.effect_size,
         refusal=refusal,
         values=verdict.values and (verdict.values[1], verdict.values[0]),
         differences=tuple(-one for one in verdict.differences),
     )
-
-
-def _turned(estimate: Estimate | None, ratio: bool) -> Estimate | None:
-    if estimate is None or ratio:
-        return estimate and inverse(estimate)
-    low, high = (None if end is None else -end for end in (estimate.high, estimate.low))
-    return replace(estimate, value=-estimate.value, low=low, high=high)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ..figures import figure_words
 from ..figures.one_sample import shown_number
@@ -98,16 +97,11 @@ def _counted(verdict: Verdict, alone: bool) -> str:
 
 def _beside(assertion: Assertion, estimate: Estimate, quantity: Quantity) -> str:
     """Return the figure itself from its difference or ratio to a number."""
-    number, low, high = float(assertion.second), estimate.low, estimate.high
+    number = float(assertion.second)
     if quantity.scale == "difference":
-        own = replace(
-            estimate,
-            value=number + estimate.value,
-            low=None if low is None else number + low,
-            high=None if high is None else number + high,
-        )
+        own = estimate.mapped(lambda difference: number + difference)
         return figure_words.amount(own, quantity).removeprefix("+")
-    shown = [f"{number * end:.2g}" for end in (estimate.value, low, high) if end is not None]
+    shown = [f"{number * one:.2g}" for one in (estimate.value, *(estimate.ends or ()))]
     return shown[0] + (f", {shown[1]} to {shown[2]}" if len(shown) == 3 else "")
 
 

@@ -13,6 +13,7 @@ from .. import robustness, run_figures
 from ..cost_contrasts import SAME
 from ..predictions import log_losses
 from ..quantity import ACCURACY, TRAIN_SECONDS
+from ..run_figures import gradient_of_run, seconds_per_image
 from . import quantities as q
 from . import values
 from .measure import EVERY_EPOCH, Measure
@@ -30,7 +31,7 @@ MEASURED = "--columns robustness"
 """Option that measures runs on damaged images, without training them again."""
 MEASURES = (
     Measure("accuracy", ACCURACY, "accuracy", lambda run, _: run.test_accuracy),
-    Measure("test-loss", q.TEST_LOSS, "mean", values.shown("test_loss"),
+    Measure("test-loss", q.TEST_LOSS, "mean", lambda run, _: run.figure("test_loss"),
             of_images=log_losses),
     Measure("gap", q.GAP, "mean", values.accuracy_gap),
     Measure("loss-gap", q.LOSS_GAP, "mean", values.loss_gap),
@@ -38,16 +39,20 @@ MEASURES = (
     Measure("tta-accuracy", q.TTA, "mean", lambda run, _: run.tta_accuracy,
             recorded_by="--set tta=true"),
     Measure("stability", q.STABILITY, "spread", lambda run, _: run.test_accuracy),
-    Measure("gradient-start", q.GRADIENT_START, "ratio", values.gradient(0), untrained=True),
-    Measure("gradient-end", q.GRADIENT_END, "ratio", values.gradient(-1)),
+    Measure("gradient-start", q.GRADIENT_START, "ratio",
+            lambda run, store: gradient_of_run(run, store, 0), untrained=True),
+    Measure("gradient-end", q.GRADIENT_END, "ratio",
+            lambda run, store: gradient_of_run(run, store, -1)),
     Measure("gradient-fall", q.GRADIENT_FALL, "ratio", values.gradient_fall),
     Measure("gradient-ratio", q.GRADIENT_RATIO, "ratio", values.gradient_ratio),
     Measure("activation-spread", q.UNEVEN, "ratio", values.activation_spread),
     Measure("convergence", q.CONVERGENCE, "ratio", values.convergence, recorded_by=EVERY_EPOCH),
     Measure("time", TRAIN_SECONDS, "ratio", lambda run, _: run.train_seconds, AS_FAST),
     Measure("epoch-time", q.EPOCH_TIME, "ratio", lambda run, _: run.epoch_seconds, AS_FAST),
-    Measure("inference", q.INFERENCE, "ratio", values.latency(single=True), AS_FAST),
-    Measure("inference-batch", q.INFERENCE_BATCH, "ratio", values.latency(single=False), AS_FAST),
+    Measure("inference", q.INFERENCE, "ratio",
+            lambda run, _: seconds_per_image(run, single=True), AS_FAST),
+    Measure("inference-batch", q.INFERENCE_BATCH, "ratio",
+            lambda run, _: seconds_per_image(run, single=False), AS_FAST),
     Measure("memory", q.MEMORY, "counted", lambda run, _: run.cost.peak_memory, on_device=True),
     Measure("parameters", q.PARAMETERS, "counted", lambda run, _: run.cost.parameters),
     Measure("macs", q.MACS, "counted", lambda run, _: run.cost.macs, recorded_by=None),

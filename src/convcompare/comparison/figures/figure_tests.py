@@ -83,16 +83,7 @@ def by_mean(
     in_units = [difference / unit for difference in differences]
     if len(differences) < FEWEST:
         return _too_few(draft, unit * paired.mean_difference(in_units))
-    scaled = paired.t_test(in_units)
-
-    def interval(level: float) -> paired.Interval:
-        low, high = scaled.interval(level)
-        return (None, None) if low is None or high is None else (unit * low, unit * high)
-
-    found = scaled.difference
-    low, high = interval(estimates.ALPHA)
-    estimate = Estimate(unit * found.value, low, high, found.n, found.method)
-    test = PairedTest(estimate, scaled.p, scaled.effect_size, interval)
+    test = paired.t_test(in_units).mapped(lambda value: unit * value)
     return Tested(measure, draft, test, differences)
 
 

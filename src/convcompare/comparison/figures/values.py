@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 
 from convcompare.core.registry import Entry
-from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from .. import run_figures
 from ..predictions import brier_scores, log_losses
-from ..run_figures import gradient_of_run, gradients_of_run
+from ..run_figures import field_of_run, gradient_of_run, gradients_of_run
 from ..stats.paired import ROUNDING
 from .measure import Scores, metric_failed
 
@@ -21,11 +20,6 @@ Reader = Callable[[Run, RunStore], float | None]
 """Function that returns a figure of a run, None if it was not recorded."""
 CONVERGED = 0.01
 """Distance from the best test accuracy of a run at which it has converged: one point."""
-
-
-def shown(name: str) -> Reader:
-    """Return the reader of a figure of the selected epoch, by its name in `Epoch`."""
-    return lambda run, _: run.figure(name)
 
 
 def accuracy_gap(run: Run, _: RunStore) -> float | None:
@@ -51,14 +45,6 @@ def accuracy_area(run: Run, _: RunStore) -> float | None:
     None unless every epoch was evaluated.
     """
     return fmean(run.accuracies) if run.accuracies else None
-
-
-def gradient(moment: int) -> Reader:
-    """Return the reader of the mean absolute gradient of the first layer at a moment.
-
-    Moment 0 is the initialisation, -1 the end.
-    """
-    return lambda run, store: gradient_of_run(run, store, moment)
 
 
 def gradient_fall(run: Run, store: RunStore) -> float | None:
@@ -135,11 +121,6 @@ def convergence(run: Run, _: RunStore) -> float | None:
     return run_figures.epochs_to(run, max(run.accuracies) - CONVERGED - ROUNDING)
 
 
-def latency(single: bool) -> Reader:
-    """Return the reader of `run_figures.seconds_per_image`."""
-    return lambda run, _: run_figures.seconds_per_image(run, single)
-
-
 def field_width(run: Run, store: RunStore) -> float | None:
     """Return the side in pixels of a square of the area of the receptive field, or infinity."""
     area = field_area(run, store)
@@ -151,10 +132,10 @@ def field_area(run: Run, store: RunStore) -> float | None:
 
     Infinite if it is the whole image.
     """
-    arrays = store.analysis(run, FIELDS)
-    if arrays is None:
+    found = field_of_run(run, store)
+    if found is None:
         return None
-    size = FieldRecord.from_arrays(arrays).features_size
+    size = found.features_size
     return math.inf if size is None else size[0] * size[1]
 
 

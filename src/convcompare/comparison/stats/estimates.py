@@ -40,6 +40,11 @@ class Estimate:
         """The estimate without its interval."""
         return replace(self, low=None, high=None)
 
+    def mapped(self, function: Callable[[float], float]) -> Estimate:
+        """Return the estimate with a monotone function of its value and of the ends."""
+        low, high = sorted(map(function, self.ends)) if self.ends else (None, None)
+        return replace(self, value=function(self.value), low=low, high=high)
+
     @property
     def half_width(self) -> float | None:
         """Half the length of the interval; None if there is none."""
@@ -48,12 +53,7 @@ class Estimate:
 
 def inverse(ratio: Estimate) -> Estimate:
     """Return the inverse of a ratio, with its interval; infinite for 0."""
-
-    def turn(value: float) -> float:
-        return 1 / value if value else math.inf
-
-    low, high = (None if end is None else turn(end) for end in (ratio.high, ratio.low))
-    return replace(ratio, value=turn(ratio.value), low=low, high=high)
+    return ratio.mapped(lambda value: 1 / value if value else math.inf)
 
 
 def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:

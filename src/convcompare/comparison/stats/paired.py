@@ -77,6 +77,15 @@ class PairedTest:
         low, high = self.interval(level)
         return replace(self.difference, low=low, high=high)
 
+    def mapped(self, function: Callable[[float], float]) -> PairedTest:
+        """Return the test with an increasing function of its difference and of all intervals."""
+
+        def interval(level: float) -> Interval:
+            found = self.at(level).mapped(function)
+            return found.low, found.high
+
+        return PairedTest(self.difference.mapped(function), self.p, self.effect_size, interval)
+
     def equivalence(self, margin: float) -> float:
         """Return the p-value of "the true mean difference is at least `margin` away from zero".
 
@@ -224,9 +233,8 @@ def ratio(costs: Sequence[float], baseline_costs: Sequence[float]) -> Estimate:
     """
     logs = [math.log(a / b) for a, b in zip(costs, baseline_costs, strict=True)]
     log = estimates.mean(logs)
-    low, high = (None if end is None else math.exp(end) for end in (log.low, log.high))
     method = f"geometric mean over {log.n} seeds, t interval" if log.n > 1 else "one run each"
-    return Estimate(math.exp(log.value), low, high, log.n, method)
+    return replace(log.mapped(math.exp), method=method)
 
 
 def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import paired
-from .estimates import ALPHA
-from .paired import Interval, PairedTest
+from .paired import PairedTest
 
 LARGEST = math.log(sys.float_info.max)
 
@@ -37,23 +36,11 @@ def log_ratio(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     Raises:
         ValueError: if a figure is not positive, or for fewer than two seeds.
     """
-    test = paired.t_test(logs(values, baseline))
-
-    def interval(level: float) -> Interval:
-        low, high = test.interval(level)
-        return _exp(low), _exp(high)
-
-    low, high = interval(ALPHA)
+    test = paired.t_test(logs(values, baseline)).mapped(factor)
     method = test.difference.method.replace("paired t", "paired t of log ratios")
-    ratio = factor(test.difference.value)
-    estimate = replace(test.difference, value=ratio, low=low, high=high, method=method)
-    return PairedTest(estimate, test.p, test.effect_size, interval)
+    return replace(test, difference=replace(test.difference, method=method))
 
 
 def factor(log: float) -> float:
     """Return the exponential of a logarithm; infinity if it overflows."""
     return math.inf if log > LARGEST else math.exp(log)
-
-
-def _exp(end: float | None) -> float | None:
-    return None if end is None else factor(end)

@@ -86,12 +86,11 @@ def compose(
     if text := methods(sections):
         blocks += [Heading(2, "Methods"), Paragraph(as_text(text)), Paragraph(BESIDE)]
         beside = {"report.bib": bibtex(cited(text)), "methods.tex": as_latex(text)}
-    return Document(
-        "Convolutional networks compared",
-        f"{_records(sections)}, by convcompare {__version__}",
-        _with_unique_names(blocks),
-        beside,
-    )
+    subtitle = f"{_records(sections)}, by convcompare {__version__}"
+    document = Document("Convolutional networks compared", subtitle, blocks, beside)
+    names = unique_names(one.name for one in document.figures)
+    pairs = zip(document.figures, names, strict=True)
+    return document.with_figures(dataclasses.replace(one, name=name) for one, name in pairs)
 
 
 def _records(sections: Sequence[Section]) -> str:
@@ -248,14 +247,3 @@ def _terms(section: Section) -> Iterator[Block]:
         words = "command that reproduces" if len(commands) == 1 else "commands that reproduce"
         yield Paragraph(f"The {words} it:")
         yield from map(CommandBlock, commands)
-
-
-def _with_unique_names(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks with figure names that are unique and valid as file names."""
-    names = iter(unique_names(b.figure.name for b in blocks if isinstance(b, FigureBlock)))
-    return [
-        FigureBlock(dataclasses.replace(block.figure, name=next(names)))
-        if isinstance(block, FigureBlock)
-        else block
-        for block in blocks
-    ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.run_figures import field_of_run
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.study import StudyRow, study_of
 from convcompare.core import formatting
-from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run_store import RunStore
 
 from ..tables.cells import accuracy
@@ -44,7 +44,8 @@ def _of_row(row: StudyRow, group: ModelRuns, store: RunStore) -> list[str]:
 
 def _field(row: StudyRow, group: ModelRuns, store: RunStore) -> list[str]:
     printed = row.published.receptive_field
-    size = _recorded_field(group, store)
+    recorded = field_of_run(group.finished[0], store) if group.finished else None
+    size = recorded.features_size if recorded else None
     if printed is None or size is None or size == (printed, printed):
         return []
     about = "about " if row.published.about else ""
@@ -52,13 +53,6 @@ def _field(row: StudyRow, group: ModelRuns, store: RunStore) -> list[str]:
         f"a receptive field of {about}{printed} is printed, the features before the head see "
         f"{size[0]}×{size[1]}"
     ]
-
-
-def _recorded_field(group: ModelRuns, store: RunStore) -> tuple[int, int] | None:
-    if not group.finished:
-        return None
-    arrays = store.analysis(group.finished[0], FIELDS)
-    return FieldRecord.from_arrays(arrays).features_size if arrays else None
 
 
 def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..tables.table import Table
@@ -113,6 +113,15 @@ class Document:
     def figures(self) -> Iterator[RenderedFigure]:
         """Its figures, in their order."""
         return (block.figure for block in self.blocks if isinstance(block, FigureBlock))
+
+    def with_figures(self, figures: Iterable[RenderedFigure]) -> Document:
+        """Return the document with other figures in place of its own, in their order."""
+        given = iter(figures)
+        blocks = [
+            FigureBlock(next(given)) if isinstance(block, FigureBlock) else block
+            for block in self.blocks
+        ]
+        return replace(self, blocks=blocks)
 
 
 def unique_names(texts: Iterable[str]) -> list[str]:

@@ -5,15 +5,14 @@ The folder also contains tables for LaTeX, and the cited works for BibTeX.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from convcompare.store import atomic_files
 
-from ..plots.rendered import RenderedFigure
 from .document import Document
-from .html import Picture, png, to_html
+from .html import to_html
 from .latex_table import to_latex
 from .markdown import to_markdown
 
@@ -37,7 +36,7 @@ def write_report(document: Document, folder: Path) -> tuple[Path, Path]:
         _write(folder / name, text.encode())
     markdown, page = folder / "report.md", folder / "report.html"
     _write(markdown, to_markdown(document, files).encode())
-    _write(page, to_html(document, _pictures(figures)).encode())
+    _write(page, to_html(_fitting(document)).encode())
     return markdown, page
 
 
@@ -51,17 +50,15 @@ def _write(path: Path, content: bytes) -> None:
         atomic_files.write(path, content)
 
 
-def _pictures(figures: Sequence[RenderedFigure]) -> dict[str, Picture]:
-    """Return the pictures among the figures, small enough that all figures fit on the page."""
-    found = [one for one in figures if one.kind == "png"]
-    lines = sum(len(one.file) for one in figures if one.kind == "svg")
+def _fitting(document: Document) -> Document:
+    """Return the document with pictures so small that all figures fit on the page."""
+    found = [one for one in document.figures if one.kind == "png"]
+    lines = sum(len(one.file) for one in document.figures if one.kind == "svg")
     room = max(0, PAGE_BYTES - lines) * 3 // 4
     if sum(len(one.page) for one in found) <= room:
-        pages = [one.page for one in found]
-    else:
-        each = room // len(found)
-        with ThreadPoolExecutor() as pool:
-            pages = list(pool.map(lambda one: one.page_within(each), found))
-    return {
-        one.name: png(page, one.width, one.height) for one, page in zip(found, pages, strict=True)
-    }
+        return document
+    each = room // len(found)
+    with ThreadPoolExecutor() as pool:
+        pages = list(pool.map(lambda one: one.page_within(each), found))
+    smaller = {one.name: replace(one, page=page) for one, page in zip(found, pages, strict=True)}
+    return document.with_figures([smaller.get(one.name, one) for one in document.figures])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -46,20 +46,6 @@ FEW = 4
 
 
 @dataclass(frozen=True)
-class Picture:
-    """The image of a figure: a data URI, and its width and height in CSS pixels."""
-
-    address: str
-    width: int
-    height: int
-
-
-def png(file: bytes, width: int, height: int) -> Picture:
-    """Return a PNG file as a picture of a page; `width` and `height` are CSS pixels."""
-    return Picture(f"data:image/png;base64,{base64.b64encode(file).decode()}", width, height)
-
-
-@dataclass(frozen=True)
 class ContentsEntry:
     """A link to a heading, with the links to its parts."""
 
@@ -83,16 +69,8 @@ class TableCell:
     shown: Markup | None
 
 
-def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
-    """Return the page of a document.
-
-    Args:
-        document: The content; names from outside stay text.
-        pictures: The image of each PNG figure, by its name.
-
-    Returns:
-        The complete page, with its style and its images.
-    """
+def to_html(document: Document) -> str:
+    """Return the complete page of a document, with its style and its images."""
     headings = [block for block in document.blocks if isinstance(block, Heading)]
     anchors = unique_names(heading.text for heading in headings)
     page = _environment().get_template("page.html.j2")
@@ -101,7 +79,7 @@ def to_html(document: Document, pictures: Mapping[str, Picture]) -> str:
         title="".join(text for text, _ in spans(one_line(document.title))),
         style=STYLE.read_text(encoding="utf-8"),
         sections=_contents(headings, anchors),
-        blocks=map(_PageWriter(iter(anchors), pictures).write, document.blocks),
+        blocks=map(_PageWriter(iter(anchors)).write, document.blocks),
     )
 
 
@@ -120,24 +98,14 @@ def excerpt(table: Table, caption: str, lists: Sequence[Sequence[str]]) -> str:
     return "\n".join([_table(table, caption), *shown])
 
 
-def figure(shown: RenderedFigure, number: int, picture: Picture | None = None) -> Markup:
-    """Return a figure above its caption.
-
-    Args:
-        shown: The figure.
-        number: The number before its caption.
-        picture: Its image, if it is a PNG [default: the figure as it was rendered].
-
-    Returns:
-        One element, marked as escaped.
-    """
-    alt, size = one_line(shown.alt), (shown.width, shown.height)
-    drawn = None
+def figure(shown: RenderedFigure, number: int) -> Markup:
+    """Return a figure above its caption, which starts with its number."""
+    alt, drawn, picture = one_line(shown.alt), None, ""
     if shown.kind == "svg":
-        drawn = Markup(inline(shown.file, shown.name, alt, *size))
-    elif picture is None:
-        picture = png(shown.page, *size)
-    return _block("figure", shown.caption, number, alt, picture, drawn)
+        drawn = Markup(inline(shown.file, shown.name, alt, shown.width, shown.height))
+    else:
+        picture = base64.b64encode(shown.page).decode()
+    return _block("figure", shown, number, alt, picture, drawn)
 
 
 @cache
@@ -169,7 +137,6 @@ class _PageWriter:
     """Writes blocks in order, with anchors of headings and numbers of tables and figures."""
 
     anchors: Iterator[str]
-    pictures: Mapping[str, Picture]
     tables: Iterator[int] = field(default_factory=lambda: count(1))
     figures: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -186,7 +153,7 @@ class _PageWriter:
             case TableBlock(table, caption):
                 return _table(table, caption, next(self.tables))
             case FigureBlock(shown):
-                return figure(shown, next(self.figures), self.pictures.get(shown.name))
+                return figure(shown, next(self.figures))
             case CommandBlock(text):
                 return _block("command", visible(text).split(" "))
             case Facts(pairs, boxed):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,11 +10,10 @@ from convcompare.comparison import estimate_words
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
 from convcompare.comparison.model_runs import ModelRuns
-from convcompare.comparison.run_figures import gradient_of_run, seconds_per_image
+from convcompare.comparison.run_figures import field_of_run, gradient_of_run
 from convcompare.comparison.stats.estimates import Estimate
-from convcompare.comparison.study import Published, Study, study_named
+from convcompare.comparison.study import study_named
 from convcompare.core import formatting
-from convcompare.store.receptive_field_record import FIELDS, FieldRecord
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
@@ -28,16 +26,6 @@ class Context:
 
     comparison: Comparison
     store: RunStore
-
-    @property
-    def study(self) -> Study | None:
-        """The study of the comparison, or None."""
-        return study_named(self.comparison.study) if self.comparison.study else None
-
-    def published(self, group: ModelRuns) -> Published:
-        """Return the published figures of a model; empty if the report has none."""
-        row = self.study.row(group.label) if self.study else None
-        return row.published if row else Published()
 
 
 @dataclass(frozen=True)
@@ -75,33 +63,11 @@ def milliseconds(value: Estimate) -> str:
     return estimate_words.plus_minus(value, 1e3)
 
 
-def scientific(value: float) -> str:
-    """Format a number like ``1.3e-07``."""
-    return f"{value:.1e}"
-
-
-def shown(name: str) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """Return the mean of a figure of the selected epoch, by its name in `Epoch`."""
-    return lambda group, _: group.shown(name)
-
-
-def run_figure(
-    figure: Callable[[Run], float | None],
-) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """Return the mean of a figure over the runs."""
-    return lambda group, _: group.mean(figure)
-
-
 def stored_figure(
     figure: Callable[[Run, RunStore], float | None],
 ) -> Callable[[ModelRuns, Context], Estimate | None]:
     """Return the mean over the runs of a figure that is read from a stored measurement."""
     return lambda group, context: group.mean(lambda run: figure(run, context.store))
-
-
-def latency(single: bool) -> Callable[[ModelRuns, Context], Estimate | None]:
-    """Return the mean of the seconds per image over the runs that measured it."""
-    return lambda group, _: group.mean_of_measured(lambda run: seconds_per_image(run, single))
 
 
 def epochs(group: ModelRuns, _: Context) -> float:
@@ -126,23 +92,28 @@ def first_gradient(moment: int) -> Callable[[ModelRuns, Context], float | None]:
     """Return the mean absolute gradient of the first layer, averaged over the runs."""
 
     def value(group: ModelRuns, context: Context) -> float | None:
-        found = [gradient_of_run(run, context.store, moment) for run in group.finished]
-        measured = [one for one in found if one is not None]
-        return statistics.fmean(measured) if measured else None
+        mean = group.mean_of_measured(lambda run: gradient_of_run(run, context.store, moment))
+        return mean.value if mean else None
 
     return value
 
 
 def field(group: ModelRuns, context: Context) -> str | None:
     """Return the receptive field of the features before the head: ``38×38`` pixels."""
-    arrays = (context.store.analysis(run, FIELDS) for run in group.finished)
-    found = next((one for one in arrays if one is not None), None)
+    every = (field_of_run(run, context.store) for run in group.finished)
+    found = next((one for one in every if one is not None), None)
     if found is None:
         return None
-    size = FieldRecord.from_arrays(found).features_size
+    size = found.features_size
     return "whole image" if size is None else f"{size[0]}×{size[1]}"
 
 
 def published(name: str) -> Callable[[ModelRuns, Context], Any]:
     """Return the published figure of a network, by its name in `Published`."""
-    return lambda group, context: getattr(context.published(group), name)
+
+    def value(group: ModelRuns, context: Context) -> Any:
+        study = context.comparison.study
+        row = study_named(study).row(group.label) if study else None
+        return getattr(row.published, name) if row else None
+
+    return value

@@ -5,23 +5,22 @@ The default columns are those of the reports; ``--columns`` adds the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from convcompare.comparison import robustness, run_figures
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures import values
-from convcompare.comparison.model_runs import ModelRuns
+from convcompare.comparison.run_figures import seconds_per_image
 from convcompare.comparison.score import Score
 from convcompare.comparison.stats.censored import NEVER
-from convcompare.comparison.stats.estimates import Estimate
 from convcompare.core import formatting
 from convcompare.core.errors import UsageError, did_you_mean, quote
 from convcompare.core.registry import register
 from convcompare.store.run import Run
 
 from . import cells
-from .cells import Context, Figure
+from .cells import Figure
 from .table import Column
 
 DEFAULT = (
@@ -31,11 +30,11 @@ DEFAULT = (
     ),
     Figure(
         Column("test_loss", "test loss", show=cells.fraction, best="low", priority=5),
-        cells.shown("test_loss"),
+        lambda g, _: g.shown("test_loss"),
     ),
     Figure(
         Column("train_loss", "train loss", show=cells.fraction, best="low", priority=7),
-        cells.shown("train_loss"),
+        lambda g, _: g.shown("train_loss"),
     ),
     Figure(
         Column("test_accuracy", "test accuracy", show=cells.accuracy, best="high", priority=-1),
@@ -43,11 +42,11 @@ DEFAULT = (
     ),
     Figure(
         Column("train_accuracy", "train accuracy", show=cells.fraction, best="high", priority=6),
-        cells.shown("train_accuracy"),
+        lambda g, _: g.shown("train_accuracy"),
     ),
     Figure(
         Column("time", "time (s)", show=cells.duration, best="low", priority=1),
-        cells.run_figure(lambda run: run.train_seconds),
+        lambda g, _: g.mean(lambda run: run.train_seconds),
         "time",
     ),
 )
@@ -61,20 +60,20 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "epoch-time": (
         Figure(
             Column("epoch_time", "s/epoch", show=cells.duration, best="low", priority=3),
-            cells.run_figure(lambda run: run.epoch_seconds),
+            lambda g, _: g.mean(lambda run: run.epoch_seconds),
             "time",
         ),
     ),
     "inference": (
         Figure(
             Column("inference", "ms/image", show=cells.milliseconds, best="low", priority=3),
-            cells.latency(single=True),
+            lambda g, _: g.mean_of_measured(lambda run: seconds_per_image(run, single=True)),
             "time",
         ),
         Figure(
             Column("inference_batch", "ms/image batched", show=cells.milliseconds, best="low",
                    priority=4),
-            cells.latency(single=False),
+            lambda g, _: g.mean_of_measured(lambda run: seconds_per_image(run, single=False)),
             "time",
         ),
     ),
@@ -87,11 +86,11 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     "gaps": (
         Figure(
             Column("accuracy_gap", "accuracy gap", show=cells.fraction, best="low", priority=3),
-            cells.run_figure(run_figures.accuracy_gap),
+            lambda g, _: g.mean(run_figures.accuracy_gap),
         ),
         Figure(
             Column("loss_gap", "loss gap", show=cells.fraction, best="low", priority=3),
-            cells.run_figure(run_figures.loss_gap),
+            lambda g, _: g.mean(run_figures.loss_gap),
         ),
     ),
     "macs": (
@@ -104,11 +103,11 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
     "gradients": (
         Figure(
-            Column("gradient_start", "first |g|, start", show=cells.scientific, priority=3),
+            Column("gradient_start", "first |g|, start", show="{:.1e}".format, priority=3),
             cells.first_gradient(0),
         ),
         Figure(
-            Column("gradient_end", "first |g|, end", show=cells.scientific, priority=3),
+            Column("gradient_end", "first |g|, end", show="{:.1e}".format, priority=3),
             cells.first_gradient(-1),
         ),
     ),
@@ -193,13 +192,8 @@ def chosen(names: Sequence[str], comparison: Comparison) -> list[Figure]:
         "lr": {c.lr for c in configs},
     }
     differing = [name for name, values in settings.items() if len(values) > 1]
-    extra = dict.fromkeys([*differing, *names])
-    return [*DEFAULT[:-1], *_score(comparison), DEFAULT[-1], *_named(extra)]
-
-
-def _named(names: Iterable[str]) -> Iterator[Figure]:
-    for name in names:
-        yield from named(name)
+    extra = [figure for name in dict.fromkeys([*differing, *names]) for figure in named(name)]
+    return [*DEFAULT[:-1], *_score(comparison), DEFAULT[-1], *extra]
 
 
 def _score(comparison: Comparison) -> list[Figure]:
@@ -234,15 +228,10 @@ def named(name: str) -> tuple[Figure, ...]:
 def _metric(name: str) -> Figure:
     """Return the column of a metric of the stored predictions, as the mean over the runs."""
     entry = register.metric[name]
-    read = values.metric(entry)
-
-    def value(group: ModelRuns, context: Context) -> Estimate | None:
-        return group.mean(lambda run: read(run, context.store))
-
     column = Column(
         name, name.replace("-", " "), show=cells.fraction, best=entry.info.get("best"), priority=3
     )
-    return Figure(column, value)
+    return Figure(column, cells.stored_figure(values.metric(entry)))
 
 
 def _epochs_to(text: str) -> Figure:
@@ -259,4 +248,4 @@ def _epochs_to(text: str) -> Figure:
     column = Column(
         f"epochs-to-{text}", f"epochs to {reached:g}", show=cells.duration, best="low", priority=3
     )
-    return Figure(column, cells.run_figure(epoch))
+    return Figure(column, lambda g, _: g.mean(epoch))
