@@ -23,7 +23,7 @@ from convcompare.core.registry import register
 from convcompare.data.dataset import Sources
 from convcompare.output.plots import forest_rows, terminal
 from convcompare.output.plots.figure import Drawing, renderer, styled
-from convcompare.output.plots.kinds.power import Outlook
+from convcompare.output.plots.kinds.power import detectable, seeds_for
 from convcompare.output.plots.source import Source, draw
 from convcompare.output.plots.terminal import ForestLine
 from convcompare.store.run_store import RunStore
@@ -220,11 +220,11 @@ def test_power_is_refused_if_all_is_decided_or_seeds_are_too_few() -> None:
 
 def test_seeds_for_a_size_is_the_smallest_number() -> None:
     (verdict,) = [v for v in _verdicts(made(2, 4, "accuracy", step=0.0005)) if not v.settled]
-    outlook = Outlook(dataclasses.replace(verdict, spreads=(Spread(0.004, 3),)))
-    seeds = outlook.seeds_for(1.0)
+    known = dataclasses.replace(verdict, spreads=(Spread(0.004, 3),))
+    seeds = seeds_for(known, 1.0)
     assert seeds is not None
-    assert outlook.detectable(seeds) <= 1.0 < outlook.detectable(seeds - 1)
-    assert outlook.seeds_for(1e-6) is None
+    assert detectable(known, seeds) <= 1.0 < detectable(known, seeds - 1)
+    assert seeds_for(known, 1e-6) is None
 
 
 @pytest.mark.parametrize("figure", ["accuracy", "test-loss"])

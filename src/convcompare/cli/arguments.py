@@ -64,7 +64,7 @@ def build_request(
         all_pairs=contrasts.all_pairs,
         score=contrasts.score,
         verdict_on=parse_figures(contrasts.verdict_on),
-        lr_grid=parse_rates(contrasts.lr_grid),
+        lr_grid=parse_list(contrasts.lr_grid),
         until_clear=_until_clear(contrasts, seeds),
         device=machine.device,
         precision=machine.precision,
@@ -131,7 +131,7 @@ def parse_columns(text: str | None) -> tuple[str, ...]:
 
     if text == "all":
         return tuple(name for name in EXTRA if name not in ("published", ROBUSTNESS))
-    names = tuple(part.strip() for part in text.split(","))
+    names = parse_list(text)
     check_columns(names)
     return names
 
@@ -142,14 +142,12 @@ def parse_figures(text: str | None) -> tuple[str, ...]:
         return ()
     from convcompare.comparison.figures.catalogue import check_figures
 
-    return check_figures(part for part in text.split(","))
+    return check_figures(parse_list(text))
 
 
-def parse_rates(text: str | None) -> tuple[str, ...]:
-    """Return the learning rates of a grid, as typed."""
-    if text is None:
-        return ()
-    return tuple(part.strip() for part in text.split(","))
+def parse_list(text: str | None) -> tuple[str, ...]:
+    """Return the texts of a list with commas; none if `text` is None."""
+    return () if text is None else tuple(part.strip() for part in text.split(","))
 
 
 def longest_time(text: str | None) -> float | None:

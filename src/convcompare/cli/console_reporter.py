@@ -124,12 +124,12 @@ def _together(plan: ExperimentPlan) -> str:
 
 
 def _epochs(plan: ExperimentPlan) -> str:
-    epochs = sorted({candidate.config.epochs for candidate in plan.candidates})
+    epochs = [candidate.config.epochs for candidate in plan.candidates]
+    fewest, most = min(epochs), max(epochs)
     if plan.conditions.budget:
         return plan.conditions.budget
-    if len(epochs) > 1:
-        return f"{epochs[0]} to {epochs[-1]} epochs"
-    return f"{epochs[0]} epoch{'s' if epochs[0] != 1 else ''}"
+    several = f"{formatting.span(fewest, most)} epochs"
+    return several if fewest < most else formatting.several(most, "epoch")
 
 
 def _warn_interrupted(tracker: Tracker, plan: ExperimentPlan, runner: TrialRunner) -> None:

@@ -69,15 +69,14 @@ COMPLETIONS = {
 """Completers of option values."""
 
 
-Models = Annotated[
-    list[str],
-    typer.Argument(
-        help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
-        metavar="MODEL...",
-        autocompletion=c.model_names,
-        show_default=False,
-    ),
-]
+_MODELS = typer.Argument(
+    help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
+    metavar="MODEL...",
+    autocompletion=c.model_names,
+    show_default=False,
+)
+Models = Annotated[list[str], _MODELS]
+OptionalModels = Annotated[list[str] | None, _MODELS]
 Model = Annotated[
     str,
     typer.Argument(

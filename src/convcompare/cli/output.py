@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.robustness import Robustness
-    from convcompare.output.plots.figure import Drawing
     from convcompare.output.tables.robustness_table import Show
     from convcompare.store.run_store import RunStore
 
@@ -251,11 +250,6 @@ def _print_wrapped(lines: Iterable[str]) -> None:
         parts = [line] if columns is None else formatting.wrapped(line, columns - 2, "  ")
         for part in parts:
             console.print(f" {part}", soft_wrap=True)
-
-
-def emit_drawings(drawings: Sequence[Drawing], folder: Path, kind: str) -> None:
-    """Save figures with their data, and print their paths."""
-    emit_paths(drawing.save(folder, kind) for drawing in drawings)
 
 
 def emit_paths(paths: Iterable[Path]) -> None:

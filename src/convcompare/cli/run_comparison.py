@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from convcompare.comparison.model_runs import beside_training
@@ -29,7 +29,7 @@ def perform(request: Request, output: OutputOptions) -> int:
     """Handle a request and return the exit code."""
     kind = chosen_format(output.format, output.out)
     view = View.parse(request.columns, output.sort, output.verbose)
-    started = now()
+    started = datetime.now(UTC)
     reporter = ConsoleReporter(output.quiet)
     plan = prepare(request, reporter)
     if request.dry_run:
@@ -61,12 +61,7 @@ def perform_part(plan: ExperimentPlan, reporter: Reporter) -> int:
     return 1 if outcome.failed else 0
 
 
-def now() -> datetime.datetime:
-    """Return the current time, UTC, as runs are dated."""
-    return datetime.datetime.now(datetime.UTC)
-
-
-def print_durations(assessment: Assessment, started: datetime.datetime) -> None:
+def print_durations(assessment: Assessment, started: datetime) -> None:
     """Print the number of runs that ended in this call and their total durations, if there are any.
 
     Runs at the learning rates of a grid that were not chosen are included.
@@ -88,5 +83,5 @@ def print_durations(assessment: Assessment, started: datetime.datetime) -> None:
     )
     together = " (several at a time)" if any(run.jobs > 1 for run in runs) else ""
     many = formatting.several(len(runs), "run")
-    wall = formatting.seconds((now() - started).total_seconds())
+    wall = formatting.seconds((datetime.now(UTC) - started).total_seconds())
     say(f"{many} in {wall}{together}: {durations}", style="dim")

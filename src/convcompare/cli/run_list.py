@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -39,30 +38,22 @@ EXPORTED = (
 STATUSES = ("finished", "diverged", "failed", "running", "incomplete")
 
 
-@dataclass(frozen=True)
-class RunFilter:
-    """Selects the runs that are listed; a field of None selects all."""
-
-    model: str | None
-    dataset: str | None
-    status: str | None
-    ids: frozenset[str] | None
-    tag: str | None
-
-    @property
-    def active(self) -> bool:
-        """Whether the filter excludes anything."""
-        return any(one is not None for one in vars(self).values())
-
-    def holds(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a run is selected."""
-        return (
-            (self.model is None or fnmatchcase(row["model"], self.model))
-            and (self.dataset is None or row["dataset"] == self.dataset)
-            and (self.status is None or row["status"] == self.status)
-            and (self.ids is None or row["id"] in self.ids)
-            and (self.tag is None or self.tag in row["tags"])
-        )
+def matches(
+    row: Mapping[str, Any],
+    model: str | None,
+    dataset: str | None,
+    status: str | None,
+    ids: Collection[str] | None,
+    tag: str | None,
+) -> bool:
+    """Return whether a run is listed; None lists all."""
+    return (
+        (model is None or fnmatchcase(row["model"], model))
+        and dataset in (None, row["dataset"])
+        and status in (None, row["status"])
+        and (ids is None or row["id"] in ids)
+        and (tag is None or tag in row["tags"])
+    )
 
 
 def run_table(rows: Sequence[Mapping[str, Any]], whole: bool, notes: bool) -> Table:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from convcompare.store.run import Run
+from convcompare.store.json_fields import to_record
+from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
 
 from . import beginnings, collapse, confounding, run_flags
@@ -19,11 +20,13 @@ from .doubts import ABOUT, WORDS, Doubts, doubts, kinds, mark_words
 from .figures import figure_notes, figure_words
 from .figures.catalogue import named
 from .figures.judge import Question, family_of
-from .overtaking import overtaking_words
+from .overtaking import crossings, sized_pairs
 from .pair_tests import PairTests
 from .pairs import Pair, pairs
 from .quantity import TRAIN_SECONDS
 from .run_flags import ChanceLevel, QualityFlag
+from .score import Score
+from .stats.estimates import estimate_json
 from .stats.sequential import Look
 from .study import Study, study_of
 from .summary import notes, summary
@@ -75,7 +78,7 @@ class Assessment:
             }
             look = Look(plan.looks, number)
             tested = contrasts([*then.values()], self._tests, look, plan.margin, settled)
-            found |= {(one.model, one.baseline): one for one in tested}
+            found |= {one.labels: one for one in tested}
         return tuple(found.values())
 
     @cached_property
@@ -130,11 +133,11 @@ class Assessment:
         """
         found = cost_contrasts(self._requested_pairs(self._learnt))
         claimed = {
-            (one.model, one.baseline): one
+            one.labels: one
             for one in self.family[len(self.verdicts) :]
             if one.quantity == TRAIN_SECONDS and one.joint and one.joint.low is not None
         }
-        return tuple(claimed.get((one.model, one.baseline), one) for one in found)
+        return tuple(claimed.get(one.labels, one) for one in found)
 
     @cached_property
     def marks(self) -> list[tuple[str, Run, QualityFlag]]:
@@ -195,7 +198,7 @@ class Assessment:
         elif self.study is not None:
             found += figure_notes.adjusted(self.family, "these verdicts and of the conclusions")
         if self.comparison.conditions.sizes:
-            found += overtaking_words(self.comparison)
+            found += [one.words for pair in sized_pairs(self.comparison) for one in crossings(pair)]
         if rates := collapse.words(self.collapses):
             found.append(rates)
         if self.contrasts and self.comparison.looked:
@@ -254,18 +257,31 @@ class Assessment:
 
     def to_json(self) -> dict[str, Any]:
         """Return the public JSON object. Keys are only added, never removed."""
-        figures = self.comparison.verdict_on
+        comparison, conditions = self.comparison, self.comparison.conditions
+        figures, score = comparison.verdict_on, Score.parse(conditions.score)
         return {
-            **self.comparison.to_json(),
-            **({"verdict_on": list(figures)} if figures else {}),
+            "schema_version": SCHEMA_VERSION,
+            "dataset": conditions.dataset,
+            "study": comparison.study,
+            "conditions": to_record(conditions),
+            "models": [
+                {
+                    **group.to_json(conditions.test_images),
+                    "score": estimate_json(group.mean(score.of)),
+                }
+                for group in comparison.groups
+            ],
+            "looks": list(comparison.looked),
+            "picked": asdict(comparison.picked) if comparison.picked else None,
             "contrasts": [contrast_json(one, scaled=bool(figures)) for one in self.verdicts],
+            "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
+            **({"verdict_on": list(figures)} if figures else {}),
             "cost_contrasts": [cost_json(one) for one in self.costs],
-            "collapses": [one.to_json() for one in self.collapses],
+            "collapses": [asdict(one) for one in self.collapses],
             "marks": [
                 {"model": label, "id": run.id, "seed": run.trial.seed, **vars(mark)}
                 for label, run, mark in self.marks
             ],
-            "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
         }
 
     @property

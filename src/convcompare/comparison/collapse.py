@@ -7,8 +7,7 @@ therefore about the runs that learnt, and the share of the others is reported wi
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from .comparison import Comparison
 from .stats import estimates
@@ -35,10 +34,6 @@ class Collapse:
         low, high = (f"{100 * end:.0f}" for end in (self.low, self.high))
         share = f"{100 * self.rate:.0f} %, {low} to {high} %"
         return f"{self.model}: {self.collapsed} of {self.runs} runs collapsed ({share})"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry in the public JSON object."""
-        return asdict(self)
 
 
 def collapses(comparison: Comparison, at_chance: Collection[str]) -> tuple[Collapse, ...]:

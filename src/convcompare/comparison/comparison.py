@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from convcompare.core import failures
 from convcompare.core.errors import UsageError
 from convcompare.core.formatting import count
 from convcompare.store.json_fields import OMITTED, from_record, to_record
-from convcompare.store.run import SCHEMA_VERSION, Run
+from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
-from .score import Score
-from .stats.estimates import estimate_json
 from .unplanned_looks import Picked
 
 
@@ -318,24 +316,3 @@ class Comparison:
                 )
             )
         return found
-
-    def _model_json(self, group: ModelRuns) -> dict[str, Any]:
-        score = Score.parse(self.conditions.score)
-        return {
-            **group.to_json(self.conditions.test_images),
-            "score": estimate_json(group.mean(score.of)),
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the public JSON object. Keys are only added, never removed."""
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "dataset": self.conditions.dataset,
-            "study": self.study,
-            "conditions": to_record(self.conditions),
-            "models": [self._model_json(group) for group in self.groups],
-            "looks": list(self.looked),
-            "picked": asdict(self.picked) if self.picked else None,
-            "contrasts": [],
-            "warnings": [{"warning": text, "hint": hint} for text, hint in self.warnings()],
-        }

@@ -20,7 +20,7 @@ from convcompare.store.run_store import RunStore
 
 from .model_runs import ModelRuns
 from .predictions import log_softmax
-from .stats.estimates import ALPHA, FEWEST, Estimate, wilson
+from .stats.estimates import ALPHA, FEWEST, Estimate, estimate_json, wilson
 
 Shares = npt.NDArray[np.float64]
 METHOD = "mean of pairs of runs; standard error over the images and, from 3 seeds on, the seeds"
@@ -152,9 +152,9 @@ class Disagreements:
             "models": names,
             "seeds": [list(one.seeds) for one in (self.first, self.second)],
             "test_images": len(self.labels),
-            "between": vars(self.between),
-            "within": [None if one is None else vars(one) for one in self.within],
-            "excess": None if self.excess is None else vars(self.excess),
+            "between": estimate_json(self.between),
+            "within": [*map(estimate_json, self.within)],
+            "excess": estimate_json(self.excess),
             "images": [
                 {
                     "image": one.row,

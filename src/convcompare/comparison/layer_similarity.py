@@ -5,8 +5,6 @@ Kornblith et al. 2019, arXiv:1905.00414, equation 3, on Gram matrices of the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -43,13 +41,6 @@ def cka(first: Grams, second: Grams, debiased: bool = True) -> npt.NDArray[np.fl
     aligned = np.full(norms.shape, np.nan)
     np.divide(a @ b.T, norms, out=aligned, where=norms > 0)
     return aligned
-
-
-def mean_cka(
-    first: Sequence[Grams], second: Sequence[Grams], pairs: Sequence[tuple[int, int]]
-) -> npt.NDArray[np.float64]:
-    """Return the mean of `cka` over pairs of runs, given by indices into `first` and `second`."""
-    return np.asarray(np.mean([cka(first[i], second[j]) for i, j in pairs], axis=0))
 
 
 def _centred(grams: Grams) -> Grams:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from convcompare.store.json_fields import to_record
-from convcompare.store.run import Epoch, Run
+from convcompare.store.run import Run
 
 from .stats import estimates
-from .stats.estimates import Estimate, estimate_json
+from .stats.estimates import Estimate, estimate_json, finite
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class ModelRuns:
             **{figure: estimate_json(self.shown(figure)) for figure in figures},
             "train_seconds": estimate_json(self.mean(lambda run: run.train_seconds)),
             "peak_memory": self.runs[0].cost.peak_memory,
-            "runs": [_run_json(run) for run in self.runs],
+            "runs": [run_json(run) for run in self.runs],
         }
 
 
@@ -146,17 +145,17 @@ def group_runs(
     ]
 
 
-def _run_json(run: Run) -> dict[str, Any]:
-    last = run.selected_epoch
+def run_json(run: Run) -> dict[str, Any]:
+    """Return the entry of a run in the JSON object of a comparison."""
     return {
         "id": run.id,
         "seed": run.trial.seed,
         "status": run.status,
         "epochs": round(run.passes, 4),
-        "train_loss": _figure(last, "train_loss"),
-        "test_loss": _figure(last, "test_loss"),
-        "train_accuracy": _figure(last, "train_accuracy"),
-        "test_accuracy": _figure(last, "test_accuracy"),
+        "train_loss": finite(run.figure("train_loss")),
+        "test_loss": finite(run.figure("test_loss")),
+        "train_accuracy": finite(run.figure("train_accuracy")),
+        "test_accuracy": finite(run.figure("test_accuracy")),
         "tta_accuracy": run.tta_accuracy,
         "train_seconds": run.train_seconds,
         "evaluation_seconds": run.cost.evaluation_seconds,
@@ -167,8 +166,3 @@ def _run_json(run: Run) -> dict[str, Any]:
         "timing": to_record(run.timing) if run.timing else None,
         "message": run.message,
     }
-
-
-def _figure(epoch: Epoch | None, name: str) -> float | None:
-    value = getattr(epoch, name) if epoch else None
-    return value if value is not None and math.isfinite(value) else None

@@ -100,11 +100,6 @@ def sized_pairs(comparison: Comparison) -> list[SizedPair]:
     return pairs
 
 
-def overtaking_words(comparison: Comparison) -> list[str]:
-    """Return a sentence for each network that overtakes another."""
-    return [one.words for pair in sized_pairs(comparison) for one in crossings(pair)]
-
-
 def _by_seed(group: ModelRuns) -> Mapping[int, Run]:
     return {run.trial.seed: run for run in group.finished}
 

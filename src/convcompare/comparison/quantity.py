@@ -35,6 +35,15 @@ class Quantity:
     timed: bool = False
     """Whether the figure depends on the machine, as times do."""
 
+    def in_unit(self, value: float, digits: str) -> str:
+        """Return a difference in its unit as text, with `digits` as in a format string."""
+        return f"{self.factor * value:{digits}} {self.unit}".rstrip()
+
+    @property
+    def unit_in_brackets(self) -> str:
+        """The unit as the end of a title; empty if there is none."""
+        return f" ({self.unit})" if self.unit else ""
+
     def comparative(self, relation: Literal["higher", "lower"]) -> str:
         """Return the comparative for a model with a higher or lower figure than its baseline."""
         given = self.higher if relation == "higher" else self.lower

@@ -72,10 +72,6 @@ class ChanceLevel:
         """Return whether the test rejects chance at 5 %, for a run that `explains` is true for."""
         return self._p(run) < FEW_ALPHA
 
-    def shows_nothing(self) -> bool:
-        """Return whether there are too few test images to reject chance even if all are hits."""
-        return self.accuracy**self.test_images > CHANCE_ALPHA
-
     def is_exceeded(self, runs: Iterable[Run]) -> bool:
         """Return whether the test rejects chance at 0.1 % for at least one finished run."""
         ended = (one for one in runs if one.status == "finished")
@@ -163,7 +159,8 @@ def marks(
 def _not_learnt(run: Run, chance: ChanceLevel, train_images: int) -> QualityFlag:
     """Return the mark of a run at chance level, or of one with too few test images to decide."""
     figures = f"test accuracy {run.test_accuracy:.4f}, guessing has {chance.accuracy:.4f}"
-    if chance.is_doubtful(run) or chance.shows_nothing():
+    even_if_all_are_hits = chance.accuracy**chance.test_images
+    if chance.is_doubtful(run) or even_if_all_are_hits > CHANCE_ALPHA:
         text = f"cannot be distinguished from chance level by {chance.test_images} test images"
         return QualityFlag("few images", f"{text}: {figures}", "more test images")
     text = f"is at chance level: {figures}"

@@ -11,7 +11,7 @@ discrepancy can be reported.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -173,6 +173,10 @@ class Study:
     def row(self, name: str) -> StudyRow | None:
         """Return the row of this name; None if there is none."""
         return next((row for row in self.rows if row.name == name), None)
+
+    def epochs_of(self, names: Container[str]) -> set[int]:
+        """Return the numbers of epochs of these networks in the report."""
+        return {row.epochs for row in self.rows if row.name in names}
 
 
 def study_named(name: str) -> Study:

@@ -23,7 +23,7 @@ def summary(
     if not contrasts:
         return []
     cost_of = {
-        (cost.model, cost.baseline): verdicts.words(cost)
+        cost.labels: verdicts.words(cost)
         for cost in costs
         if cost.refusal is None or not cost.refusal.by_marks
     }
@@ -32,7 +32,7 @@ def summary(
     against = [contrast for contrast in contrasts if every or contrast.baseline == first]
     lines = []
     for contrast in against:
-        parts = [verdicts.sentence(contrast), cost_of.get((contrast.model, contrast.baseline))]
+        parts = [verdicts.sentence(contrast), cost_of.get(contrast.labels)]
         joined = " · ".join(part for part in parts if part)
         lines.append(f"{contrast.model} {joined}")
     others = [contrast for contrast in contrasts if contrast not in against]
@@ -55,7 +55,7 @@ def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
     best = {group.label for group in ranked}
     lines = []
     for contrast in others:
-        if {contrast.model, contrast.baseline} == best:
+        if {*contrast.labels} == best:
             sentence = f"{contrast.model} and {contrast.baseline}: {verdicts.words(contrast)}"
             if contrast.differs:
                 sentence = f"{contrast.model} {verdicts.sentence(contrast)}"

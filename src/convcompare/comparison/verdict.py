@@ -134,6 +134,11 @@ class Verdict:
         return paired.sign_flip(self.differences) if len(self.differences) > 1 else None
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """Labels of model and baseline."""
+        return self.model, self.baseline
+
+    @property
     def differs(self) -> bool:
         """Whether a difference was found."""
         return self.relation in ("higher", "lower")

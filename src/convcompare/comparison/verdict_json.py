@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from . import verdicts
 from .figures import figure_words
+from .stats.estimates import finite
 from .verdict import Relation, Verdict
 
 COST_DECIDED: Mapping[Relation, str] = {
@@ -28,10 +28,10 @@ def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
     distinguish figures are omitted.
     """
     quantity, estimate = verdict.quantity, verdict.estimate
-    size = _finite(estimate.value) if estimate else None
+    size = finite(estimate.value) if estimate else None
     low = estimate.low if estimate else None
     is_ratio = quantity.scale != "difference"
-    values = [_finite(value) for value in verdict.values or (None, None)]
+    values = [finite(value) for value in verdict.values or (None, None)]
     scale = {
         "scale": quantity.scale,
         "unit": quantity.unit,
@@ -49,7 +49,7 @@ def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
         "n": verdict.n,
         "difference": None if is_ratio else size,
         "low": low,
-        "high": _finite(estimate.high) if estimate else None,
+        "high": finite(estimate.high) if estimate else None,
         "confidence": None if low is None or verdict.level is None else 1 - verdict.level,
         "p": verdict.p,
         "p_adjusted": verdict.p_adjusted,
@@ -83,7 +83,3 @@ def cost_json(verdict: Verdict) -> dict[str, Any]:
         "method": verdicts.method(verdict),
         "note": verdicts.note(verdict),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

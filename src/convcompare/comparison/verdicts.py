@@ -156,11 +156,12 @@ def _rest(verdict: Verdict) -> str:
     difference, quantity = verdict.estimate, verdict.quantity
     assert difference is not None
     if verdict.differs:
-        return f" by {with_margin(difference, quantity, _sign(verdict))}{_two(verdict)}"
+        two = ", two seeds" if verdict.n == FEW else ""  # their interval is not shown
+        return f" by {with_margin(difference, quantity, _sign(verdict))}{two}"
     amount = with_margin(difference, quantity)
     if verdict.relation == "equivalent":
         assert verdict.margin is not None
-        return f" larger than {quantity.factor * verdict.margin:g} {quantity.unit} ({amount})"
+        return f" larger than {quantity.in_unit(verdict.margin, 'g')} ({amount})"
     return f" ({amount})"
 
 
@@ -191,11 +192,6 @@ def _as_trained(verdict: Verdict, baseline: str = "") -> str:
 
 def _sign(verdict: Verdict) -> int:
     return 1 if verdict.relation == "higher" else -1
-
-
-def _two(verdict: Verdict) -> str:
-    """Return the remark that there are two seeds, whose interval is not shown."""
-    return ", two seeds" if verdict.n == FEW else ""
 
 
 def reason(refusal: Refusal) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from convcompare.comparison.model_runs import run_json
 from convcompare.comparison.robustness import Robustness
 from convcompare.core.errors import one_of, quote
 
@@ -45,9 +46,9 @@ def rows(assessment: Assessment, kind: str, columns: Sequence[str] = ()) -> list
 
 def _runs(assessment: Assessment) -> Iterator[dict[str, Any]]:
     comparison = assessment.comparison
-    for group in comparison.to_json()["models"]:
-        about = {name: group[name] for name in ("model", "parameters", "macs")}
-        for run in group["runs"]:
+    for group in comparison.groups:
+        about = {"model": group.label, "parameters": group.parameters, "macs": group.macs}
+        for run in map(run_json, group.runs):
             figures = {name: value for name, value in run.items() if name not in NESTED}
             annotation = assessment.store.annotation(run["id"])
             words = {"tags": " ".join(annotation.tags), "note": annotation.note}

@@ -20,7 +20,7 @@ from convcompare.output.tables.table import Column, Table
 
 from .. import options as o
 from ..console_reporter import ConsoleReporter
-from ..output import emit_drawings, emit_json, emit_table
+from ..output import emit_json, emit_paths, emit_table
 
 if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
@@ -44,15 +44,9 @@ COLUMNS = (
 )
 
 
-Dataset = Annotated[
-    str | None,
-    o.option("--dataset", "-d", panel=o.TRAINING),
-]
-
-
 def gradients(
     models: o.Models,
-    dataset: Dataset = None,
+    dataset: Annotated[str | None, o.option("--dataset", "-d", panel=o.TRAINING)] = None,
     epochs: Annotated[
         str,
         o.option("--epochs", "-e", panel=o.TRAINING, help="Epochs to train first [default: 0]."),
@@ -157,7 +151,8 @@ def _show(
         from convcompare.output.plots.style import looks
 
         with styled():
-            emit_drawings(draw_gradients(records, looks(list(records))), out, "png")
+            drawings = draw_gradients(records, looks(list(records)))
+            emit_paths(drawing.save(out) for drawing in drawings)
 
 
 def _at_initialisation(plan: ExperimentPlan) -> dict[str, GradientRecord]:

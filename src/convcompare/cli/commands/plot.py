@@ -17,7 +17,7 @@ from .. import options as o
 from ..arguments import parse_figures
 from ..console import out as results
 from ..console import show_warning, width
-from ..output import emit_drawings, emit_json, emit_text, end
+from ..output import emit_json, emit_paths, emit_text, end
 from ..run_choice import selected
 
 if TYPE_CHECKING:
@@ -210,4 +210,4 @@ def _on_files(drawings: Sequence[Drawing], folder: Path, picture: str, format: s
         emit_json({"figures": [drawing.to_json() for drawing in drawings]})
         return
     with styled():
-        emit_drawings(drawings, folder, picture)
+        emit_paths(drawing.save(folder, picture) for drawing in drawings)

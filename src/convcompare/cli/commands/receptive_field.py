@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from convcompare.core.errors import UsageError
 from convcompare.experiment.foreign_code import call, start
 from convcompare.experiment.request import no_network
 from convcompare.experiment.shapes import shape_for_network
 from convcompare.output.tables.formats import Format, check_format, chosen_format
 
-from .. import completions as c
 from .. import options as o
 from ..arguments import parse_channels
 from ..output import emit_json, emit_table
@@ -25,15 +22,6 @@ if TYPE_CHECKING:
 FIELD = "Field"
 EFFECTIVE = "Effective field"
 
-Models = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Networks: NAME, NAME:option=value, file.py:Net or package.module:Net.",
-        metavar="MODEL...",
-        autocompletion=c.model_names,
-        show_default=False,
-    ),
-]
 Dataset = Annotated[
     str | None,
     o.option(
@@ -114,7 +102,7 @@ Out = Annotated[
 
 
 def receptive_field(
-    models: Models = None,
+    models: o.OptionalModels = None,
     dataset: Dataset = None,
     image_size: ImageSize = None,
     channels: Channels = None,

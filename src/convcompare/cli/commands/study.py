@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,12 +162,12 @@ def _run(requests: Sequence[Request], kind: Format, output: OutputOptions) -> in
     from convcompare.experiment.session import run
 
     from ..console_reporter import ConsoleReporter
-    from ..run_comparison import now, perform_part, print_durations
+    from ..run_comparison import perform_part, print_durations
 
     failed, records = False, []
     reporter = ConsoleReporter(output.quiet)
     for request in requests:
-        began = now()
+        began = datetime.now(UTC)
         plan = prepare(request, reporter)
         if request.is_part:
             failed = bool(perform_part(plan, reporter)) or failed

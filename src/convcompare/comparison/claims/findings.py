@@ -129,7 +129,7 @@ def findings(assessment: Assessment) -> list[Finding]:
     study = assessment.study
     if study is None:
         return []
-    found = {(v.quantity.name, frozenset((v.model, v.baseline))): v for v in assessment.family}
+    found = {(v.quantity.name, frozenset(v.labels)): v for v in assessment.family}
     claims = examined(study, assessment.comparison)
     return [_Examination(one, study, assessment, found).finding() for one in claims]
 
@@ -218,7 +218,7 @@ class _Examination:
         names = self.claim.networks
         groups = [group for group in self.assessment.comparison.groups if group.label in names]
         epochs = max(run.trial.config.epochs for group in groups for run in group.finished)
-        return epochs, min(row.epochs for row in self.study.rows if row.name in names)
+        return epochs, min(self.study.epochs_of(names))
 
     def _looks(self, judged: Sequence[Judged]) -> tuple[int, ...]:
         """Return the numbers of seeds at unplanned looks that are lower than those of a figure."""

@@ -136,7 +136,8 @@ class _Planner:
         trains_again = fresh or EVERY_EPOCH in recorders
         recorded = max(run.trial.config.epochs for run in self._runs)
         later = any(one.lack == "epochs" for _, one in needs)
-        epochs = self._published if later else recorded
+        epochs = min(self._published) if later else recorded
+        own = () if self._published == {epochs} else ("--epochs", str(epochs))
         trainings = [
             run
             for label in self._groups
@@ -154,7 +155,7 @@ class _Planner:
             would,
             fresh,
             tuple(trainings),
-            (*self._options(epochs), *" ".join(sorted(recorders - {AGAIN})).split()),
+            (*own, *" ".join(sorted(recorders - {AGAIN})).split()),
             self._machines,
             self.assessment.comparison.command,
         )
@@ -165,10 +166,9 @@ class _Planner:
         return self.assessment.study
 
     @property
-    def _published(self) -> int:
-        """Number of epochs in the report; the smallest if its networks differ."""
-        rows = self._study.rows
-        return min(row.epochs for row in rows if row.name in self.finding.claim.networks)
+    def _published(self) -> set[int]:
+        """Numbers of epochs of the networks of the claim in the report."""
+        return self._study.epochs_of(self.finding.claim.networks)
 
     @property
     def _machines(self) -> tuple[str, ...]:
@@ -180,11 +180,6 @@ class _Planner:
             for one in places
         )
         return tuple(dict.fromkeys(named_places))
-
-    def _options(self, epochs: int) -> tuple[str, ...]:
-        rows = self._study.rows
-        own = {row.epochs for row in rows if row.name in self.finding.claim.networks}
-        return () if own == {epochs} else ("--epochs", str(epochs))
 
     def _trainings(self, label: str, seeds: int, epochs: int, trains_again: bool) -> list[Training]:
         """Return the runs of a network to train: further seeds, or all of them."""

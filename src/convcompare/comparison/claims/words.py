@@ -120,5 +120,5 @@ def _margin(statement: Statement, quantity: Quantity) -> str:
     if not margin:
         return "nothing"
     if quantity.scale == "difference":
-        return f"{quantity.factor * margin:.3g} {quantity.unit}".rstrip()
+        return quantity.in_unit(margin, ".3g")
     return f"a factor of {math.exp(margin):.6g}"

@@ -65,8 +65,8 @@ MEASURES = (
     Measure("receptive-field-width", q.WIDTH, "counted", values.field_width),
 )  # fmt: skip
 BY_EPOCH = {
-    "gradient-norm": (q.norm_after, values.gradient_norm),
-    "gradient-rise": (q.rise_after, values.gradient_rise),
+    "gradient-norm": ("mean gradient norm", values.gradient_norm),
+    "gradient-rise": ("rise of the gradient norm", values.gradient_rise),
 }
 """Figures of a given epoch: the mean gradient norm over the layers after it, and the ratio of that
 after the last epoch to it."""
@@ -161,10 +161,10 @@ def _epochs_to(text: str) -> Measure:
 def _by_epoch(word: str, text: str) -> Measure:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise invalid(word, text, f"an epoch: `{word}=8`")
-    quantity_of, reader_of = BY_EPOCH[word]
-    quantity, read = quantity_of(int(text)), reader_of(int(text))
+    noun, reader_of = BY_EPOCH[word]
+    quantity = q.gradients(f"{word}={int(text)}", f"{noun} after epoch {int(text)}")
     epochs = int(text) + (word == "gradient-rise")
-    return Measure(quantity.name, quantity, "ratio", read, epochs=epochs)
+    return Measure(quantity.name, quantity, "ratio", reader_of(int(text)), epochs=epochs)
 
 
 def _by_damage(word: str, name: str) -> Measure:

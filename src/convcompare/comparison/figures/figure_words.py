@@ -6,6 +6,7 @@ An estimate is always shown with its interval if it has one, whatever the verdic
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from convcompare.core import formatting
 
@@ -102,6 +103,11 @@ def with_interval(estimate: Estimate, quantity: Quantity) -> str:
     return amount(estimate, quantity) if quantity.scale == "difference" else times(estimate)
 
 
+def without_unit(estimate: Estimate, quantity: Quantity) -> str:
+    """Return an estimate with its interval as bare numbers: ``+1.24 ± 0.15``, ``1.8 ± 0.1``."""
+    return with_interval(estimate, replace(quantity, unit="")).replace(" times", "")
+
+
 def _text(verdict: Verdict, of: Against) -> str:
     quantity = verdict.quantity
     if verdict.refusal is not None:
@@ -133,7 +139,7 @@ def _difference(verdict: Verdict, of: Against) -> str:
         lead = quantity.comparative(verdict.relation)
         return f"{lead}{of('than')} by {amount(estimate, quantity, sign)}"
     if verdict.relation == "equivalent":
-        most = f"{quantity.factor * (verdict.margin or 0):g} {quantity.unit}".rstrip()
+        most = quantity.in_unit(verdict.margin or 0, "g")
         lead = f"no difference in {quantity.noun}{of('from')} larger than {most}"
         return f"{lead} ({amount(estimate, quantity)})"
     return f"{quantity.noun}{of('against')} inconclusive ({amount(estimate, quantity)})"
@@ -227,7 +233,7 @@ def times(ratio: Estimate) -> str:
 def _size(value: float, quantity: Quantity) -> str:
     if quantity.scale == "ratio":
         return f"a factor of {value:.3g}"
-    return f"a difference of {quantity.factor * value:.2g} {quantity.unit}".rstrip()
+    return f"a difference of {quantity.in_unit(value, '.2g')}"
 
 
 def _without(one: LeftOut) -> str:

@@ -33,7 +33,7 @@ def shown_number(value: float, quantity: Quantity) -> str:
     """Return a number as the baseline of a verdict: ``5 points``, ``100``."""
     if quantity.scale == "exact":
         return quantity.show(value)
-    return f"{quantity.factor * value:.6g} {quantity.unit}".rstrip()
+    return quantity.in_unit(value, ".6g")
 
 
 def one_sample_test(measure: Measure, sample: OneSample, store: RunStore) -> Tested | Verdict:

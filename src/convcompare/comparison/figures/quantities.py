@@ -47,16 +47,6 @@ def gradients(name: str, noun: str) -> Quantity:
                     show="{:.3g}".format)  # fmt: skip
 
 
-def norm_after(epoch: int) -> Quantity:
-    """Return the gradient norm after an epoch, averaged over the layers."""
-    return gradients(f"gradient-norm={epoch}", f"mean gradient norm after epoch {epoch}")
-
-
-def rise_after(epoch: int) -> Quantity:
-    """Return the ratio of the gradient norm after the last epoch to that after an earlier one."""
-    return gradients(f"gradient-rise={epoch}", f"rise of the gradient norm after epoch {epoch}")
-
-
 def epochs(level: float) -> Quantity:
     """Return the number of epochs until the test accuracy is `level`, a fraction."""
     noun = f"epochs to {100 * level:.6g} %"

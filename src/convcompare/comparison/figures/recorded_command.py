@@ -46,7 +46,7 @@ def recording_command(comparison: Comparison, measure: Measure) -> str:
     added = [word for word in options.split() if word not in command]
     if measure.recorded_by == MEASURED:
         command = [word for word in command if word != NO_WEIGHTS]
-        added += [] if _with_weights(comparison) else [AGAIN]
+        added += [] if all(run.keeps_weights for run in comparison.finished) else [AGAIN]
     again = " ".join((shlex.join(["convcompare", *command]), *added))
     trains_again = AGAIN in added or measure.recorded_by == EVERY_EPOCH
     trains = " and trains them again" if trains_again else ""
@@ -68,11 +68,6 @@ def _of_all_networks(comparison: Comparison) -> tuple[str, ...]:
         elif word != AGAIN:
             kept.append(word)
     return tuple(kept)
-
-
-def _with_weights(comparison: Comparison) -> bool:
-    """Return whether all networks can be measured on other images without training again."""
-    return all(run.keeps_weights for run in comparison.finished)
 
 
 def _longer(command: Sequence[str], epochs: int) -> tuple[str, ...]:

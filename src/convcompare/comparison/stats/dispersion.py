@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, correlation, stdev
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ def pitman_morgan(values: Sequence[float], baseline: Sequence[float]) -> PairedT
 
     n = len(values)
     a, b = stdev(values), stdev(baseline)
-    r = _correlation(values, baseline)
+    r = correlation(values, baseline)
     square, freedom = (a / b) ** 2, n - 2
     unshared = max(1 - r**2, 1e-15)
     t = (square - 1) * math.sqrt(freedom) / (2 * a / b * math.sqrt(unshared))
@@ -130,13 +130,6 @@ def _error(n: int, a: Moments, b: Moments, factor: float = 1.0) -> float:
     fourth, second = a[0] + factor**4 * b[0], a[1] + factor**2 * b[1]
     kurtosis = 2 * n * fourth / second**2
     return math.sqrt(2 * max(kurtosis - (n - 3) / n, 1e-9) / (n - 1)) / 2
-
-
-def _correlation(values: Sequence[float], baseline: Sequence[float]) -> float:
-    first, second = fmean(values), fmean(baseline)
-    product = fmean((x - first) * (y - second) for x, y in zip(values, baseline, strict=True))
-    n = len(values)
-    return product * n / (n - 1) / (stdev(values) * stdev(baseline))
 
 
 def _trimmed_mean(values: npt.NDArray[np.float64]) -> float:

@@ -56,6 +56,11 @@ def inverse(ratio: Estimate) -> Estimate:
     return ratio.mapped(lambda value: 1 / value if value else math.inf)
 
 
+def finite(value: float | None) -> float | None:
+    """Return a value for JSON, which has no NaN and no infinity; None for these."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
     """Return the JSON object of an estimate."""
     return None if estimate is None else dict(vars(estimate))

@@ -30,11 +30,6 @@ Interval = tuple[float | None, float | None]
 """Ends of an interval; None if there is none."""
 
 
-def no_interval(_: float) -> Interval:
-    """Return the interval of a test that has none."""
-    return None, None
-
-
 @dataclass(frozen=True)
 class Spread:
     """Standard deviation of paired differences, and its degrees of freedom."""
@@ -67,7 +62,7 @@ class PairedTest:
     difference: Estimate
     p: float
     effect_size: float | None = None
-    interval: Callable[[float], Interval] = no_interval
+    interval: Callable[[float], Interval] = lambda _: (None, None)
     spreads: tuple[Spread, ...] = ()
     moderated: bool = False
     p_paired: float | None = None
@@ -214,7 +209,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     if not len(values):
         raise ValueError("a sign-flip test needs a difference")
     exact = len(values) <= EXACT_UP_TO
-    sums = _all_subsets(values) if exact else _random_subsets(values)
+    sums = _all_subsets(values) if exact else _flips(len(values)) @ values
     total = float(values.sum())
     as_far = int(np.sum(np.abs(total - 2 * sums) >= abs(total) - ROUNDING))
     return (as_far + (not exact)) / (len(sums) + (not exact))
@@ -245,14 +240,9 @@ def _all_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return sums
 
 
-def _random_subsets(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the sums of random subsets, (DRAWS,), from a fixed seed."""
-    return _flips(len(values)) @ values
-
-
 @functools.lru_cache(maxsize=1)
 def _flips(count: int) -> npt.NDArray[np.bool_]:
-    """Return random assignments of signs, (DRAWS, count): True for the opposite sign."""
+    """Return random signs, (DRAWS, count), from a fixed seed: True for the opposite sign."""
     return np.random.Generator(np.random.PCG64(0)).random((DRAWS, count)) < 0.5
 
 

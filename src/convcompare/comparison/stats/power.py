@@ -70,7 +70,7 @@ def _detectable_effect(n: int, alpha: float, freedom: int) -> float:
     return high
 
 
-def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = None) -> float:
+def power_of(effect: float, n: int, alpha: float, freedom: int) -> float:
     """Return the probability of finding a true difference of `effect` standard deviations.
 
     This is the probability of t beyond its critical value on the right side: the mean of the normal
@@ -80,9 +80,8 @@ def power_of(effect: float, n: int, alpha: float = ALPHA, freedom: int | None = 
     from scipy.special import chdtri, ndtr, stdtrit
 
     shares, weights = _nodes()
-    df = n - 1 if freedom is None else freedom
-    critical = stdtrit(df, 1 - alpha / 2)
-    deviations = np.sqrt(chdtri(df, shares) / df)
+    critical = stdtrit(freedom, 1 - alpha / 2)
+    deviations = np.sqrt(chdtri(freedom, shares) / freedom)
     return float(weights @ ndtr(effect * math.sqrt(n) - critical * deviations))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -105,8 +104,7 @@ def doubted(verdict: Verdict, assessment: Assessment) -> list[ModelRuns]:
     """Return which of a verdict's two networks have a run whose marks put it in doubt."""
     if verdict.quantity.scale == "exact":
         return []
-    sides = (verdict.model, verdict.baseline)
-    groups = [group for group in assessment.comparison.groups if group.label in sides]
+    groups = [one for one in assessment.comparison.groups if one.label in verdict.labels]
     return [group for group in groups if assessment.doubts.of(group, about(verdict.quantity))]
 
 
@@ -131,9 +129,8 @@ def beside(verdict: Verdict) -> str:
         return word(verdict)
     if 1 < verdict.n < FEWEST:
         estimate = estimate.bare
-    shown = figure_words.with_interval(estimate, dataclasses.replace(quantity, unit=""))
     sign = "" if quantity.scale == "difference" else "× "
-    return f"{sign}{shown.replace(' times', '')}  {word(verdict)}"
+    return f"{sign}{figure_words.without_unit(estimate, quantity)}  {word(verdict)}"
 
 
 def inside(verdict: Verdict) -> str:

@@ -116,7 +116,8 @@ def _section(section: Section, drawn: Mapping[str, Outcome], alone: bool) -> Ite
         yield from _table(section)
     if found := section.assessment.sentences:
         yield Bullets([*found, *section.assessment.notes])
-    missing = [*_failures(comparison), *_unfinished(section)]
+    missing = [f"{code(m)} (seed {run.trial.seed}) {run.status}" for m, run in comparison.failed]
+    missing += _unfinished(section)
     if missing:
         yield Paragraph(f"Without a result: {'; '.join(missing)}.")
     warnings = [*section.assessment.warnings(each=True), *changed_surroundings(comparison)]
@@ -193,10 +194,6 @@ def _caption(comparison: Comparison) -> str:
 def _epochs(comparison: Comparison) -> str:
     epochs = comparison.conditions.epochs
     return f"{epochs} epochs" if epochs > 1 else "one epoch"
-
-
-def _failures(comparison: Comparison) -> list[str]:
-    return [f"{code(m)} (seed {run.trial.seed}) {run.status}" for m, run in comparison.failed]
 
 
 def _figures(

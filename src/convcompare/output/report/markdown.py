@@ -67,14 +67,12 @@ class _MarkdownWriter:
                 return f"{fence}sh\n{visible(text)}\n{fence}"
             case Details(summary, blocks):
                 inner = "\n\n".join(self.write(one) for one in blocks)
-                head = html.escape(_bare(summary))
+                bare = "".join(
+                    part for part, _ in spans(summary)
+                )  # a tag, in which code is no code
+                head = html.escape(one_line(bare))
                 return f"<details>\n<summary>{head}</summary>\n\n{inner}\n\n</details>"
         assert_never(block)
-
-
-def _bare(text: str) -> str:
-    """Return a text without its code spans, for the one place where Markdown is not interpreted."""
-    return one_line("".join(part for part, _ in spans(text)))
 
 
 def _table(block: TableBlock, number: int) -> str:

@@ -49,8 +49,7 @@ def _title(quantity: Quantity) -> str:
     if quantity == ACCURACY:
         return "points ahead of"
     if quantity.scale == "difference":
-        unit = f" ({quantity.unit})" if quantity.unit else ""
-        return f"{quantity.noun}{unit}, minus"
+        return f"{quantity.noun}{quantity.unit_in_brackets}, minus"
     return f"{quantity.noun}, times"
 
 

@@ -29,32 +29,22 @@ def show_number(value: float) -> str:
 
 
 def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:
-    """Return one quantity for height and width: integers as such, None if there is none."""
-    found = []
-    for axis in axes:
-        value = None if axis is None else getattr(axis, what)
-        found.append(value if value is None or int(value) != value else int(value))
-    return found[0], found[1]
-
-
-def _one(pair: tuple[Any, Any]) -> Any:
-    """Return a number if both sides agree, otherwise [height, width]."""
-    values = [None if value is None else _plain(value) for value in pair]
-    return values[0] if values[0] == values[1] else values
-
-
-def _plain(value: Any) -> int | float:
-    return value if isinstance(value, int) else float(value)
+    """Return one quantity for height and width: an integer if it is one, None if there is none."""
+    found = [None if axis is None else getattr(axis, what) for axis in axes]
+    height, width = (
+        one if one is None else int(one) if int(one) == one else float(one) for one in found
+    )
+    return height, width
 
 
 def _reading(axes: Sequence[Axis | None]) -> dict[str, Any]:
-    names = ("size", "stride", "start")
-    both = {name: _sides(axes, name) for name in names}
-    sides = {
-        side: {name: None if both[name][i] is None else _plain(both[name][i]) for name in names}
-        for i, side in enumerate(("height", "width"))
+    """Return each quantity, as [height, width] if the sides differ, and those of each side."""
+    both = {name: _sides(axes, name) for name in ("size", "stride", "start")}
+    return {
+        **{name: pair[0] if pair[0] == pair[1] else list(pair) for name, pair in both.items()},
+        "height": {name: height for name, (height, _) in both.items()},
+        "width": {name: width for name, (_, width) in both.items()},
     }
-    return {**{name: _one(both[name]) for name in names}, **sides}
 
 
 def _strict(layer: LayerField) -> list[Axis | None]:
@@ -87,8 +77,7 @@ def to_json(model: str, found: ReceptiveField) -> dict[str, Any]:
     pooled = found.after_pooling
     return {
         "model": model,
-        **{name: features[name] for name in ("size", "stride", "start", "height", "width")},
-        "local": features["local"],
+        **{name: features[name] for name in nothing},
         "features": None if found.features is None else found.features.name,
         "after_pooling": None if pooled is None else _layer_json(pooled),
         "whole_from": found.whole_from,
@@ -154,7 +143,7 @@ def csv_table(fields: Mapping[str, ReceptiveField]) -> Table:
             strict, local = _strict(layer), layer.axes
             values: list[Any] = [model, layer.name, layer.kind]
             for what in ("size", "stride", "start"):
-                values += [None if v is None else _plain(v) for v in _sides(strict, what)]
+                values += _sides(strict, what)
             values += [*_sides(local, "size"), *layer.units, found.method]
             rows.append(dict(zip(_CSV, values, strict=True)))
     return Table(tuple(Column(key, key) for key in _CSV), tuple(rows))

@@ -90,10 +90,8 @@ def _block(
 
 def _margin(verdict: Verdict) -> str | None:
     """Return ``+1.24 ± 0.14``, which is shorter than the ends of the interval."""
-    if verdict.estimate is None:
-        return None
-    plain = dataclasses.replace(verdict.quantity, unit="")
-    return figure_words.with_interval(verdict.estimate, plain).replace(" times", "")
+    estimate = verdict.estimate
+    return None if estimate is None else figure_words.without_unit(estimate, verdict.quantity)
 
 
 def _estimate(verdict: Verdict) -> str | None:
@@ -105,7 +103,7 @@ def _estimate(verdict: Verdict) -> str | None:
     value = factor * estimate.value
     if estimate.low is None or estimate.high is None or verdict.n == estimate_words.FEW:
         if quantity.scale != "difference":
-            return figure_words.times(estimate.bare).replace(" times", "")
+            return figure_words.without_unit(estimate.bare, quantity)
         return formatting.signed(f"{value:.2f}", plus=True)
     low, high = factor * estimate.low, factor * estimate.high
     none = 0 if quantity.scale == "difference" else 1

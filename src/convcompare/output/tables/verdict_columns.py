@@ -58,7 +58,7 @@ def _with_figures(table: Table, assessment: Assessment) -> Table:
     columns, cells = list(table.columns), [dict(row) for row in table.rows]
     first = next((verdict.baseline for verdict in assessment.verdicts), "")
     for name in assessment.comparison.verdict_on:
-        added = _with_unused_keys(_columns(named(name), assessment, first), there)
+        added = _columns(named(name), assessment, first, there)
         new = [column for column, _ in added if column.key not in there]
         place = next(i for i, c in enumerate(columns) if c.exported and c.key in ("macs", "runs"))
         columns[place:place] = new
@@ -76,17 +76,8 @@ def _with_key(table: Table) -> Table:
     return dataclasses.replace(table, notes=(*table.notes, StyleNote("best of a column in bold")))
 
 
-def _with_unused_keys(
-    added: list[tuple[Column, Values]], there: set[str]
-) -> list[tuple[Column, Values]]:
-    """Return the columns, with another key if the table has another figure with that key."""
-    return [
-        (dataclasses.replace(column, key=_key_of(column.key, there)), values)
-        for column, values in added
-    ]
-
-
 def _key_of(key: str, there: set[str]) -> str:
+    """Return the key of a column, another one if the table has another figure with that key."""
     return f"{key}_evaluated" if key in OF_THE_LAST_PASS and key in there else key
 
 
@@ -136,19 +127,20 @@ def _with_verdicts(table: Table, assessment: Assessment) -> Table:
 
 
 def _columns(
-    measure: Measure, assessment: Assessment, baseline: str
+    measure: Measure, assessment: Assessment, baseline: str, there: set[str]
 ) -> list[tuple[Column, Values]]:
     """Return the columns of a figure and its verdict, with their values by network label."""
     quantity, name = measure.quantity, measure.name.replace("-", " ")
-    unit = f" ({quantity.unit})" if quantity.unit else ""
-    header = "spread (points)" if measure.test == "spread" else f"{name}{unit}"
+    header = f"{name}{quantity.unit_in_brackets}"
+    header = "spread (points)" if measure.test == "spread" else header
     found = [v for v in assessment.verdicts if v.quantity.name == quantity.name]
     verdicts = {v.model: short(v) for v in found if v.baseline == baseline}
     verdicts[baseline] = "baseline"
     verdict_column = Column(f"{quantity.name}_verdict", f"{name}: verdict", "left", priority=1)
     if quantity.name in SHOWN:
         return [(verdict_column, verdicts)]
-    value = Column(quantity.name, header, show=_show(measure), best=quantity.best, priority=3)
+    key = _key_of(quantity.name, there)
+    value = Column(key, header, show=_show(measure), best=quantity.best, priority=3)
     values = {g.label: _value(measure, g, assessment) for g in assessment.comparison.groups}
     return [(value, values), (verdict_column, verdicts)]
 

@@ -115,8 +115,7 @@ def _equivalent(found: Sequence[Verdict]) -> Iterator[str]:
     """Explain the margin within which networks are equivalent."""
     for one in found:
         if one.relation == "equivalent" and one.margin and one.quantity.scale == "difference":
-            size = f"{one.quantity.factor * one.margin:g} {one.quantity.unit}".rstrip()
-            yield f"equivalent: no difference larger than {size}"
+            yield f"equivalent: no difference larger than {one.quantity.in_unit(one.margin, 'g')}"
             return
 
 
@@ -136,7 +135,7 @@ def _without_estimate(found: Sequence[Verdict]) -> Iterator[str]:
 def refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     """Explain why times are not compared, once per reason."""
     reasons: dict[str, list[str]] = {}
-    networks = {name for one in costs for name in (one.model, one.baseline)}
+    networks = {name for one in costs for name in one.labels}
     refusals = {one.model: one.refusal for one in costs if one.refusal is not None}
     marks = {model: one for model, one in refusals.items() if one.reason == "machine"}
     for model, refusal in refusals.items():

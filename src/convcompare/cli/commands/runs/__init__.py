@@ -18,7 +18,7 @@ from ... import options as o
 from ...arguments import parse_columns, parse_figures
 from ...output import View, emit_assessment, emit_json, emit_table, emit_text, end
 from ...run_choice import found_run, is_comparison, trials_of
-from ...run_list import STATUSES, RunFilter, listed, run_table, state
+from ...run_list import STATUSES, listed, matches, run_table, state
 
 if TYPE_CHECKING:
     from convcompare.comparison.assessment import Assessment
@@ -106,9 +106,8 @@ def runs(
     else:
         _refuse({**of_list, **of_table}, "several runs", "`convcompare runs ID` shows all of one")
     if name is None:
-        among = None if comparison is None else frozenset(trials_of(opened, comparison))
-        part = RunFilter(model, dataset, status, among, tag)
-        _list(opened, part, kind, out, verbose)
+        among = None if comparison is None else trials_of(opened, comparison)
+        _list(opened, (model, dataset, status, among, tag), kind, out, verbose)
     elif is_comparison(opened, name):
         view = View.parse(names, sort, verbose)
         emit_assessment(_assessed(opened, name, figures, all_pairs), kind, out, view)
@@ -125,13 +124,16 @@ def _refuse(options: Mapping[str, object], about: str, hint: str) -> None:
         raise UsageError(f"`{option}` is for {about}", hint.format(option))
 
 
-def _list(store: RunStore, part: RunFilter, kind: Format, out: Path | None, verbose: bool) -> None:
-    rows = [row for row in listed(store) if part.holds(row)]
+def _list(
+    store: RunStore, wanted: tuple[Any, ...], kind: Format, out: Path | None, verbose: bool
+) -> None:
+    """Print the runs that match the arguments of `matches` in `wanted`."""
+    rows = [row for row in listed(store) if matches(row, *wanted)]
     if kind == "json":
         emit_json({"runs": rows}, out)
     elif rows:
         emit_table(run_table(rows, whole=kind != "table", notes=verbose), kind, out)
-    elif part.active:
+    elif any(one is not None for one in wanted):
         emit_text("no run matches: `convcompare runs` lists all", None)
     elif not store.damage:
         raise UsageError(

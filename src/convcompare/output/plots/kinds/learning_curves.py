@@ -90,11 +90,13 @@ def _terminal(source: Source, width: int, what: str) -> str:
     return curves(lines, width, f"test {_with_unit(what)}{mean}", "epoch", LEAST[what])
 
 
-def _both(source: Source, width: int) -> str:
-    return "\n\n".join(_terminal(source, width, what) for what in ("loss", "accuracy"))
-
-
-@register.plot("learning-curves", terminal=_both, hollow=True)
+@register.plot(
+    "learning-curves",
+    terminal=lambda source, width: "\n\n".join(
+        _terminal(source, width, what) for what in ("loss", "accuracy")
+    ),
+    hollow=True,
+)
 def learning_curves(source: Source) -> list[Drawing]:
     """Loss and accuracy by epoch, on train and test images, two panels per network."""
     groups = source.groups

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -38,66 +37,56 @@ ONE_LINE = 30
 TICKS = (2, 5, 10, 20, 50)
 
 
-@dataclass(frozen=True)
-class Outlook:
-    """The differences that numbers of seeds detect, for an undecided contrast.
+def detectable(verdict: Verdict, seeds: int, spreads: Sequence[Spread] | None = None) -> float:
+    """Return the difference that a number of seeds finds with 80 % power, for an open contrast.
 
-    They are computed from the spreads with which its test compared the mean: of paired differences,
-    or of the logarithms of ratios.
+    It is in the unit of the figure, or a factor minus 1. ``spreads`` are those with which the test
+    compared the mean [default], of paired differences or of the logarithms of ratios.
     """
+    known = verdict.spreads if spreads is None else spreads
+    size = detectable_by(known, verdict.n, seeds, verdict.level or ALPHA)
+    if verdict.quantity.scale == "ratio":
+        return math.expm1(min(size, 50.0))
+    return verdict.quantity.factor * size
 
-    verdict: Verdict
 
-    @property
-    def quantity(self) -> Quantity:
-        """The figure of the contrast."""
-        return self.verdict.quantity
+def interval(verdict: Verdict, seeds: int) -> tuple[float, float]:
+    """Return `detectable` for the ends of the 95 % interval of each spread.
 
-    def detectable(self, seeds: int) -> float:
-        """Return the difference found with 80 % power.
+    Source: the chi-square distribution of the variance (Cochran 1934, S0305004100016595).
+    """
+    low, high = (
+        detectable(verdict, seeds, [spread.upper(alpha) for spread in verdict.spreads])
+        for alpha in (1 - ALPHA / 2, ALPHA / 2)
+    )
+    return low, high
 
-        It is in the unit of the figure, or a factor minus 1.
-        """
-        return self._size(seeds, self.verdict.spreads)
 
-    def interval(self, seeds: int) -> tuple[float, float]:
-        """Return the same for the ends of the 95 % interval of each spread.
-
-        Source: the chi-square distribution of the variance (Cochran 1934, S0305004100016595).
-        """
-        low, high = (
-            self._size(seeds, [spread.upper(alpha) for spread in self.verdict.spreads])
-            for alpha in (1 - ALPHA / 2, ALPHA / 2)
-        )
-        return low, high
-
-    def _size(self, seeds: int, spreads: Sequence[Spread]) -> float:
-        size = detectable_by(spreads, self.verdict.n, seeds, self.verdict.level or ALPHA)
-        if self.quantity.scale == "ratio":
-            return math.expm1(min(size, 50.0))
-        return self.quantity.factor * size
-
-    def seeds_for(self, size: float) -> int | None:
-        """Return the fewest seeds that show a difference of `size`; None if they exceed `MOST`."""
-        enough = (n for n in range(2, MOST + 1) if self.detectable(n) <= size)
-        return next(enough, None)
+def seeds_for(verdict: Verdict, size: float) -> int | None:
+    """Return the fewest seeds that show a difference of `size`; None if they exceed `MOST`."""
+    enough = (n for n in range(2, MOST + 1) if detectable(verdict, n) <= size)
+    return next(enough, None)
 
 
 @register.plot("power")
 def power(source: Source) -> list[Drawing]:
     """The difference that a number of seeds shows, for each contrast that is undecided."""
-    found = _outlooks(source.assessment.verdicts)
+    found = _undecided(source.assessment.verdicts)
     by_figure = groupby(found, key=lambda one: one.quantity)
     return [_drawing(quantity, [*same], source) for quantity, same in by_figure]
 
 
-def _outlooks(verdicts: Sequence[Verdict]) -> list[Outlook]:
-    undecided = [one for one in verdicts if not one.settled or _is_single(one)]
+def _undecided(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    undecided = [
+        one
+        for one in verdicts
+        if not one.settled or (one.n == 1 and one.refusal is None and one.quantity.scale != "exact")
+    ]
     if not verdicts:
         raise UsageError("a single network has no contrast", "name two networks or more")
     if not undecided:
         raise UsageError(_nothing_open(verdicts), "`convcompare plot verdicts` shows them")
-    found = [Outlook(one) for one in undecided if one.n > 1 and one.spreads]
+    found = [one for one in undecided if one.n > 1 and one.spreads]
     if not found:
         raise UsageError(
             "the spread over seeds is not known from these runs",
@@ -116,17 +105,13 @@ def _nothing_open(verdicts: Sequence[Verdict]) -> str:
     return f"{several(len(refusals), 'contrast')} not compared ({reasons}){others}"
 
 
-def _is_single(verdict: Verdict) -> bool:
-    return verdict.n == 1 and verdict.refusal is None and verdict.quantity.scale != "exact"
-
-
-def _drawing(quantity: Quantity, found: Sequence[Outlook], source: Source) -> Drawing:
+def _drawing(quantity: Quantity, found: Sequence[Verdict], source: Source) -> Drawing:
     across = min(3, len(found))
     figure, axes = panels(len(found), across, 1.75, sharex=True, sharey=True)
     rows: list[Sequence[object]] = []
-    for one, outlook in zip(axes, found, strict=True):
-        _panel(one, outlook, source.looks[outlook.verdict.model])
-        rows += _data(outlook)
+    for one, verdict in zip(axes, found, strict=True):
+        _panel(one, verdict, source.looks[verdict.model])
+        rows += _data(verdict)
     _axes(axes, across, quantity, found)
     name = "power" if quantity == ACCURACY else f"power-{quantity.name.replace('_', '-')}"
     sentences = [_sentence(one) for one in found]
@@ -140,73 +125,76 @@ def _drawing(quantity: Quantity, found: Sequence[Outlook], source: Source) -> Dr
     return Drawing(name, figure, caption, COLUMNS, rows, "; ".join(sentences) + ".", key)
 
 
-def _panel(axes: Axes, outlook: Outlook, look: ModelStyle) -> None:
-    verdict, line = outlook.verdict, [outlook.detectable(n) for n in SEEDS]
-    least, most = zip(*map(outlook.interval, SEEDS), strict=True)
+def _panel(axes: Axes, verdict: Verdict, look: ModelStyle) -> None:
+    line = [detectable(verdict, n) for n in SEEDS]
+    least, most = zip(*(interval(verdict, n) for n in SEEDS), strict=True)
     axes.fill_between(SEEDS, least, most, color=look.colour, alpha=0.15, linewidth=0)
     axes.plot(SEEDS, line, color=look.colour, linewidth=1.4)
-    here = outlook.detectable(verdict.n)
+    here = detectable(verdict, verdict.n)
     axes.plot([verdict.n], [here], color=look.colour, marker=look.marker, markersize=6)
     title = f"{look.name} against {short(verdict.baseline, 20)}"
     axes.set_title(title if len(title) <= ONE_LINE else title.replace(" against", "\nagainst"))
-    if target := _target(outlook):
+    if target := _target(verdict):
         axes.axhline(target, color="#888888", linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.text(0.97, 0.95, _summary(outlook), transform=axes.transAxes, ha="right", va="top",
+    axes.text(0.97, 0.95, _summary(verdict), transform=axes.transAxes, ha="right", va="top",
               fontsize=7, color=GREY)  # fmt: skip
 
 
-def _target(outlook: Outlook) -> float | None:
+def _target(verdict: Verdict) -> float | None:
     """Return the size that would matter, if the figure has one."""
-    return 100 * NOTABLE if outlook.quantity == ACCURACY else None
+    return 100 * NOTABLE if verdict.quantity == ACCURACY else None
 
 
-def _summary(outlook: Outlook) -> str:
+def _summary(verdict: Verdict) -> str:
     """Return ``1 point: 9 seeds``, or what twice the seeds would show."""
-    if target := _target(outlook):
-        seeds = outlook.seeds_for(target)
+    if target := _target(verdict):
+        seeds = seeds_for(verdict, target)
         return f"{target:g} point: {seeds or f'over {MOST}'} seeds"
-    seeds = min(MOST, 2 * outlook.verdict.n)
-    return f"{seeds} seeds: {_size(outlook)(outlook.detectable(seeds))}"
+    seeds = min(MOST, 2 * verdict.n)
+    return f"{seeds} seeds: {_size(verdict)(detectable(verdict, seeds))}"
 
 
-def _size(outlook: Outlook) -> Callable[[float], str]:
-    if outlook.quantity.scale == "ratio":
+def _size(verdict: Verdict) -> Callable[[float], str]:
+    if verdict.quantity.scale == "ratio":
         return lambda value: f"a factor of {1 + value:.3g}"
-    return lambda value: f"{value:.2g} {outlook.quantity.unit}".rstrip()
+    return lambda value: f"{value:.2g} {verdict.quantity.unit}".rstrip()
 
 
-def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Outlook]) -> None:
+def _axes(axes: Sequence[Axes], across: int, quantity: Quantity, found: Sequence[Verdict]) -> None:
     """Scale the axes to the lines from three seeds on and all dots; a band may extend beyond."""
     from matplotlib.ticker import NullFormatter
 
-    sizes_shown = [one.detectable(n) for one in found for n in (one.verdict.n, *SEEDS[1:])]
+    sizes_shown = [detectable(one, n) for one in found for n in (one.n, *SEEDS[1:])]
     targets = [target for one in found if (target := _target(one))]
     low, high = min([*sizes_shown, *targets]), max([*sizes_shown, *targets])
     is_ratio = quantity.scale == "ratio"
-    unit = f" ({quantity.unit})" if quantity.unit else ""
     for one in axes:
         one.set(xscale="log", yscale="log", xlim=(1.9, MOST), ylim=(low / 1.4, high * 1.6))
         one.set_xticks(TICKS, [str(tick) for tick in TICKS])
         one.xaxis.set_minor_formatter(NullFormatter())
         log_axis(one.yaxis, lambda size: f"×{1 + size:.3g}" if is_ratio else f"{size:g}")
-    outer_labels(axes, across, "seeds", "detectable ratio" if is_ratio else f"detectable{unit}")
+    outer_labels(
+        axes,
+        across,
+        "seeds",
+        "detectable ratio" if is_ratio else f"detectable{quantity.unit_in_brackets}",
+    )
 
 
-def _data(outlook: Outlook) -> list[Sequence[object]]:
-    verdict = outlook.verdict
+def _data(verdict: Verdict) -> list[Sequence[object]]:
     return [
         (
             verdict.model, verdict.baseline, verdict.quantity.name, verdict.quantity.unit, n,
-            outlook.detectable(n), *outlook.interval(n), verdict.n,
+            detectable(verdict, n), *interval(verdict, n), verdict.n,
         )
         for n in SEEDS
     ]  # fmt: skip
 
 
-def _sentence(outlook: Outlook) -> str:
-    verdict, size = outlook.verdict, _size(outlook)
-    now = size(outlook.detectable(verdict.n))
-    later = size(outlook.detectable(2 * verdict.n))
+def _sentence(verdict: Verdict) -> str:
+    size = _size(verdict)
+    now = size(detectable(verdict, verdict.n))
+    later = size(detectable(verdict, 2 * verdict.n))
     return (
         f"{verdict.model} against {verdict.baseline}: {verdict.n} seeds show {now}, "
         f"{2 * verdict.n} show {later}"

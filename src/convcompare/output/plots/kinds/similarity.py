@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convcompare.comparison.disagreement import paired_runs, paired_words
-from convcompare.comparison.layer_similarity import FEWEST, mean_cka
+from convcompare.comparison.layer_similarity import FEWEST, cka
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 from convcompare.store.similarity_record import SIMILARITY, SimilarityRecord
@@ -50,8 +50,8 @@ class LayersOfRuns:
     def similar(self, other: LayersOfRuns) -> Matrix:
         """Return the mean CKA of each layer with each of `other`, over pairs of different seeds."""
         pairs = paired_runs(self.seeds, other.seeds, same=other is self)
-        own, others = ([record.grams for record in one.records] for one in (self, other))
-        return mean_cka(own, others, pairs)
+        found = [cka(self.records[i].grams, other.records[j].grams) for i, j in pairs]
+        return np.asarray(np.mean(found, axis=0))
 
 
 @register.plot("similarity", needs=SIMILARITY)

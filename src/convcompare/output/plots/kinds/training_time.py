@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from convcompare.store.run import Run
 
     from ..source import Source
-    from ..style import ModelStyle
 
 WIDE = 20
 """Ratio of the slowest to the fastest from which the axis is logarithmic."""
@@ -58,7 +56,7 @@ def training_time(source: Source) -> list[Drawing]:
     for one, figure_of, title in zip(
         axes, (per_epoch, whole), ("epoch (median)", "whole training"), strict=True
     ):
-        _panel(one, [_Timed.of(source, group, figure_of) for group in ordered])
+        _panel(one, source, ordered, figure_of)
         one.set_title(title)
     untimed = [group.label for group in source.groups if group not in groups]
     caption = (
@@ -95,29 +93,14 @@ def whole(run: Run) -> float:
     return run.train_seconds or 0.0
 
 
-@dataclass(frozen=True)
-class _Timed:
-    """A model: its style, and the time and the style of each of its runs."""
-
-    look: ModelStyle
-    seconds: list[float]
-    looks: list[ModelStyle]
-
-    @classmethod
-    def of(cls, source: Source, group: ModelRuns, figure: Callable[[Run], float]) -> _Timed:
-        return cls(
-            source.look(group, "time"),
-            [figure(run) for run in group.finished],
-            [source.look_of_run(group, run, "time") for run in group.finished],
-        )
-
-
 def _fastest_first(groups: Sequence[ModelRuns]) -> list[ModelRuns]:
     return sorted(groups, key=lambda group: fmean(map(whole, group.finished)))
 
 
-def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
-    every = [value for row in rows for value in row.seconds]
+def _panel(
+    axes: Axes, source: Source, groups: Sequence[ModelRuns], figure: Callable[[Run], float]
+) -> None:
+    every = [figure(run) for group in groups for run in group.finished]
     shortest, longest = min(every), max(every)
     scale, unit = formatting.time_unit(longest)
     logarithmic = longest > WIDE * shortest > 0
@@ -126,15 +109,15 @@ def _panel(axes: Axes, rows: Sequence[_Timed]) -> None:
         axes.set_xlim(shortest / scale / 1.1, 1.1 * longest / scale)
     else:
         axes.set_xlim(0, 1.06 * (longest / scale or 1.0))
-    for y, row in enumerate(rows):
-        mean, look = fmean(row.seconds) / scale, row.look
+    for y, group in enumerate(groups):
+        mean, look = fmean(map(figure, group.finished)) / scale, source.look(group, "time")
         if logarithmic:
             axes.plot([mean], [y], color=look.colour, marker="|", markersize=11, markeredgewidth=2)
         else:
             axes.barh(y, mean, height=0.62, **look.bar())
-        points = [value / scale for value in row.seconds]
-        for point, style in zip(points, row.looks, strict=True):
-            axes.plot([point], [y], markersize=3.2, **style.dots())
+        for run in group.finished:
+            style = source.look_of_run(group, run, "time")
+            axes.plot([figure(run) / scale], [y], markersize=3.2, **style.dots())
         side_text(axes, y, f"{mean:#.3g}".rstrip("."))
     if logarithmic:
         log_axis(axes.xaxis, lambda value: f"{value:,g}")

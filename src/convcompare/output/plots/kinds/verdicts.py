@@ -174,8 +174,7 @@ def _axis(axes: Axes, panel: ForestPanel) -> None:
         _ratio_ticks(axes)
         axes.set_xlabel(f"← {left}    ratio    {right} →")
         return
-    unit = f" ({panel.quantity.unit})" if panel.quantity.unit else ""
-    axes.set_xlabel(f"← {left}    difference{unit}    {right} →")
+    axes.set_xlabel(f"← {left}    difference{panel.quantity.unit_in_brackets}    {right} →")
 
 
 def _ratio_ticks(axes: Axes) -> None:
