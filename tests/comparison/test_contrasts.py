@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.comparison import verdicts
+from convcompare.comparison import verdict_words
 from convcompare.comparison.contrasts import contrasts, spread
 from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.doubts import doubts
@@ -56,15 +56,15 @@ def test_clear_difference_is_better_by_its_points() -> None:
     assert found.estimate is not None
     interval = (found.estimate.low, found.estimate.high)
     assert interval == pytest.approx(tuple(other.confidence_interval(0.95)))
-    assert verdicts.words(found) == "better by 0.81 ± 0.10 points"
+    assert verdict_words.words(found) == "better by 0.81 ± 0.10 points"
     assert (found.quantity, found.relation, found.n) == (ACCURACY, "higher", 5)
-    assert verdicts.method(found) == "paired t over 5 seeds"
-    assert verdicts.sentence(found) == "better than fcn by 0.81 ± 0.10 points"
+    assert verdict_words.method(found) == "paired t over 5 seeds"
+    assert verdict_words.sentence(found) == "better than fcn by 0.81 ± 0.10 points"
 
 
 def test_worse_has_a_positive_size() -> None:
     found = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], -0.008)))
-    assert verdicts.words(found) == "worse by 0.79 ± 0.10 points"
+    assert verdict_words.words(found) == "worse by 0.79 ± 0.10 points"
     assert found.estimate is not None
     assert found.estimate.value == pytest.approx(-0.00794)
 
@@ -79,11 +79,11 @@ def test_seeds_are_paired_and_not_pooled() -> None:
 
 def test_no_clear_difference_requires_sufficient_power() -> None:
     near = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.0002)))
-    assert verdicts.words(near) == "no clear difference (0.03 ± 0.10 points)"
-    assert verdicts.outlook(near) == "10 seeds could show 0.08 points"
+    assert verdict_words.words(near) == "no clear difference (0.03 ± 0.10 points)"
+    assert verdict_words.outlook(near) == "10 seeds could show 0.08 points"
     wide = one(*series("fcn", FCN[:5]), *series("simple", shifted(FCN[:5], 0.002, noise=20)))
     assert wide.relation == "too few"
-    told = verdicts.sentence(wide)
+    told = verdict_words.sentence(wide)
     assert told.startswith("+0.3 ± 2.0 points against fcn, inconclusive at 5 seeds (")
     assert told.endswith("(a difference under about 3 points would often be missed)")
     two = one(*series("fcn", FCN[:2]), *series("simple", shifted(FCN[:2], 0.0002, noise=0.1)))
@@ -105,9 +105,9 @@ def test_no_clear_difference_is_wrong_in_one_case_of_twenty(seeds: int) -> None:
 def test_equal_differences_in_every_seed_are_no_proof() -> None:
     found = one(*series("fcn", FCN[:3]), *series("simple", tuple(a + 0.001 for a in FCN[:3])))
     assert found.p == 2 / 2**3
-    assert verdicts.words(found) == "+0.10 points in all 3 seeds, inconclusive"
+    assert verdict_words.words(found) == "+0.10 points in all 3 seeds, inconclusive"
     same = one(*series("fcn", FCN[:3]), *series("simple", FCN[:3]))
-    assert verdicts.words(same) == "no clear difference (0.00 points)"
+    assert verdict_words.words(same) == "no clear difference (0.00 points)"
 
 
 def test_sign_flips_are_reported_and_decide_nothing() -> None:
@@ -150,20 +150,22 @@ def test_holm_and_intervals_count_all_contrasts() -> None:
     assert low < 0 < high, "the interval does not claim what the verdict does not"
     assert found["simple"].level == pytest.approx(0.05 / 3)
     assert contrast_json(found["simple"])["confidence"] == pytest.approx(1 - 0.05 / 3)
-    assert verdicts.method(found["simple"]).endswith("Holm over 3 contrasts")
+    assert verdict_words.method(found["simple"]).endswith("Holm over 3 contrasts")
 
 
 def test_one_seed_compares_two_trained_networks() -> None:
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.96))
     (found,) = contrasts(pairs(pair, None), PairTests(hits_of))
-    assert verdicts.method(found) == "McNemar's exact test over the images"
-    assert verdicts.words(found) == "ended 6.0 ± 1.6 points above, one seed"
+    assert verdict_words.method(found) == "McNemar's exact test over the images"
+    assert verdict_words.words(found) == "ended 6.0 ± 1.6 points above, one seed"
     assert contrast_json(found)["decided"] == "differ"
-    assert verdicts.note(found).startswith("one seed: this is about these two trained networks")
+    assert verdict_words.note(found).startswith(
+        "one seed: this is about these two trained networks"
+    )
     pair = comparison(trained("fcn", 0, 0.9), trained("simple", 0, 0.905))
     (close,) = contrasts(pairs(pair, None), PairTests(hits_of))
     assert close.relation == "too few"
-    assert verdicts.sentence(close) == "+0.5 ± 1.5 points against fcn, inconclusive: one seed"
+    assert verdict_words.sentence(close) == "+0.5 ± 1.5 points against fcn, inconclusive: one seed"
 
 
 def test_pair_is_tested_once_for_all_families() -> None:
@@ -188,23 +190,23 @@ def test_runs_with_other_settings_are_not_compared() -> None:
     found = one(*runs)
     assert (found.relation, found.p) == ("refused", None)
     assert found.refusal == Refusal("settings", (), (Differing("epochs", ("10",), ("15",)),))
-    assert verdicts.words(found) == "not compared: trained 10 epochs against 15"
+    assert verdict_words.words(found) == "not compared: trained 10 epochs against 15"
     runs = [trained("fcn", 0, 0.97), trained("simple", 0, 0.99, lr=0.01, precision="bf16")]
-    assert verdicts.words(one(*runs)) == (
+    assert verdict_words.words(one(*runs)) == (
         "not compared: lr 0.01 against 0.001, precision bf16 against fp32"
     )
     (cost,) = cost_contrasts(pairs(comparison(*runs), "fcn"))
-    assert verdicts.words(cost).startswith("times not compared: lr")
+    assert verdict_words.words(cost).startswith("times not compared: lr")
 
 
 def test_runs_on_other_images_are_not_compared() -> None:
     fcn, simple = trained("fcn", 0, 0.97), trained("simple", 0, 0.99)
     other = dataclasses.replace(simple, trial=dataclasses.replace(simple.trial, data="cd"))
-    assert "other images under the same name" in verdicts.words(one(fcn, other))
+    assert "other images under the same name" in verdict_words.words(one(fcn, other))
     other = dataclasses.replace(
         simple, trial=dataclasses.replace(simple.trial, data="cd", dataset="cifar10")
     )
-    assert verdicts.words(one(fcn, other)) == "not compared: dataset cifar10 against mnist"
+    assert verdict_words.words(one(fcn, other)) == "not compared: dataset cifar10 against mnist"
 
 
 def test_failed_runs_are_excluded_and_named() -> None:
@@ -212,16 +214,19 @@ def test_failed_runs_are_excluded_and_named() -> None:
     runs[5] = dataclasses.replace(runs[5], status="diverged", history=())
     found = one(*runs)
     assert found.left_out == (LeftOut("simple", (1,)),)
-    assert (found.n, verdicts.note(found)) == (3, "without seed 1: no run of simple that counts")
+    assert (found.n, verdict_words.note(found)) == (
+        3,
+        "without seed 1: no run of simple that counts",
+    )
     more = [*series("fcn", [*FCN[:4]] * 2), *series("simple", shifted(FCN[:4], 0.008))]
-    assert verdicts.note(one(*more)) == "without seeds 4 to 7: no run of simple that counts"
+    assert verdict_words.note(one(*more)) == "without seeds 4 to 7: no run of simple that counts"
     bad = [dataclasses.replace(r, status="failed", history=()) for r in runs[4:]]
-    assert verdicts.words(one(*runs[:4], *bad)) == "not compared: no run of simple counts"
+    assert verdict_words.words(one(*runs[:4], *bad)) == "not compared: no run of simple counts"
     worse = [dataclasses.replace(r, status="failed", history=()) for r in runs[:4]]
     both = "not compared: no run of simple or fcn counts"
-    assert verdicts.words(one(*worse, *bad)) == both
+    assert verdict_words.words(one(*worse, *bad)) == both
     apart = [trained("fcn", 0, 0.97), trained("simple", 1, 0.99)]
-    assert verdicts.words(one(*apart)) == "not compared: they have no seed in common"
+    assert verdict_words.words(one(*apart)) == "not compared: they have no seed in common"
 
 
 def test_refused_contrast_is_not_in_the_family() -> None:
@@ -241,8 +246,8 @@ def test_equal_networks_are_found_equivalent() -> None:
     runs = [*series("fcn", FCN), *series("simple", shifted(FCN, 0.0001))]
     found = one(*runs, margin=0.005, look=Look((3, 5, 8, 13, 20), 2))
     assert found.relation == "equivalent"
-    assert verdicts.words(found).startswith("no difference larger than 0.5 points (0.01 ± ")
-    assert verdicts.sentence(found).startswith("no difference from fcn larger than 0.5 points")
+    assert verdict_words.words(found).startswith("no difference larger than 0.5 points (0.01 ± ")
+    assert verdict_words.sentence(found).startswith("no difference from fcn larger than 0.5 points")
     assert found.settled
     assert not one(*runs[:2], *runs[8:10], margin=0.0005).settled
 
@@ -255,7 +260,7 @@ def test_hopeless_contrast_is_stopped() -> None:
     runs = [*series("fcn", FCN), *series("simple", noisy)]
     found = one(*runs, margin=0.001, look=Look(LOOKS, 2))
     assert (found.stopped_before, found.settled, found.open) == (20, False, False)
-    assert "stopped: more seeds, up to 20, would hardly ever decide it" in verdicts.note(found)
+    assert "stopped: more seeds, up to 20, would hardly ever decide it" in verdict_words.note(found)
     assert contrast_json(found)["stopped_before"] == 20
     assert one(*runs, margin=0.1, look=Look(LOOKS, 2)).stopped_before is None, "equivalence may be"
     last = one(*runs, margin=0.001, look=Look((3, 5, 8), 2))
@@ -306,7 +311,7 @@ def test_times_on_a_shared_machine_are_not_compared(waited: float | None, refuse
     whole = comparison(trained("a", 0, 0.9), dataclasses.replace(busy, history=(epoch,)))
     (cost,) = cost_contrasts(pairs(whole, "a"))
     assert (cost.relation == "refused") is refused
-    assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
+    assert (verdict_words.words(cost) == "times not compared: b shared the machine") is refused
 
 
 @pytest.mark.parametrize(("stopped", "refused"), [(0.9, False), (1.1, True), (None, False)])
@@ -319,7 +324,7 @@ def test_times_of_a_suspended_process_are_not_compared(
     held = dataclasses.replace(held, history=(epoch,))
     whole = comparison(trained("a", 0, 0.9), held)
     (cost,) = cost_contrasts(pairs(whole, "a"))
-    assert (verdicts.words(cost) == "times not compared: b was stopped meanwhile") is refused
+    assert (verdict_words.words(cost) == "times not compared: b was stopped meanwhile") is refused
     found = {mark.name: mark.text for mark in marks(held, ChanceLevel(0.1, 100))}
     assert ("stopped" in found) is refused
     if refused:
@@ -356,7 +361,7 @@ def test_times_measured_afterwards_are_not_compared_with_others(
 
     whole = comparison(timed("a", 0.0), timed("b", waited))
     (cost,) = cost_contrasts(pairs(whole, "a"))
-    assert (verdicts.words(cost) == "times not compared: b shared the machine") is refused
+    assert (verdict_words.words(cost) == "times not compared: b shared the machine") is refused
     found = [mark.hint for mark in marks(whole.groups[1].runs[0], ChanceLevel(0.1, 100))]
     assert any("measures it again, on an idle machine" in hint for hint in found) is refused
 
@@ -365,7 +370,7 @@ def test_equal_means_have_no_difference_of_rounding() -> None:
     """The mean of 0.86 and 0.84 is less than that of 0.9 and 0.8 by the last bit of a float."""
     found = one(*series("fcn", (0.9, 0.8)), *series("simple", (0.86, 0.84)))
     assert found.estimate is not None and found.estimate.value == 0
-    assert verdicts.words(found) == "0.00 points, inconclusive at 2 seeds"
+    assert verdict_words.words(found) == "0.00 points, inconclusive at 2 seeds"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
-from convcompare.comparison import verdicts
+from convcompare.comparison import verdict_words
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.figures import catalogue, figure_notes, figure_words
 from convcompare.comparison.figures.catalogue import named, names
@@ -114,7 +114,7 @@ def test_json_and_text_have_the_same_outcome(
 ) -> None:
     """The power is known for accuracy only: other figures are never "no clear difference"."""
     verdict = Verdict("simple", "fcn", quantity, relation, n)
-    assert verdicts.decided(verdict) == decided
+    assert verdict_words.decided(verdict) == decided
     assert figure_words.outcome(verdict) == told
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from convcompare.comparison import estimate_words, run_flags, verdicts
+from convcompare.comparison import estimate_words, run_flags, verdict_words
 from convcompare.comparison.contrasts import contrasts
 from convcompare.comparison.cost_contrasts import cost_contrasts
 from convcompare.comparison.pair_tests import PairTests
@@ -27,7 +27,7 @@ def costs(*seconds: tuple[float, float], device: str = "cpu") -> str:
     environment = dataclasses.replace(runs[0].environment, device=device)
     others = [dataclasses.replace(r, environment=environment) for r in others]
     (found,) = cost_contrasts(pairs(comparison(*runs, *others), "fcn"))
-    return verdicts.words(found)
+    return verdict_words.words(found)
 
 
 def test_times_are_compared_as_ratios() -> None:
@@ -176,7 +176,7 @@ def test_runs_at_chance_level_are_in_no_contrast() -> None:
     whole = comparison(*runs).only(lambda run: run.id not in dead)
     (found,) = contrasts(pairs(whole, "fcn"), PairTests(no_hits))
     assert (found.n, found.relation) == (3, "higher")
-    assert verdicts.note(found) == "without seed 0: no run of simple that counts"
+    assert verdict_words.note(found) == "without seed 0: no run of simple that counts"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 
 from convcompare.output.report.document import TableBlock
 from convcompare.output.report.latex_table import to_latex
-from convcompare.output.tables.cell_values import Folded
 from convcompare.output.tables.latex_layout import latex
+from convcompare.output.tables.page_cells import Folded
 from convcompare.output.tables.table import Column, Linked, Table
 from tests.support.latex import assert_fits, typeset
 

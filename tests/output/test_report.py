@@ -48,7 +48,7 @@ from convcompare.output.report.markdown import to_markdown
 from convcompare.output.report.methods import as_latex, as_text, cited, looks
 from convcompare.output.report.sections import Section, select
 from convcompare.output.report.setup import changed_surroundings, conditions, trained_seeds
-from convcompare.output.tables.cell_values import DrawnInterval, Folded, Mark
+from convcompare.output.tables.page_cells import DrawnInterval, Folded, Mark
 from convcompare.output.tables.table import Column, Link, Linked, Table
 from convcompare.store.run_store import RunStore
 from tests.support.hostile import HANDLER, SCRIPT

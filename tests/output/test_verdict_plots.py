@@ -12,7 +12,7 @@ import pytest
 from matplotlib.colors import to_hex
 from scipy import stats as scipy_stats
 
-from convcompare.comparison import verdicts
+from convcompare.comparison import verdict_words
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.figures import figure_words
@@ -112,7 +112,7 @@ def test_word_beside_a_row_agrees_with_the_sentence(seeds: int) -> None:
     for verdict, word in words.items():
         sentence = figure_words.words(verdict)
         if verdict.quantity.name == ACCURACY.name:
-            sentence = verdicts.words(verdict)
+            sentence = verdict_words.words(verdict)
         assert ("inconclusive" in sentence) == (word == "inconclusive"), sentence
         assert ("no clear" in sentence) == (word == "no clear difference"), sentence
     assert {"inconclusive", "worse"} <= {*words.values()}

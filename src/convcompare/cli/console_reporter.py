@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.beginnings import lines
 from convcompare.comparison.score import Score
 from convcompare.core import formatting, signals
 from convcompare.core.errors import Terminated, shell_word
@@ -15,7 +14,7 @@ from convcompare.experiment.reporter import Reporter
 from convcompare.store.copying import earlier_results
 
 from .console import err, say, show_warning
-from .dry_run import beginnings_of, power_words
+from .dry_run import fine_tuning_lines, power_words
 
 if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
@@ -40,7 +39,7 @@ class ConsoleReporter(Reporter):
         """Print the common conditions of all runs, and what the number of seeds can detect."""
         if self.quiet:
             return
-        for text in (_data_words(plan), _training_words(plan), *lines(beginnings_of(plan))):
+        for text in (_data_words(plan), _training_words(plan), *fine_tuning_lines(plan)):
             say(text)
         if power := power_words(plan):
             say(power, style="dim")

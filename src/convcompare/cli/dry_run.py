@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from convcompare.comparison.beginnings import Beginning, lines
+from convcompare.comparison import fine_tuning_words
 from convcompare.core import formatting
 from convcompare.experiment.solo_timing import epoch_seconds
 from convcompare.output.tables.comparison_table import uncounted
@@ -64,11 +64,10 @@ def plan_table(plan: ExperimentPlan) -> Table:
             }
         )
     counted = [(one.label, one.network.description.uncounted) for one in plan.candidates]
-    initial_lines = lines(beginnings_of(plan))
     notes = (
         _duration_note(plan, missing, looks),
         *uncounted(counted),
-        *initial_lines,
+        *fine_tuning_lines(plan),
         "nothing was run: this is the plan",
     )
     return Table(COLUMNS, tuple(rows), notes, noun="models")
@@ -105,10 +104,11 @@ def _duration_note(
     )
 
 
-def beginnings_of(plan: ExperimentPlan) -> list[Beginning]:
-    """Return initial weights and frozen part of each network of a plan."""
-    described = [(one.label, one.network.description) for one in plan.candidates]
-    return [(label, network.initial_weights, network.frozen) for label, network in described]
+def fine_tuning_lines(plan: ExperimentPlan) -> Iterator[str]:
+    """Yield a line per network that starts from trained weights or has frozen parameters."""
+    for one in plan.candidates:
+        network = one.network.description
+        yield from fine_tuning_words.words(one.label, network.initial_weights, network.frozen)
 
 
 def power_words(plan: ExperimentPlan) -> str:

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self, TextIO, cast
@@ -15,7 +15,7 @@ from typing import Any, Self, TextIO, cast
 from rich.console import Console, ConsoleRenderable, RenderableType, RenderHook
 from rich.control import Control
 from rich.file_proxy import FileProxy
-from rich.segment import ControlType, Segment
+from rich.segment import ControlType, Segment, Segments
 
 PERIOD = 0.25
 """Minimum interval between two redraws in seconds."""
@@ -85,12 +85,13 @@ class LiveRegion(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Print renderables above the region and redraw the region below them."""
         lines = self.console.render_lines(self.renderable, pad=False)[: self.console.height - 1]
+        region = [one for line in lines for one in (*line, Segment.line())][:-1]
         return [
-            _Codes(f"{self._lost()}{ERASE}"),
+            _codes(f"{self._lost()}{ERASE}"),
             *renderables,
-            _Codes(CUT),
-            _Lines(lines),
-            _Codes(f"\r{_up(len(lines) - 1)}{WRAP}"),
+            _codes(CUT),
+            Segments(region),
+            _codes(f"\r{_up(len(lines) - 1)}{WRAP}"),
         ]
 
     def _draw_again(self) -> None:
@@ -134,26 +135,9 @@ class LiveRegion(RenderHook):
         self.console.file.flush()
 
 
-class _Codes:
-    """Control codes within the output."""
-
-    def __init__(self, codes: str) -> None:
-        self.codes = codes
-
-    def __rich_console__(self, *_: object) -> Iterator[Segment]:
-        yield Segment(self.codes, None, [(ControlType.CARRIAGE_RETURN,)])
-
-
-class _Lines:
-    """Rendered lines, without a line end after the last."""
-
-    def __init__(self, lines: Sequence[Sequence[Segment]]) -> None:
-        self.lines = lines
-
-    def __rich_console__(self, *_: object) -> Iterator[Segment]:
-        for at, line in enumerate(self.lines):
-            yield from ([Segment.line()] if at else [])
-            yield from line
+def _codes(codes: str) -> Segments:
+    """Return control codes within the output."""
+    return Segments([Segment(codes, None, [(ControlType.CARRIAGE_RETURN,)])])
 
 
 def _up(rows: int) -> str:

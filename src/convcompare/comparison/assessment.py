@@ -10,7 +10,7 @@ from convcompare.store.json_fields import to_record
 from convcompare.store.run import SCHEMA_VERSION, Run
 from convcompare.store.run_store import RunStore
 
-from . import beginnings, collapse, confounding, run_flags
+from . import collapse, confounding, fine_tuning_words, run_flags
 from .claims.examined import Key, questions, sides
 from .collapse import Collapse
 from .comparison import Comparison
@@ -229,7 +229,7 @@ class Assessment:
         found = self.comparison.warnings()
         found += run_flags.warnings(self.marks, networks, each, timed)
         found += confounding.warnings(self.comparison)
-        found += beginnings.mixed(self.comparison.groups)
+        found += fine_tuning_words.mixed(self.comparison.groups)
         if self.comparison.verdict_on:
             found += figure_notes.not_recorded(self.comparison, self.verdicts)
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import verdicts
+from . import verdict_words
 from .comparison import Comparison
 from .model_runs import ModelRuns
 from .verdict import Verdict
@@ -23,7 +23,7 @@ def summary(
     if not contrasts:
         return []
     cost_of = {
-        cost.labels: verdicts.words(cost)
+        cost.labels: verdict_words.words(cost)
         for cost in costs
         if cost.refusal is None or not cost.refusal.by_marks
     }
@@ -32,7 +32,7 @@ def summary(
     against = [contrast for contrast in contrasts if every or contrast.baseline == first]
     lines = []
     for contrast in against:
-        parts = [verdicts.sentence(contrast), cost_of.get(contrast.labels)]
+        parts = [verdict_words.sentence(contrast), cost_of.get(contrast.labels)]
         joined = " · ".join(part for part in parts if part)
         lines.append(f"{contrast.model} {joined}")
     others = [contrast for contrast in contrasts if contrast not in against]
@@ -41,12 +41,12 @@ def summary(
 
 def notes(contrasts: Sequence[Verdict]) -> list[str]:
     """Return the notes of the contrasts: one that all share without names, others with them."""
-    found = [(contrast, verdicts.note(contrast)) for contrast in contrasts]
+    found = [(contrast, verdict_words.note(contrast)) for contrast in contrasts]
     different = list(dict.fromkeys(note for _, note in found))
     lines = [f"{c.model} and {c.baseline}: {note}" for c, note in found if note]
     if len(different) == 1:
         lines = [note for note in different if note]
-    return [*lines, *filter(None, [verdicts.roughly(contrasts)])]
+    return [*lines, *filter(None, [verdict_words.roughly(contrasts)])]
 
 
 def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
@@ -56,10 +56,10 @@ def _best_two(comparison: Comparison, others: Sequence[Verdict]) -> list[str]:
     lines = []
     for contrast in others:
         if {*contrast.labels} == best:
-            sentence = f"{contrast.model} and {contrast.baseline}: {verdicts.words(contrast)}"
+            sentence = f"{contrast.model} and {contrast.baseline}: {verdict_words.words(contrast)}"
             if contrast.differs:
-                sentence = f"{contrast.model} {verdicts.sentence(contrast)}"
-            outlook = verdicts.outlook(contrast)
+                sentence = f"{contrast.model} {verdict_words.sentence(contrast)}"
+            outlook = verdict_words.outlook(contrast)
             lines.append(f"{sentence}; {outlook}" if outlook else sentence)
     return lines
 

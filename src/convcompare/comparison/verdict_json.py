@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import verdicts
+from . import verdict_words
 from .figures import figure_words
 from .stats.estimates import finite
 from .verdict import Relation, Verdict
@@ -45,7 +45,7 @@ def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
         "model": verdict.model,
         "baseline": verdict.baseline,
         "verdict": figure_words.words(verdict),
-        "decided": verdicts.decided(verdict),
+        "decided": verdict_words.decided(verdict),
         "n": verdict.n,
         "difference": None if is_ratio else size,
         "low": low,
@@ -58,7 +58,7 @@ def contrast_json(verdict: Verdict, scaled: bool = True) -> dict[str, Any]:
         "effect_size": verdict.effect_size,
         "margin": verdict.margin,
         "p_equivalence": verdict.p_equivalence,
-        "method": verdicts.method(verdict),
+        "method": verdict_words.method(verdict),
         "outlook": figure_words.outlook(verdict),
         "stopped_before": verdict.stopped_before,
         "note": figure_words.note(verdict),
@@ -74,12 +74,12 @@ def cost_json(verdict: Verdict) -> dict[str, Any]:
         "model": verdict.model,
         "baseline": verdict.baseline,
         "figure": verdict.quantity.name,
-        "verdict": verdicts.words(verdict),
+        "verdict": verdict_words.words(verdict),
         "decided": COST_DECIDED[verdict.relation],
         "n": verdict.n,
         "ratio": ratio.value if ratio else None,
         "low": ratio.low if ratio else None,
         "high": ratio.high if ratio else None,
-        "method": verdicts.method(verdict),
-        "note": verdicts.note(verdict),
+        "method": verdict_words.method(verdict),
+        "note": verdict_words.note(verdict),
     }

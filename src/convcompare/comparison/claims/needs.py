@@ -10,8 +10,8 @@ from typing import Literal
 from ..figures.catalogue import MEASURED, named
 from ..quantity import Quantity
 from ..stats import dispersion, estimates
-from ..stats.estimates import FEWEST
-from ..stats.paired import ROUNDING, Spread
+from ..stats.estimates import FEWEST, smallest
+from ..stats.paired import Spread
 from ..stats.power import POWER, power_of, power_within
 from ..stats.sequential import MOST_SEEDS
 from ..stats.shared import FEWEST as SHARING
@@ -173,15 +173,9 @@ def _smallest(aim: Aim, verdict: Verdict, networks: int) -> float:
         return _power(Aim(aim.would, effect, aim.level, aim.margin), verdict, MOST_SEEDS,
                       networks) >= POWER  # fmt: skip
 
-    low, high = 0.0, aim.margin or max(one.deviation for one in verdict.spreads)
-    while aim.margin is None and not found(high):
-        high *= 2
-    if not found(high):
+    if aim.margin is not None and not found(aim.margin):
         return math.inf
-    while high - low > ROUNDING + 1e-4 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if found(middle) else (middle, high)
-    return high
+    return smallest(found, aim.margin or max(one.deviation for one in verdict.spreads))
 
 
 def _shown(sizes: tuple[float, float], quantity: Quantity) -> tuple[float, float]:

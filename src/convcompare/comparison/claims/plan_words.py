@@ -56,11 +56,6 @@ def lacking(plan: ClaimPlan) -> str:
     return "; ".join(dict.fromkeys(parts))
 
 
-def hindrance(plan: ClaimPlan) -> str:
-    """Return why no number of seeds is known to decide a claim; empty if one is."""
-    return "" if plan.seeds is not None else lacking(plan)
-
-
 def _deciding(plan: ClaimPlan) -> Iterator[tuple[Judged, Need]]:
     """Yield the needs of a claim; if no number of seeds decides it, only those that prevent it."""
     for judged, need in plan.needs:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from convcompare.core import formatting
 
-from .. import verdicts
+from .. import verdict_words
 from ..estimate_words import is_lopsided, longer_side, number
 from ..quantity import ACCURACY, Quantity
 from ..stats import dispersion
@@ -38,28 +38,28 @@ Against = Callable[[str], str]
 def words(verdict: Verdict) -> str:
     """Return a verdict without its baseline: ``needs 1.8 times the memory``."""
     if verdict.quantity == ACCURACY:
-        return verdicts.words(verdict)
+        return verdict_words.words(verdict)
     return _text(verdict, lambda _: "")
 
 
 def sentence(verdict: Verdict) -> str:
     """Return a verdict with its baseline: ``needs 1.8 times the memory of fcn``."""
     if verdict.quantity == ACCURACY:
-        return verdicts.sentence(verdict)
+        return verdict_words.sentence(verdict)
     return _text(verdict, lambda preposition: f" {preposition} {verdict.baseline}")
 
 
 def outcome(verdict: Verdict) -> str:
     """Return the outcome of a verdict in one or two words: ``better``, ``inconclusive``."""
-    word = verdicts.decided(verdict)
+    word = verdict_words.decided(verdict)
     return OUTCOMES.get(word, word)
 
 
 def note(verdict: Verdict) -> str:
     """Return the notes on a verdict; empty if there are none."""
     if verdict.quantity == ACCURACY:
-        return verdicts.note(verdict)
-    notes = [verdicts.ONE_SEED] if verdict.n == 1 and verdict.relation == "too few" else []
+        return verdict_words.note(verdict)
+    notes = [verdict_words.ONE_SEED] if verdict.n == 1 and verdict.relation == "too few" else []
     notes += map(_without, dict.fromkeys(verdict.left_out))
     return "; ".join(notes)
 
@@ -67,7 +67,7 @@ def note(verdict: Verdict) -> str:
 def outlook(verdict: Verdict) -> str:
     """Return what twice the seeds could show; empty if the verdict is settled or it is unknown."""
     if verdict.quantity == ACCURACY:
-        return verdicts.outlook(verdict)
+        return verdict_words.outlook(verdict)
     if verdict.settled or not verdict.detectable_doubled:
         return ""
     return f"{2 * verdict.n} seeds could show {_size(verdict.detectable_doubled, verdict.quantity)}"
@@ -218,7 +218,7 @@ def _reason(verdict: Verdict) -> str:
         if quantity == STABILITY:
             return "all seeds of a network have the same accuracy"
         return "it is 0 in a run, so there is no ratio"
-    return verdicts.reason(refusal)
+    return verdict_words.reason(refusal)
 
 
 def times(ratio: Estimate) -> str:

@@ -67,7 +67,14 @@ def gradient_ratio(run: Run, store: RunStore) -> float | None:
 
 def gradient_norm(epoch: int) -> Reader:
     """Return the reader of the gradient norm after an epoch, averaged over the layers."""
-    return lambda run, store: _mean_norm(run, store, epoch)
+
+    def read(run: Run, store: RunStore) -> float | None:
+        found = gradients_of_run(run, store)
+        if found is None or not 0 <= epoch < len(found.norm):
+            return None
+        return float(found.norm[epoch].mean())
+
+    return read
 
 
 def gradient_rise(epoch: int) -> Reader:
@@ -78,7 +85,7 @@ def gradient_rise(epoch: int) -> Reader:
 
     def read(run: Run, store: RunStore) -> float | None:
         last = len(run.history)
-        then, end = _mean_norm(run, store, epoch), _mean_norm(run, store, last)
+        then, end = (gradient_norm(moment)(run, store) for moment in (epoch, last))
         if then is None or end is None or epoch >= last:
             return None
         return _over(end, then)
@@ -88,13 +95,6 @@ def gradient_rise(epoch: int) -> Reader:
 
 def _over(value: float, by: float) -> float:
     return value / by if by else math.inf
-
-
-def _mean_norm(run: Run, store: RunStore, epoch: int) -> float | None:
-    found = gradients_of_run(run, store)
-    if found is None or not 0 <= epoch < len(found.norm):
-        return None
-    return float(found.norm[epoch].mean())
 
 
 def activation_spread(run: Run, store: RunStore) -> float | None:

@@ -9,7 +9,7 @@ from statistics import NormalDist, correlation, stdev
 import numpy as np
 import numpy.typing as npt
 
-from .estimates import ALPHA, Estimate
+from .estimates import ALPHA, Estimate, smallest
 from .paired import PairedTest
 
 FEWEST = 10
@@ -90,19 +90,13 @@ def bonett(values: Sequence[float], baseline: Sequence[float]) -> PairedTest:
     p = 2 * NormalDist().cdf(-abs(log) / _error(n, a, b))
 
     def end(quantile: float) -> float:
-        """Return the ratio at `quantile` standard errors from the estimate, found by bisection."""
-        near, reach = 0.0, 1.0
-
-        def inside(by: float) -> bool:
-            return abs(by) < abs(quantile) * _error(n, a, b, math.exp(log + by))
-
+        """Return the ratio at `quantile` standard errors from the estimate."""
         sign = math.copysign(1, quantile)
-        while inside(sign * reach):
-            reach *= 2
-        for _ in range(60):
-            middle = (near + reach) / 2
-            near, reach = (middle, reach) if inside(sign * middle) else (near, middle)
-        return math.exp(log + sign * near)
+
+        def outside(by: float) -> bool:
+            return by >= abs(quantile) * _error(n, a, b, math.exp(log + sign * by))
+
+        return math.exp(log + sign * smallest(outside))
 
     def interval(level: float) -> tuple[float, float]:
         quantile = NormalDist().inv_cdf(1 - level / 2)

@@ -122,6 +122,20 @@ def wilson(p: float, n: float, z: float) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def smallest(holds: Callable[[float], bool], high: float = 1.0) -> float:
+    """Return the smallest positive number for which a condition holds, by bisection.
+
+    It must hold for all larger numbers, too. The search starts below `high`.
+    """
+    low = 0.0
+    while not holds(high):
+        high *= 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
 Levels = Callable[[int], float]
 """Level of a test as a decreasing function of the number of hypotheses."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .estimates import ALPHA
+from .estimates import ALPHA, smallest
 from .paired import Spread
 
 POWER = 0.8
@@ -61,13 +61,7 @@ def _detectable_effect(n: int, alpha: float, freedom: int) -> float:
     """Return the smallest detectable difference in standard deviations of the differences."""
     if n < 2:
         raise ValueError("a paired t-test needs two seeds or more")
-    low, high = 0.0, 1.0
-    while power_of(high, n, alpha, freedom) < POWER:
-        high *= 2
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if power_of(middle, n, alpha, freedom) < POWER else (low, middle)
-    return high
+    return smallest(lambda effect: power_of(effect, n, alpha, freedom) >= POWER)
 
 
 def power_of(effect: float, n: int, alpha: float, freedom: int) -> float:

@@ -25,6 +25,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from .estimates import smallest
+
 CELLS = 100
 """Number of cells; four times as many change no level by more than 0.6 % of its value."""
 Array = npt.NDArray[np.float64]
@@ -126,9 +128,9 @@ def _within(bounds: Array, start: Array, n: int) -> Array:
 
 def _crossing(points: Array, masses: Array, n: int, share: float) -> float:
     """Return the boundary of |w| that the chain crosses with probability `share` next."""
-    low, high = 0.0, math.sqrt(n + 1)
-    for _ in range(50):
-        middle = (low + high) / 2
-        crossed = float(masses @ (1 - _within(np.array([middle]), points, n)[:, 0]))
-        low, high = (middle, high) if crossed > share else (low, middle)
-    return high
+
+    def holds(boundary: float) -> bool:
+        crossed = float(masses @ (1 - _within(np.array([boundary]), points, n)[:, 0]))
+        return crossed <= share
+
+    return smallest(holds, math.sqrt(n + 1))

@@ -26,7 +26,7 @@ from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
 
 from ..plots.forest_rows import ForestPanel, is_filled
-from ..tables.cell_values import DrawnInterval, Folded, Mark
+from ..tables.page_cells import DrawnInterval, Folded, Mark
 from ..tables.table import Column, Link, Linked, Table
 from .document import Block, Bullets, Heading, Paragraph, TableBlock
 from .sections import Section

@@ -13,7 +13,7 @@ from convcompare.core import formatting
 
 from ..code_spans import code
 from ..plots.forest_rows import ForestPanel, beside, is_firm
-from ..tables.cell_values import DrawnInterval
+from ..tables.page_cells import DrawnInterval
 from ..tables.table import Column, Table
 from ..tables.verdict_notes import answer, largest, refused_times, tally
 from .conclusions import counts
@@ -155,19 +155,15 @@ def _reliance(sections: Sequence[Section]) -> str:
 
 
 def _overview(sections: Sequence[Section]) -> Table:
-    chosen = {section.title: largest(_against(section)) for section in sections}
-    panels = {title: ForestPanel(ACCURACY, (one,)) for title, one in chosen.items() if one}
+    chosen = [largest(_against(section)) for section in sections]
     ends = [0.0]
-    for title, panel in panels.items():
-        one = chosen[title]
-        assert one is not None
-        ends += [
-            value for value in (panel.value(one), *(panel.ends(one) or ())) if value is not None
-        ]
+    for one in filter(None, chosen):
+        panel = ForestPanel(ACCURACY, (one,))
+        places = (panel.value(one), *(panel.ends(one) or ()))
+        ends += [place for place in places if place is not None]
     axis = (min(ends), max(ends))
-    return Table(
-        OVERVIEW, tuple(_row(section, chosen.get(section.title), axis) for section in sections)
-    )
+    pairs = zip(sections, chosen, strict=True)
+    return Table(OVERVIEW, tuple(_row(section, verdict, axis) for section, verdict in pairs))
 
 
 def _row(section: Section, verdict: Verdict | None, axis: tuple[float, float]) -> dict[str, object]:

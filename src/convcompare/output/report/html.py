@@ -23,7 +23,7 @@ from convcompare.core.formatting import no_break
 from ..code_spans import one_line, spans, visible
 from ..plots.rendered import RenderedFigure
 from ..plots.vector import inline
-from ..tables.cell_values import DrawnInterval, Folded, Mark
+from ..tables.page_cells import DrawnInterval, Folded, Mark
 from ..tables.table import Column, Link, Linked, Table
 from .document import (
     Block,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..tables.cell_values import Folded
 from ..tables.latex_layout import SMALLER, layout
 from ..tables.markup import with_code
+from ..tables.page_cells import Folded
 from ..tables.table import Column, Table
 from .document import TableBlock
 

@@ -12,7 +12,6 @@ from convcompare.comparison.claims.plan_words import (
     LOOKED,
     THEN_OPEN,
     brief,
-    hindrance,
     lacking,
 )
 from convcompare.core import formatting
@@ -63,9 +62,12 @@ def _notes(plans: Sequence[ClaimPlan]) -> tuple[str, ...]:
         return ("the runs decide every conclusion that they are about",)
     lacks = {need.lack for plan in plans for _, need in plan.needs}
     machines = dict.fromkeys(name for plan in plans for name in plan.machines)
-    hindered = [(plan, why) for plan in plans if (why := hindrance(plan))]
     return (
-        *(f"{plan.study} {plan.finding.claim.number}: {why}" for plan, why in hindered),
+        *(
+            f"{plan.study} {plan.finding.claim.number}: {lacking(plan)}"
+            for plan in plans
+            if plan.seeds is None
+        ),
         *([BY_POWER] if "seeds" in lacks else []),
         *([THEN_OPEN] if lacks & {"epochs", "first seeds", "spread", "not recorded"} else []),
         *_times(plans, list(machines)),

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from convcompare.comparison import beginnings
+from convcompare.comparison import fine_tuning_words
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import mark_words
 from convcompare.comparison.model_runs import ModelRuns, beside_training
@@ -130,7 +130,10 @@ def notes(comparison: Comparison) -> list[str]:
     if words and comparison.seeds > 1:
         found.append(Caution(f"verdicts and score: {words}"))
     found += map(Caution, conditions.notes)
-    found += map(Caution, beginnings.lines(beginnings.beginnings(comparison.groups)))
+    for group in comparison.groups:
+        run = group.runs[0]
+        lines = fine_tuning_words.words(group.label, run.initial_weights, run.frozen)
+        found += map(Caution, lines)
     found += map(Caution, in_doubt(comparison.groups))
     found += map(Caution, _partly_compiled(comparison.groups))
     if kept:

@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from ..code_spans import code, spans
-from .cell_values import Folded
+from .page_cells import Folded
 from .table import Column, Link, Linked, Table
 
 Markup = Literal["markdown", "latex"]

@@ -20,7 +20,7 @@ from convcompare.comparison.score import Score
 from convcompare.comparison.stats import estimates
 from convcompare.comparison.stats.estimates import FEWEST, Estimate
 from convcompare.comparison.verdict import Verdict
-from convcompare.comparison.verdicts import decided
+from convcompare.comparison.verdict_words import decided
 
 from .comparison_table import comparison_table
 from .table import Column, StyleNote, Table

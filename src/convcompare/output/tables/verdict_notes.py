@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from convcompare.comparison import estimate_words, verdicts
+from convcompare.comparison import estimate_words, verdict_words
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.doubts import about
 from convcompare.comparison.figures import figure_words
@@ -99,7 +99,7 @@ def _often_missed(found: Sequence[Verdict]) -> Iterator[str]:
     sizes = [
         (one.n, size)
         for one in found
-        if one.quantity == ACCURACY and (size := verdicts.often_missed(one)) is not None
+        if one.quantity == ACCURACY and (size := verdict_words.often_missed(one)) is not None
     ]
     if not sizes:
         return
@@ -141,7 +141,7 @@ def refused_times(costs: Sequence[Verdict]) -> Iterator[str]:
     for model, refusal in refusals.items():
         counted = model in marks  # these networks are counted below; the reason names the others
         only = dataclasses.replace(refusal, models=(), stopped=()) if counted else refusal
-        reasons.setdefault(verdicts.reason(only), []).append(model)
+        reasons.setdefault(verdict_words.reason(only), []).append(model)
     shared = {model for one in marks.values() for model in one.models}
     stopped = {model for one in marks.values() for model in one.stopped}
     were = "was" if len(stopped) == 1 else "were"

@@ -11,7 +11,7 @@ from convcompare.comparison.contrasts import NOTABLE
 from convcompare.comparison.quantity import ACCURACY, Quantity
 from convcompare.comparison.stats.estimates import ALPHA
 from convcompare.comparison.stats.power import detectable_by
-from convcompare.comparison.verdicts import reason
+from convcompare.comparison.verdict_words import reason
 from convcompare.core.errors import UsageError
 from convcompare.core.formatting import several
 from convcompare.core.registry import register

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from convcompare.comparison.doubts import kinds
 from convcompare.comparison.figures import figure_words
-from convcompare.comparison.verdicts import decided
+from convcompare.comparison.verdict_words import decided
 from convcompare.core.errors import UsageError
 from convcompare.core.registry import register
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from convcompare.core.fine_tuning import Frozen, InitialWeights
 from convcompare.core.formatting import series
@@ -10,21 +10,11 @@ from convcompare.models.findings import PRETRAINED
 
 from .model_runs import ModelRuns
 
-Beginning = tuple[str, InitialWeights | None, Frozen | None]
-"""Label of a network, the file with its initial weights, and its frozen part."""
 
-
-def lines(networks: Iterable[Beginning]) -> Iterator[str]:
-    """Yield a line for each network that starts from trained weights or has frozen parameters."""
-    for label, weights, frozen in networks:
-        parts = [one.words for one in (weights, frozen) if one is not None]
-        if parts:
-            yield f"{label}: {'; '.join(parts)}"
-
-
-def beginnings(groups: Iterable[ModelRuns]) -> list[Beginning]:
-    """Return the initial weights and the frozen part of each network, from its first run."""
-    return [(g.label, g.runs[0].initial_weights, g.runs[0].frozen) for g in groups]
+def words(label: str, weights: InitialWeights | None, frozen: Frozen | None) -> list[str]:
+    """Return a line if a network starts from trained weights or has frozen parameters."""
+    parts = [one.words for one in (weights, frozen) if one is not None]
+    return [f"{label}: {'; '.join(parts)}"] if parts else []
 
 
 def mixed(groups: Sequence[ModelRuns]) -> Iterator[tuple[str, str]]:
