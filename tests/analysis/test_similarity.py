@@ -32,22 +32,6 @@ def grams(*every: np.ndarray) -> np.ndarray:
     return np.stack([one @ one.T for one in every])
 
 
-def test_cka_of_gram_matrices_equals_cka_of_features() -> None:
-    x, y = features(30, 4, 7)
-    xc, yc = x - x.mean(0), y - y.mean(0)
-    norm = np.linalg.norm
-    by_features = norm(yc.T @ xc) ** 2 / (norm(xc.T @ xc) * norm(yc.T @ yc))
-    assert cka(grams(x), grams(y), debiased=False)[0, 0] == pytest.approx(by_features)
-    centring = np.eye(30) - 1 / 30
-    k, l = grams(x)[0], grams(y)[0]  # noqa: E741
-
-    def hsic(a: np.ndarray, b: np.ndarray) -> float:
-        return float(np.trace(a @ centring @ b @ centring))
-
-    by_hsic = hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
-    assert by_hsic == pytest.approx(by_features)
-
-
 def test_debiased_cka_averages_over_all_quadruples_of_images() -> None:
     """The unbiased estimator of HSIC by its definition (Song et al. 2012, theorem 2)."""
     x, y = features(7, 4, 3)
@@ -64,23 +48,21 @@ def test_debiased_cka_averages_over_all_quadruples_of_images() -> None:
     assert cka(grams(x), grams(y))[0, 0] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("debiased", [True, False])
-def test_cka_is_invariant_to_rotation_scale_and_shift(debiased: bool) -> None:
+def test_cka_is_invariant_to_rotation_scale_and_shift() -> None:
     x, y = features(40, 6, 9)
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))
     turned = 7.5 * x @ rotation + 3
-    before = cka(grams(x), grams(y), debiased)
-    np.testing.assert_allclose(cka(grams(turned), grams(y), debiased), before)
-    np.testing.assert_allclose(cka(grams(turned), grams(x), debiased), 1)
-    np.testing.assert_allclose(cka(grams(y), grams(x), debiased), before.T)
+    before = cka(grams(x), grams(y))
+    np.testing.assert_allclose(cka(grams(turned), grams(y)), before)
+    np.testing.assert_allclose(cka(grams(turned), grams(x)), 1)
+    np.testing.assert_allclose(cka(grams(y), grams(x)), before.T)
     stretched = x * np.array([1, 1, 1, 1, 1, 30])  # not an isotropic scale
-    assert cka(grams(stretched), grams(x), debiased)[0, 0] < 0.9
+    assert cka(grams(stretched), grams(x))[0, 0] < 0.9
 
 
 def test_debiased_cka_of_unrelated_features_is_near_zero() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 60, 3000))
-    assert cka(grams(x), grams(y), debiased=False)[0, 0] > 0.9
     assert abs(cka(grams(x), grams(y))[0, 0]) < 0.1
     assert np.isnan(cka(np.zeros((1, 9, 9)), np.ones((1, 9, 9)))).all()
     with pytest.raises(ValueError, match="4 images"):

@@ -46,7 +46,8 @@ def complete(words: list[str], incomplete: str) -> list[Found]:
     if not path:
         if rest or incomplete.startswith("-"):
             raise _Unknown
-        return [(n, line) for n, line in COMMANDS.items() if _fits(n, incomplete)]
+        found = [(n, line) for n, line in COMMANDS.items() if n.startswith(incomplete)]
+        return [(n, line) for n, line in found if " " not in n]
     line = _Line(commands[path])
     for word in rest:
         line.take(word)
@@ -55,10 +56,6 @@ def complete(words: list[str], incomplete: str) -> list[Found]:
         below = commands[path]["below"]
         found += [(n, COMMANDS[f"{path} {n}"]) for n in below if n.startswith(incomplete)]
     return found
-
-
-def _fits(name: str, incomplete: str) -> bool:
-    return " " not in name and name.startswith(incomplete)
 
 
 def _command(words: list[str], commands: dict[str, Any]) -> tuple[str, list[str]]:

@@ -117,6 +117,7 @@ class View:
 def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, view: View) -> None:
     """Print the result of a comparison: table, verdicts, discrepancies, conclusions, warnings."""
     from convcompare.output.report.discrepancies import differences
+    from convcompare.output.rows import rows
     from convcompare.output.tables.sorting import sorted_by
     from convcompare.output.tables.verdict_columns import assessed_json, assessed_table
 
@@ -131,7 +132,8 @@ def emit_assessment(assessment: Assessment, kind: Format, path: Path | None, vie
         out().print(f"\n {_title(assessment.comparison.study)}\n", style="bold")
     table = assessed_table(assessment, view.columns)
     if kind == "json":
-        emit_json({**assessed_json(assessment, table), **_table_json(assessment, view)}, path)
+        named = {"table": rows(assessment, "models", view.columns)} if view.columns else {}
+        emit_json({**assessed_json(assessment, table), **named}, path)
     else:
         table = sorted_by(table, view.sort) if view.sort else table
         most = None if view.verbose else MOST_NOTES
@@ -171,15 +173,6 @@ def show_warnings(assessment: Assessment, each: bool, timed: bool = True) -> Non
 def _with_verdicts(table: Table, assessment: Assessment, sentences: Sequence[str]) -> Table:
     """Return the table with its verdicts as notes, for a file or another format."""
     return dataclasses.replace(table, notes=(*table.notes, *sentences, *assessment.notes))
-
-
-def _table_json(assessment: Assessment, view: View) -> dict[str, Any]:
-    """Return the requested columns by network; empty if none were requested."""
-    if not view.columns:
-        return {}
-    from convcompare.output.rows import rows
-
-    return {"table": rows(assessment, "models", view.columns)}
 
 
 def end(store: RunStore) -> None:

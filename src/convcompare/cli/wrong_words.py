@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -63,13 +62,6 @@ TRAINING = ("compare", "train", "study")
 """Commands that take `--set`."""
 
 
-def _settings() -> set[str]:
-    """Return the names of the training settings."""
-    from convcompare.core.config import TrainConfig
-
-    return {field.name for field in dataclasses.fields(TrainConfig)}
-
-
 def habit(arguments: Sequence[str]) -> str | None:
     """Return a hint for two words that are no command here; None if there is none."""
     return BELOW.get(_words(arguments))
@@ -100,6 +92,8 @@ def remedy(arguments: Sequence[str], message: str) -> str | None:
 
     `message` is the error of the parser.
     """
+    from convcompare.core.config import TrainConfig
+
     first, second = _words(arguments)
     if first == "help" and second in COMMANDS:
         return f"`convcompare {second} --help` explains it"
@@ -114,7 +108,8 @@ def remedy(arguments: Sequence[str], message: str) -> str | None:
         if (first, name) in OPTIONS and name in message:
             return OPTIONS[first, name]
         setting = name.removeprefix("--").replace("-", "_")
-        if first in TRAINING and f"no such option: {name}" in message and setting in _settings():
+        known = setting in TrainConfig.__dataclass_fields__
+        if first in TRAINING and f"no such option: {name}" in message and known:
             return f"`--set {setting}=VALUE` sets it"
     pack = next((one for one in arguments if one.endswith(".ccpack")), None)
     if pack and "too many arguments" in message:

@@ -14,18 +14,17 @@ FEWEST = 4
 """Minimum number of images for the estimate."""
 
 
-def cka(first: Grams, second: Grams, debiased: bool = True) -> npt.NDArray[np.float64]:
+def cka(first: Grams, second: Grams) -> npt.NDArray[np.float64]:
     """Return the linear CKA of every layer of one network with every layer of another.
 
     It is 1 for representations that are equal up to rotation, reflection and scale, and 0 for
     unrelated ones. With fewer images than features, the estimator of the paper is too high: near 1
-    even for unrelated features. The unbiased estimator of HSIC (Song et al. 2012, equation 5), used
-    by Nguyen et al. 2021 (arXiv:2010.15327), can be slightly below 0.
+    even for unrelated features. This is the unbiased estimator of HSIC (Song et al. 2012, equation
+    5), used by Nguyen et al. 2021 (arXiv:2010.15327), which can be slightly below 0.
 
     Args:
         first: (layers, n, n), symmetric.
         second: (other layers, n, n), of the same images.
-        debiased: Whether to use the unbiased estimator.
 
     Returns:
         (layers, other layers); NaN for a layer that is constant over the images.
@@ -35,18 +34,11 @@ def cka(first: Grams, second: Grams, debiased: bool = True) -> npt.NDArray[np.fl
     """
     if first.shape[1:] != second.shape[1:] or first.shape[-1] < FEWEST:
         raise ValueError(f"Gram matrices of {FEWEST} images or more: {first.shape}, {second.shape}")
-    centre = _u_centred if debiased else _centred
-    a, b = (centre(grams).reshape(len(grams), -1) for grams in (first, second))
+    a, b = (_u_centred(grams).reshape(len(grams), -1) for grams in (first, second))
     norms = np.sqrt((a**2).sum(1))[:, None] * np.sqrt((b**2).sum(1))[None]
     aligned = np.full(norms.shape, np.nan)
     np.divide(a @ b.T, norms, out=aligned, where=norms > 0)
     return aligned
-
-
-def _centred(grams: Grams) -> Grams:
-    """Centre Gram matrices so that rows and columns have mean 0."""
-    rows = grams.mean(2, keepdims=True)
-    return np.asarray(grams - rows - rows.swapaxes(1, 2) + grams.mean((1, 2), keepdims=True))
 
 
 def _u_centred(grams: Grams) -> Grams:

@@ -27,16 +27,12 @@ if TYPE_CHECKING:
     from convcompare.store.gradient_record import GradientRecord
 
 
-def _scientific(value: float) -> str:
-    return f"{value:.1e}"
-
-
 COLUMNS = (
     Column("model", "model", "left", names=True),
     Column("layers", "layers", priority=3),
-    Column("first_start", "first layer, start", show=_scientific, priority=1),
-    Column("first_end", "first layer, end", show=_scientific, priority=1),
-    Column("last_end", "last layer, end", show=_scientific, priority=2),
+    Column("first_start", "first layer, start", show="{:.1e}".format, priority=1),
+    Column("first_end", "first layer, end", show="{:.1e}".format, priority=1),
+    Column("last_end", "last layer, end", show="{:.1e}".format, priority=2),
     Column("ratio", "last / first", show=lambda v: f"{v:.2g}", missing="not known"),
     Column("verdict", "verdict", "left"),
     Column("mean_abs_start", "first layer, mean |g|, start", exported=True),

@@ -17,7 +17,6 @@ from ..output import emit_robustness, end
 
 if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
-    from convcompare.store.run_store import RunStore
 
 DEFAULT_FIGURES = ("robustness", "consistency")
 """Default figures of verdicts."""
@@ -59,6 +58,8 @@ def robustness(
     from convcompare.comparison.assessment import Assessment
     from convcompare.comparison.robustness import Robustness
     from convcompare.comparison.selection import select
+    from convcompare.data.load import default_sources
+    from convcompare.experiment.robustness import measure_stored
     from convcompare.output.tables.robustness_table import SHOWN
     from convcompare.store.run_store import RunStore
 
@@ -67,7 +68,8 @@ def robustness(
     figures = parse_figures(verdict_on) or DEFAULT_FIGURES
     opened = RunStore(store)
     comparison = _against(select(opened, names or []), baseline)
-    _measure(comparison, opened, data_dir, (device, threads), fresh, quiet)
+    sources, reporter = default_sources(data_dir, quiet=quiet), ConsoleReporter(quiet)
+    measure_stored(comparison, opened, sources, (device, threads), reporter, fresh)
     found = Robustness(comparison, opened)
     assessment = Assessment(replace(comparison, verdict_on=figures), opened)
     emit_robustness(found, assessment, shown, kind, out)
@@ -81,18 +83,3 @@ def _against(comparison: Comparison, baseline: str | None) -> Comparison:
     labels = [*comparison.by_label]
     one_of(labels, baseline, f"{quote(baseline)} is not among them", ", ".join(labels))
     return replace(comparison, baseline=baseline)
-
-
-def _measure(
-    comparison: Comparison,
-    store: RunStore,
-    data_dir: Path | None,
-    machine: tuple[str, int | None],
-    fresh: bool,
-    quiet: bool,
-) -> None:
-    from convcompare.data.load import default_sources
-    from convcompare.experiment.robustness import measure_stored
-
-    sources = default_sources(data_dir, quiet=quiet)
-    measure_stored(comparison, store, sources, machine, ConsoleReporter(quiet), fresh)

@@ -11,6 +11,7 @@ from convcompare.store.run import Run
 
 from ..assessment import Assessment
 from ..figures.catalogue import named
+from ..figures.figure_notes import lacking
 from ..figures.recorded_command import recording_command
 from ..study import Claim, ClaimPart, Study
 from ..verdict import Verdict, turned
@@ -75,8 +76,11 @@ class Finding:
         """Figures that decide the claim, in words."""
         recorded = [one for one in self.judged if one.final_outcome != "not recorded"]
         parts = [words.evidence(one.assertion, one.verdict) for one in recorded]
-        lacking = [one.verdict for one in self.judged if one.final_outcome == "not recorded"]
-        text = "; ".join(dict.fromkeys([*parts, *words.lacking(lacking), *self.recorded_by]))
+        parts += [
+            f"{named(name).quantity.noun} not recorded of {', '.join(models)}"
+            for name, models in lacking(one.verdict for one in self.judged).items()
+        ]
+        text = "; ".join(dict.fromkeys([*parts, *self.recorded_by]))
         if self.epochs:
             text += " (after {} of {} epochs)".format(*self.epochs)
         if self.looked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from ..figures import figure_words
 from ..figures.one_sample import shown_number
@@ -49,16 +48,6 @@ def evidence(assertion: Assertion, verdict: Verdict) -> str:
         shown += figure_words.with_interval(estimate, quantity)
     claimed = claimed_size(assertion, quantity)
     return f"{shown} (claimed: {claimed})" if claimed else shown
-
-
-def lacking(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return a message for each figure that is not recorded, with the networks that lack it."""
-    models: dict[str, dict[str, None]] = {}
-    for verdict in verdicts:
-        assert verdict.refusal is not None
-        of = models.setdefault(verdict.quantity.noun, {})
-        of.update(dict.fromkeys(verdict.refusal.models))
-    return [f"{noun} not recorded of {', '.join(names)}" for noun, names in models.items()]
 
 
 def claimed_size(assertion: Assertion, quantity: Quantity) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..comparison import Comparison
 from ..verdict import Verdict
@@ -36,14 +36,19 @@ def adjusted(verdicts: Sequence[Verdict], which: str) -> list[str]:
     return [f"the {tests} tests of {which} are adjusted together (Holm)"] if tests > 1 else []
 
 
-def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
-    """Yield a warning for each figure that runs lack, with the command that records it."""
-    lacking: dict[str, dict[str, None]] = {}
+def lacking(verdicts: Iterable[Verdict]) -> dict[str, list[str]]:
+    """Return the networks whose figures are not recorded, by the name of the figure."""
+    found: dict[str, dict[str, None]] = {}
     for verdict in verdicts:
         if verdict.refusal is not None and verdict.refusal.reason == "not recorded":
-            models = lacking.setdefault(verdict.quantity.name, {})
+            models = found.setdefault(verdict.quantity.name, {})
             models.update(dict.fromkeys(verdict.refusal.models))
-    for name, models in lacking.items():
+    return {name: list(models) for name, models in found.items()}
+
+
+def not_recorded(comparison: Comparison, verdicts: Sequence[Verdict]) -> Iterator[tuple[str, str]]:
+    """Yield a warning for each figure that runs lack, with the command that records it."""
+    for name, models in lacking(verdicts).items():
         measure = named(name)
         if measure.undefined:
             text = f"{measure.quantity.noun}: not known of {', '.join(models)}"

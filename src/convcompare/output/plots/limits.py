@@ -24,6 +24,8 @@ BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
 """Box behind letters within a panel, so that curves do not cross them."""
 Span = tuple[float, float]
 PERCENT: Span = (0.0, 100.0)
+LEAST_POINTS = 0.5
+"""Smallest span of an axis of accuracies, in percentage points."""
 Values = npt.NDArray[np.float64]
 
 

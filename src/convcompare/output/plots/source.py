@@ -161,28 +161,21 @@ class Source:
                 found.append(
                     f"{group.label}: {count} of {len(group.runs)} runs {status}, not shown"
                 )
-        going = Counter(label for label, _ in self.comparison.unfinished)
-        found += [
-            f"{label}: {several(count, 'run')} not ended, not shown"
-            for label, count in going.items()
-        ]
-        missing = Counter(label for label, _ in self.comparison.missing)
-        found += [
-            f"{label}: {several(count, 'run')} not in the store" for label, count in missing.items()
-        ]
-        if any(lacking(printable(name)) for name in self._names):
+        for runs, state in (
+            (self.comparison.unfinished, "not ended, not shown"),
+            (self.comparison.missing, "not in the store"),
+        ):
+            counts = Counter(label for label, _ in runs)
+            found += [f"{label}: {several(n, 'run')} {state}" for label, n in counts.items()]
+        names = (*self.comparison.labels, *self.comparison.conditions.classes)
+        if any(lacking(printable(name)) for name in names):
             found.append(f"{MISSING}: a character that no installed font has")
         if needs:
-            runs = list(self.first_runs())
-            without = [m for m, run in runs if analysis_file(needs) not in run.sha256]
-            if len(without) < len(runs):  # otherwise the figure itself reports it
+            first = list(self.first_runs())
+            without = [m for m, run in first if analysis_file(needs) not in run.sha256]
+            if len(without) < len(first):  # otherwise the figure itself reports it
                 found += [f"{label}: no {needs} recorded, not shown" for label in without]
         return found
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        """Labels of figures, as far as the runs record them."""
-        return (*self.comparison.labels, *self.comparison.conditions.classes)
 
     def conditions(self, first_seed: bool = False) -> str:
         """Describe the data set and the number of seeds.

@@ -65,10 +65,16 @@ def _opened(other: Path, store: Path) -> RunStore:
 
 
 def _merge(there: RunStore, here: RunStore) -> None:
-    """Copy what is missing, and report how much it was."""
+    """Copy what is missing, and report how much it was; damage is reported at the end."""
+    from convcompare.store.copying import copy_run
+
     ids = [run_id for run_id in there.ids() if there.finished(run_id)]
     new = [run_id for run_id in ids if not here.finished(run_id)]
-    copied = sum(_copied(there, here, run_id) for run_id in new)
+    copied = 0
+    for run_id in new:
+        with there.skipping_damage():
+            copy_run(there, here, run_id)
+            copied += 1
     known = set(here.comparisons())
     names = [name for name in there.comparisons() if name not in known]
     for name in names:
@@ -94,15 +100,3 @@ def _other_figures(there: RunStore, here: RunStore, ids: Iterable[str]) -> list[
             if not there.run(run_id).same_figures(here.run(run_id)):
                 found.append(run_id)
     return found
-
-
-def _copied(there: RunStore, here: RunStore, run_id: str) -> bool:
-    """Copy a run; return whether it was copied. Damage is reported at the end."""
-    from convcompare.store.copying import copy_run
-
-    try:
-        copy_run(there, here, run_id)
-    except StoreError as error:
-        there.damage.append(error)
-        return False
-    return True

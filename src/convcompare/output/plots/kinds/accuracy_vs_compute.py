@@ -18,9 +18,9 @@ from convcompare.store.run import Run
 
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, inches, log_axis, panels
-from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..limits import LEAST_POINTS, PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import BAND_KEY, draw_band
-from .learning_curves import LEAST, Band, band, measured, measured_words
+from .learning_curves import Band, band, measured, measured_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,8 +103,8 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
         )
         strip(one, leads[axis.name], source)
     outer = [np.stack([found.low, found.high], axis=1) for found in bands.values()]
-    if ends := of_curves(outer, LEAST["accuracy"]):
-        axes[0].set_ylim(padded(ends, LEAST["accuracy"], PERCENT))
+    if ends := of_curves(outer, LEAST_POINTS):
+        axes[0].set_ylim(padded(ends, LEAST_POINTS, PERCENT))
     for one, axis in zip(axes, AXES, strict=True):
         for label, x in spent[axis.name].items():
             reach = np.stack([bands[label].low, bands[label].high], axis=1)

@@ -18,7 +18,7 @@ from convcompare.core.registry import register
 
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, log_axis, outer_labels, panels
-from ..limits import PERCENT, arrows_of_curves, bulk, padded, percent_interval
+from ..limits import LEAST_POINTS, PERCENT, arrows_of_curves, bulk, padded, percent_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
     from ..source import Source
     from ..style import ModelStyle
-
-
-LEAST = 0.5
-"""Smallest span of an axis in percentage points."""
 
 
 @dataclass(frozen=True)
@@ -156,8 +152,8 @@ def _front(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 def _limits(axes: Axes, shown: Sequence[Estimate]) -> None:
     """Limit an axis to the bulk of the points and intervals."""
     values = [[100 * one.value, *(percent_interval(one) or ())] for one in shown]
-    if ends := bulk([(min(found), max(found)) for found in values], LEAST):
-        axes.set_ylim(padded(ends, LEAST, PERCENT))
+    if ends := bulk([(min(found), max(found)) for found in values], LEAST_POINTS):
+        axes.set_ylim(padded(ends, LEAST_POINTS, PERCENT))
 
 
 def _arrow(axes: Axes, cost: float, estimate: Estimate, colour: str) -> None:

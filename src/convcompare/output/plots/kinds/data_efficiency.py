@@ -22,7 +22,7 @@ from convcompare.core.registry import register
 
 from ..end_labels import name_models
 from ..figure import GREY, Drawing, panels, ticks_at
-from ..limits import PERCENT, padded
+from ..limits import LEAST_POINTS, PERCENT, padded
 from ..style import BAND_KEY, ModelStyle, draw_band, looks
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from ..source import Source
 
-LEAST = 0.5
-"""Smallest span of an axis in percentage points."""
 COLUMNS = ("model", "train_images", "seed", "test_accuracy")
 
 
@@ -107,7 +105,7 @@ def _differences(
         reach += means
         for crossing in crossings(pair):
             _crossing(axes, crossing, pair, look)
-    axes.set_ylim(padded((min(reach), max(reach)), LEAST, (-PERCENT[1], PERCENT[1])))
+    axes.set_ylim(padded((min(reach), max(reach)), LEAST_POINTS, (-PERCENT[1], PERCENT[1])))
 
 
 def _intervals(source: Source) -> dict[tuple[str, int], list[float]]:

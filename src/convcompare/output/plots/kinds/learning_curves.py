@@ -16,7 +16,7 @@ from convcompare.core.registry import register
 
 from ..end_labels import name_models
 from ..figure import Drawing, count_axis, outer_labels, panels
-from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..limits import LEAST_POINTS, PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import BAND, BAND_KEY, draw_band
 from ..terminal import curves
 
@@ -34,7 +34,7 @@ MOST_WITH_TRAIN = 6
 """Number of models on one axis up to which their train lines are drawn, too."""
 WITHIN = {"loss": (0.0, math.inf), "accuracy": PERCENT}
 PARTS = ("train", "test")
-LEAST = {"loss": 0.02, "accuracy": 0.5}
+LEAST = {"loss": 0.02, "accuracy": LEAST_POINTS}
 """Smallest span of an axis in nats, and in percentage points."""
 COLUMNS = (
     "model", "seed", "epoch", "train_loss", "test_loss", "train_accuracy", "test_accuracy"

@@ -16,9 +16,8 @@ from convcompare.store.run import Run
 
 from ..end_labels import name_models
 from ..figure import Drawing, log_axis, panels, ticks_at
-from ..limits import PERCENT, arrows_of_curves, of_curves, padded, plain_number
+from ..limits import LEAST_POINTS, PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import draw_band
-from .learning_curves import LEAST
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,8 +73,8 @@ def learning_rates(source: Source) -> list[Drawing]:
         ]
         _mark_chosen(axes, rates, look)
     _rate_axis(axes, sorted({one.tried.lr for rates in models.values() for one in rates}))
-    if ends := of_curves([values for _, _, values in curves], LEAST["accuracy"]):
-        axes.set_ylim(padded(ends, LEAST["accuracy"], PERCENT))
+    if ends := of_curves([values for _, _, values in curves], LEAST_POINTS):
+        axes.set_ylim(padded(ends, LEAST_POINTS, PERCENT))
     arrows_of_curves(axes, curves, plain_number)
     _mark_lost(axes, models.values(), [source.looks[label] for label in models])
     axes.set_xlabel("learning rate")

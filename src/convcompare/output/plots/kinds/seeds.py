@@ -11,7 +11,7 @@ from convcompare.comparison.model_runs import ModelRuns
 from convcompare.core.registry import register
 
 from ..figure import Drawing, model_rows, side_text
-from ..limits import PERCENT, arrow_in_row, bulk, padded, percent_interval
+from ..limits import LEAST_POINTS, PERCENT, arrow_in_row, bulk, padded, percent_interval
 from ..terminal import dots
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from ..source import Source
 
-LEAST = 0.5
-"""Smallest span of an axis in percentage points."""
 COLUMNS = ("model", "seed", "run", "status", "test_accuracy", "mean", "low", "high")
 
 
@@ -92,8 +90,8 @@ def _limits(axes: Axes, groups: Sequence[ModelRuns], found: Mapping[str, Estimat
         ends = percent_interval(estimate) if estimate else None
         values = [100 * value for value in accuracies(group)] + [*(ends or ())]
         spans += [(min(values), max(values))] if values else []
-    if shown := bulk(spans, LEAST):
-        axes.set_xlim(padded(shown, LEAST, PERCENT))
+    if shown := bulk(spans, LEAST_POINTS):
+        axes.set_xlim(padded(shown, LEAST_POINTS, PERCENT))
 
 
 def _best_first(groups: Sequence[ModelRuns], source: Source) -> list[ModelRuns]:
