@@ -30,7 +30,7 @@ READS = {
     *("failures", "archive", "array_file", "mnist_mini", "image_damage"),
     *("table_rows", "source_files", "completions", "cifar100", "kmnist", "hub_set"),
     *("npz_file", "checksums", "weights_file", "figure_cache", "json_tables", "stand_ins"),
-    *("list_files", "tiff_tags"),
+    *("list_files", "tiff_tags", "bibliography"),
 }
 """Modules that read files outside the store, or that verify the files themselves."""
 STREAMS = {"worker", "torchrun_rank"}

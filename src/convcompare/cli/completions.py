@@ -48,13 +48,14 @@ def one_of(*names: str) -> Complete:
     return complete
 
 
-def listed(names: Callable[[], Iterable[str]]) -> Complete:
-    """Return a completer of the last name in a list with commas."""
+def listed(*groups: str | list[str]) -> Complete:
+    """Return a completer of the last name in a list with commas, of kinds or of fixed names."""
 
     def complete(incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")
         taken = before.split(",")
-        rest = [name for name in names() if name not in taken]
+        every = (names_of(one) if isinstance(one, str) else one for one in groups)
+        rest = [name for names in every for name in names if name not in taken]
         return [f"{before}{comma}{name}" for name in _beginning(last, rest)]
 
     return complete
@@ -118,24 +119,9 @@ def _defined(file: str) -> list[str]:
     return [one.name for one in tree.body if isinstance(one, kinds) and one.name[0] != "_"]
 
 
-def columns() -> list[str]:
-    """Return the additional columns of tables."""
-    return [*names_of("column"), *names_of("metric"), "all"]
-
-
-def figures() -> list[str]:
-    """Return the figures that verdicts can be about."""
-    return [*names_of("figure"), *names_of("metric")]
-
-
-def drawn() -> list[str]:
-    """Return the kinds of figures of a report."""
-    return ["none", *names_of("plot")]
-
-
-column_lists = listed(columns)
-plot_lists = listed(drawn)
-figure_lists = listed(figures)
+column_lists = listed("column", "metric", ["all"])
+plot_lists = listed(["none"], "plot")
+figure_lists = listed("figure", "metric")
 
 
 def _reader(ctx: TypedLine) -> Any:

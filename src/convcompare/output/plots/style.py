@@ -56,15 +56,8 @@ class ModelStyle:
 
     def line(self) -> dict[str, Any]:
         """Return matplotlib arguments for a line with markers."""
-        return {
-            "label": self.name,
-            "color": self.colour,
-            "marker": self.marker,
-            "linestyle": self.linestyle,
-            "markersize": 3.5,
-            "linewidth": 1.3,
-            **self._fill,
-        }
+        own = {"linestyle": self.linestyle, "markersize": 3.5, "linewidth": 1.3}
+        return {**self.dots(), **own}
 
     def dots(self) -> dict[str, Any]:
         """Return matplotlib arguments for markers without a line."""
@@ -73,7 +66,7 @@ class ModelStyle:
             "color": self.colour,
             "marker": self.marker,
             "linestyle": "",
-            **self._fill,
+            **({"markerfacecolor": "white"} if self.hollow else {}),
         }
 
     def bar(self) -> dict[str, Any]:
@@ -88,10 +81,6 @@ class ModelStyle:
             "hatch": self.hatch,
             "linewidth": 0.8,
         }
-
-    @property
-    def _fill(self) -> dict[str, Any]:
-        return {"markerfacecolor": "white"} if self.hollow else {}
 
 
 def draw_band(

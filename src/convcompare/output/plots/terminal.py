@@ -190,7 +190,8 @@ class Canvas:
 
     def line(self, places: Sequence[tuple[float, float]], letter: str) -> None:
         """Join `places` and mark them: (x, y) from 0 at the left and the bottom to 1."""
-        points = [self._point(x, y) for x, y in places]
+        across, down = 2 * self.columns - 1, 4 * self.lines - 1
+        points = [(round(x * across), round((1 - y) * down)) for x, y in places]
         for (x0, y0), (x1, y1) in pairwise(points):
             steps = max(abs(x1 - x0), abs(y1 - y0), 1)
             for step in range(steps + 1):
@@ -207,9 +208,6 @@ class Canvas:
             ).rstrip()
             for y, line in enumerate(self._bits)
         ]
-
-    def _point(self, x: float, y: float) -> tuple[int, int]:
-        return round(x * (2 * self.columns - 1)), round((1 - y) * (4 * self.lines - 1))
 
     def _set(self, x: int, y: int) -> None:
         self._bits[y // 4][x // 2] |= _DOTS[y % 4][x % 2]

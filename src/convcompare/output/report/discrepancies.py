@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from convcompare.comparison import estimate_words
 from convcompare.comparison.assessment import Assessment
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import field_of_run
@@ -9,8 +10,6 @@ from convcompare.comparison.stats import estimates
 from convcompare.comparison.study import StudyRow, study_of
 from convcompare.core import formatting
 from convcompare.store.run_store import RunStore
-
-from ..tables.cells import accuracy
 
 
 def differences(assessment: Assessment) -> list[str]:
@@ -67,5 +66,5 @@ def _accuracy(row: StudyRow, group: ModelRuns) -> list[str]:
     guessed = ", of a network that the report describes only in part" if row.guessed else ""
     return [
         f"a test accuracy of {formatting.fraction(printed)} is printed{guessed}, by {further.n} "
-        f"seeds a further run would have {accuracy(further)}"
+        f"seeds a further run would have {estimate_words.share(further)}"
     ]

@@ -15,7 +15,7 @@ from convcompare.store.run import Run
 
 from ..code_spans import code, spans
 from ..tables.markup import escaped
-from .bibliography import DATA, OPTIMIZERS, WORKS
+from .bibliography import DATA, OPTIMIZERS, WORKS, short
 from .sections import Section
 
 _CITED = re.compile(rf"\[(@(?:{'|'.join(WORKS)})(?:; @(?:{'|'.join(WORKS)}))*)\]")
@@ -46,7 +46,7 @@ def cited(text: str) -> list[str]:
 
 def as_text(text: str) -> str:
     """Return the paragraph with citations by author and year."""
-    return _CITED.sub(lambda m: f"({'; '.join(WORKS[key].short for key in _keys(m))})", text)
+    return _CITED.sub(lambda m: f"({'; '.join(short(key) for key in _keys(m))})", text)
 
 
 def as_latex(text: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from convcompare.comparison import estimate_words
 from convcompare.comparison.comparison import Comparison
 from convcompare.comparison.doubts import About
+from convcompare.comparison.estimate_words import plus_minus, share
 from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import field_of_run, gradient_of_run
 from convcompare.comparison.stats.estimates import Estimate
@@ -40,12 +40,7 @@ class Figure:
     @property
     def is_estimate(self) -> bool:
         """Whether its values have intervals, which exports have in separate columns."""
-        return self.column.show in (accuracy, fraction, duration, milliseconds)
-
-
-def accuracy(value: Estimate) -> str:
-    """Format a fraction with its interval."""
-    return estimate_words.share(value)
+        return self.column.show in (share, fraction, plus_minus, milliseconds)
 
 
 def fraction(value: Estimate) -> str:
@@ -53,14 +48,9 @@ def fraction(value: Estimate) -> str:
     return formatting.fraction(value.value)
 
 
-def duration(value: Estimate) -> str:
-    """Format seconds with their interval."""
-    return estimate_words.plus_minus(value)
-
-
 def milliseconds(value: Estimate) -> str:
     """Format seconds as milliseconds with their interval."""
-    return estimate_words.plus_minus(value, 1e3)
+    return plus_minus(value, 1e3)
 
 
 def stored_figure(

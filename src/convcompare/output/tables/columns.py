@@ -10,6 +10,7 @@ from typing import Any
 
 from convcompare.comparison import robustness, run_figures
 from convcompare.comparison.comparison import Comparison
+from convcompare.comparison.estimate_words import plus_minus, share
 from convcompare.comparison.figures import values
 from convcompare.comparison.run_figures import seconds_per_image
 from convcompare.comparison.score import Score
@@ -37,7 +38,7 @@ DEFAULT = (
         lambda g, _: g.shown("train_loss"),
     ),
     Figure(
-        Column("test_accuracy", "test accuracy", show=cells.accuracy, best="high", priority=-1),
+        Column("test_accuracy", "test accuracy", show=share, best="high", priority=-1),
         lambda g, c: g.test_accuracy(c.comparison.conditions.test_images),
     ),
     Figure(
@@ -45,7 +46,7 @@ DEFAULT = (
         lambda g, _: g.shown("train_accuracy"),
     ),
     Figure(
-        Column("time", "time (s)", show=cells.duration, best="low", priority=1),
+        Column("time", "time (s)", show=plus_minus, best="low", priority=1),
         lambda g, _: g.mean(lambda run: run.train_seconds),
         "time",
     ),
@@ -59,7 +60,7 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
     "epoch-time": (
         Figure(
-            Column("epoch_time", "s/epoch", show=cells.duration, best="low", priority=3),
+            Column("epoch_time", "s/epoch", show=plus_minus, best="low", priority=3),
             lambda g, _: g.mean(lambda run: run.epoch_seconds),
             "time",
         ),
@@ -120,18 +121,18 @@ EXTRA: Mapping[str, tuple[Figure, ...]] = {
     ),
     "tta": (
         Figure(
-            Column("tta_accuracy", "test accuracy, TTA", show=cells.accuracy, best="high",
+            Column("tta_accuracy", "test accuracy, TTA", show=share, best="high",
                    priority=2),
             lambda g, c: g.tta_accuracy(c.comparison.conditions.test_images),
         ),
     ),
     "robustness": (
         Figure(
-            Column("robustness", "damaged images", show=cells.accuracy, best="high", priority=2),
+            Column("robustness", "damaged images", show=share, best="high", priority=2),
             cells.stored_figure(robustness.accuracy()),
         ),
         Figure(
-            Column("consistency", "consistency", show=cells.accuracy, best="high", priority=3),
+            Column("consistency", "consistency", show=share, best="high", priority=3),
             cells.stored_figure(robustness.consistency()),
         ),
     ),
@@ -201,7 +202,7 @@ def _score(comparison: Comparison) -> list[Figure]:
     score = Score.parse(comparison.conditions.score)
     if score.epochs == 1 or comparison.seeds < 2:
         return []
-    column = Column("score", "score", show=cells.accuracy, best="high", priority=1)
+    column = Column("score", "score", show=share, best="high", priority=1)
     return [Figure(column, lambda g, _: g.mean(score.of))]
 
 
@@ -246,6 +247,10 @@ def _epochs_to(text: str) -> Figure:
         return None if found == NEVER else found
 
     column = Column(
-        f"epochs-to-{text}", f"epochs to {reached:g}", show=cells.duration, best="low", priority=3
+        f"epochs-to-{text}",
+        f"epochs to {reached:g}",
+        show=plus_minus,
+        best="low",
+        priority=3,
     )
     return Figure(column, lambda g, _: g.mean(epoch))
