@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from convcompare.experiment.plan import ExperimentPlan
     from convcompare.experiment.reporter import Observer
     from convcompare.experiment.trial_runner import TrialRunner
-    from convcompare.experiment.trial_tracker import Tracker
 
 
 class ConsoleReporter(Reporter):
@@ -67,7 +66,9 @@ class ConsoleReporter(Reporter):
             with follow(tracker, err(), self.quiet) as view:
                 yield view.show
         except (KeyboardInterrupt, Terminated):
-            _warn_interrupted(tracker, plan, runner)
+            saved = tracker.saved(runner.saved_epochs)
+            show_warning(f"interrupted: {saved}", _resume_hint(plan))
+            signals.stop.reported = True
             raise
 
     def undecided(self, seeds: int, pairs: Sequence[tuple[str, str]]) -> None:
@@ -129,11 +130,6 @@ def _epochs(plan: ExperimentPlan) -> str:
         return plan.conditions.budget
     several = f"{formatting.span(fewest, most)} epochs"
     return several if fewest < most else formatting.several(most, "epoch")
-
-
-def _warn_interrupted(tracker: Tracker, plan: ExperimentPlan, runner: TrialRunner) -> None:
-    show_warning(f"interrupted: {tracker.saved(runner.saved_epochs)}", _resume_hint(plan))
-    signals.stop.reported = True
 
 
 def _resume_hint(plan: ExperimentPlan) -> str:

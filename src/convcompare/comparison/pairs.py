@@ -58,7 +58,8 @@ class Pair:
     def refusal(self) -> Refusal | None:
         """Why the accuracies of the two networks cannot be compared; None if they can."""
         if not self.runs:
-            return self._nothing_in_common()
+            without = tuple(one.label for one in (self.model, self.baseline) if not one.finished)
+            return Refusal("no run", without) if without else Refusal("no common seed")
         differing = self._differing(lambda run: run.trial.settings)
         for name in self.tuned:
             differing.pop(name, None)
@@ -82,10 +83,6 @@ class Pair:
         """Return the labels of the networks that have a run for which `has` is true."""
         sides = zip((self.model, self.baseline), zip(*self.runs, strict=True), strict=True)
         return tuple(group.label for group, runs in sides if any(map(has, runs)))
-
-    def _nothing_in_common(self) -> Refusal:
-        without = tuple(one.label for one in (self.model, self.baseline) if not one.finished)
-        return Refusal("no run", without) if without else Refusal("no common seed")
 
     def _differing(self, settings: Callable[[Run], Settings]) -> dict[str, Differing]:
         """Return the settings that are not the same in all runs, by name."""

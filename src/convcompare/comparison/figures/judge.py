@@ -45,7 +45,13 @@ def family_of(
     Raises:
         UsageError: if a metric cannot be computed.
     """
-    others = [_tested(question, store) for question in questions if _accuracy_of(question) is None]
+    others = [
+        tested(one.measure, one.about, store)
+        if isinstance(one.about, Pair)
+        else one_sample_test(one.measure, one.about, store)
+        for one in questions
+        if _accuracy_of(one) is None
+    ]
     made = [one for one in others if isinstance(one, Tested)]
     p_values = [one.test.p for one in made]
     pairs = [pair for question in questions if (pair := _accuracy_of(question)) is not None]
@@ -63,12 +69,6 @@ def _accuracy_of(question: Question) -> Pair | None:
     """Return the pair if the question is about the accuracies of two networks, else None."""
     pair = question.about
     return pair if question.measure.test == "accuracy" and isinstance(pair, Pair) else None
-
-
-def _tested(question: Question, store: RunStore) -> Tested | Verdict:
-    if isinstance(question.about, Pair):
-        return tested(question.measure, question.about, store)
-    return one_sample_test(question.measure, question.about, store)
 
 
 def _decided(made: Sequence[Tested], p_values: Sequence[float]) -> Iterator[Verdict]:

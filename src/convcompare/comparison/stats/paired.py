@@ -110,7 +110,10 @@ def t_test(differences: Sequence[float]) -> PairedTest:
         raise ValueError("a paired t-test needs two differences or more")
     spread = stdev(differences)
     if spread <= ROUNDING:
-        return _equal(differences)
+        method = f"exact sign-flip over {n} seeds (all differences are equal)"
+        estimate = Estimate(mean_difference(differences), None, None, n, method)
+        p = sign_flip(differences)
+        return PairedTest(estimate, p, p_paired=p)
     return _student(differences, (Spread(spread, n - 1),), f"paired t over {n} seeds")
 
 
@@ -171,13 +174,6 @@ def _below(value: float, spread: Spread, n: int) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(spread.freedom, value / spread.deviation * math.sqrt(n)))
-
-
-def _equal(differences: Sequence[float]) -> PairedTest:
-    """Return the sign-flip test of differences that are all equal."""
-    n, p = len(differences), sign_flip(differences)
-    method = f"exact sign-flip over {n} seeds (all differences are equal)"
-    return PairedTest(Estimate(mean_difference(differences), None, None, n, method), p, p_paired=p)
 
 
 def hedges(d_z: float, n: int) -> float | None:

@@ -219,21 +219,13 @@ def lay_out(figure: Figure) -> None:
     Panels with a fixed aspect ratio have it only after a first pass, which measures their
     surroundings with other sides.
     """
-    _settle_headline(figure)
+    if text := figure.get_suptitle():  # else its wrapping is measured in every layout of the figure
+        figure.suptitle(_in_lines(text, figure.get_figwidth()), **HEADLINE, wrap=False)
     if (engine := figure.get_layout_engine()) is not None:
         fixed = any(axes.get_aspect() != "auto" for axes in figure.axes)
         for _ in range(2 if fixed else 1):
             engine.execute(figure)
         figure.set_layout_engine("none")  # else `savefig` draws everything twice
-
-
-def _settle_headline(figure: Figure) -> None:
-    """Wrap the headline of a figure that keeps its size.
-
-    Otherwise matplotlib measures all prefixes of its lines in every layout of the figure.
-    """
-    if text := figure.get_suptitle():
-        figure.suptitle(_in_lines(text, figure.get_figwidth()), **HEADLINE, wrap=False)
 
 
 def _in_lines(text: str, width: float) -> str:

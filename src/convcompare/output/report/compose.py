@@ -139,9 +139,9 @@ def _table(section: Section) -> Iterator[Block]:
         table = assessed_table(section.assessment, section.columns)
         others = [note for note in table.notes if not isinstance(note, Caution)]
         kept = [note for note in table.notes if note not in others[FEW_NOTES:]]
-        yield TableBlock(
-            dataclasses.replace(table, notes=tuple(kept)), _caption(section.comparison)
-        )
+        data = code(section.comparison.conditions.dataset)
+        caption = f"The networks on {data} after {_epochs(section.comparison)}."
+        yield TableBlock(dataclasses.replace(table, notes=tuple(kept)), caption)
         if more := others[FEW_NOTES:]:
             yield Details(formatting.several(len(more), "more note"), [Bullets(more)])
 
@@ -185,10 +185,6 @@ def _unfinished(section: Section) -> list[str]:
     for label, run_id in section.comparison.missing:
         found.append(f"{code(label)} (run {run_id}) not in the store")
     return found
-
-
-def _caption(comparison: Comparison) -> str:
-    return f"The networks on {code(comparison.conditions.dataset)} after {_epochs(comparison)}."
 
 
 def _epochs(comparison: Comparison) -> str:

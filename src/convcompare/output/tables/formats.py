@@ -32,7 +32,8 @@ ENDINGS: Mapping[str, Format] = {
 def render(table: Table, kind: Format) -> str:
     """Return the table as text for a file or a pipe (for ``table``: see `print_table`)."""
     if kind == "csv":
-        return _csv(table)
+        keys = [column.key for column in table.columns]
+        return csv_text(keys, ([row.get(key) for key in keys] for row in table.rows)).rstrip("\n")
     if kind == "json":
         rows = [_nested(table, row) for row in table.rows]
         record = {"schema_version": 1, table.noun: rows, "notes": list(table.notes)}
@@ -90,11 +91,6 @@ def chosen_format(name: str, out: Path | None) -> Format:
 
 
 _SIGNED_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
-
-
-def _csv(table: Table) -> str:
-    keys = [column.key for column in table.columns]
-    return csv_text(keys, ([row.get(key) for key in keys] for row in table.rows)).rstrip("\n")
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -23,11 +23,6 @@ WITHOUT_GATES = (
 )
 
 
-def show_number(value: float) -> str:
-    """Return a stride or a start as text: integers without a point, with a minus sign."""
-    return formatting.minus(f"{value:.4g}")
-
-
 def _sides(axes: Sequence[Axis | None], what: str) -> tuple[Any, Any]:
     """Return one quantity for height and width: an integer if it is one, None if there is none."""
     found = [None if axis is None else getattr(axis, what) for axis in axes]
@@ -215,7 +210,7 @@ def _size(axes: Sequence[Axis | None]) -> str | None:
 
 
 def _shown(pair: tuple[Any, Any]) -> str | None:
-    texts = ["–" if value is None else show_number(float(value)) for value in pair]
+    texts = ["–" if value is None else formatting.minus(f"{float(value):.4g}") for value in pair]
     if pair == (None, None):
         return None
     return texts[0] if texts[0] == texts[1] else "×".join(texts)
