@@ -38,7 +38,7 @@ def tested(measure: Measure, pair: Pair, store: RunStore) -> Tested | Verdict:
     blank = Verdict(*pair.labels, measure.quantity, "unclear", pair.seeds)
     if measure.test == "counted":
         return _counted(measure, pair, store, blank)
-    refusal = pair.cost_refusal() if measure.timed else pair.refusal
+    refusal = pair.cost_refusal() if measure.quantity.timed else pair.refusal
     if refusal is not None:
         return replace(blank, relation="refused", refusal=refusal)
     return _by_seed(measure, pair, store, blank)

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.core.errors import UsageError
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
 
@@ -57,19 +56,6 @@ class Measure:
     """Data without a value, as text after "it has no value"; empty if there are none."""
 
     @property
-    def timed(self) -> bool:
-        """Whether the figure depends on the machine, as times do."""
-        return self.quantity.timed
-
-    @property
     def grows(self) -> bool:
         """Whether the figure changes with further epochs; counts and times do not."""
-        return not (self.timed or self.untrained or self.test == "counted")
-
-
-def metric_failed(name: str, run: Run, error: Exception) -> UsageError:
-    """Return the error for a metric, possibly of a plugin, that cannot be computed for a run."""
-    return UsageError(
-        f"the metric {name} cannot be computed of run {run.id}: {type(error).__name__}: {error}",
-        "a metric takes logits (n, classes) and labels (n,), and returns one number",
-    )
+        return not (self.quantity.timed or self.untrained or self.test == "counted")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
+from convcompare.core.errors import UsageError
 from convcompare.core.registry import Entry
 from convcompare.store.run import Run
 from convcompare.store.run_store import RunStore
@@ -14,7 +15,7 @@ from .. import run_figures
 from ..predictions import brier_scores, log_losses
 from ..run_figures import field_of_run, gradient_of_run, gradients_of_run
 from ..stats.paired import ROUNDING
-from .measure import Scores, metric_failed
+from .measure import Scores
 
 Reader = Callable[[Run, RunStore], float | None]
 """Function that returns a figure of a run, None if it was not recorded."""
@@ -156,8 +157,12 @@ def metric(entry: Entry) -> Reader:
         found = store.predictions(run)
         try:
             value = float(entry.function(found.logits, found.labels))
-        except Exception as error:
-            raise metric_failed(entry.name, run, error) from error
+        except Exception as error:  # a metric may be a plugin's
+            raise UsageError(
+                f"the metric {entry.name} cannot be computed of run {run.id}: "
+                f"{type(error).__name__}: {error}",
+                "a metric takes logits (n, classes) and labels (n,), and returns one number",
+            ) from error
         return value if math.isfinite(value) else None
 
     return read

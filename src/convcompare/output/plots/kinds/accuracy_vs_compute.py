@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from convcompare.comparison.doubts import ABOUT, About
+from convcompare.comparison.doubts import ABOUT
 from convcompare.core import formatting
 from convcompare.core.config import TRAINING_PASSES
 from convcompare.core.registry import register
@@ -20,6 +20,7 @@ from ..end_labels import name_models
 from ..figure import GREY, Drawing, inches, log_axis, panels
 from ..limits import LEAST_POINTS, PERCENT, arrows_of_curves, of_curves, padded, plain_number
 from ..style import BAND_KEY, draw_band
+from .accuracy_vs_cost import CostAxis
 from .learning_curves import Band, band, measured, measured_words
 
 if TYPE_CHECKING:
@@ -36,18 +37,6 @@ NAME_SIZE = 7
 """Size of the names above the strip in points."""
 MARKED = 0.02
 """Smallest stretch with room for the marker of its model, as a share of the axis."""
-
-
-@dataclass(frozen=True)
-class ComputeAxis:
-    """A kind of cost: its title, the cost of each epoch of a run, and its format."""
-
-    name: str
-    title: str
-    spent: Callable[[Source, Run], list[float] | None]
-    show: Callable[[float], str]
-    about: tuple[About, ...] = ("accuracy",)
-    """Marks that make a point of this axis not comparable."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +64,9 @@ def seconds_of_epochs(_: Source, run: Run) -> list[float] | None:
     return [epoch.train_seconds for epoch in run.history] if run.jobs == 1 else None
 
 
-AXES = (
-    ComputeAxis("training_macs", "MACs of training", macs_of_epochs, formatting.large),
-    ComputeAxis(
-        "training_seconds", "seconds of training", seconds_of_epochs, "{:,g}".format, ABOUT
-    ),
+AXES = (  # their values: the cost of each epoch of a run
+    CostAxis("training_macs", "MACs of training", macs_of_epochs, formatting.large),
+    CostAxis("training_seconds", "seconds of training", seconds_of_epochs, "{:,g}".format, ABOUT),
 )
 
 
@@ -125,11 +112,11 @@ def accuracy_vs_compute(source: Source) -> list[Drawing]:
     return [Drawing("accuracy-vs-compute", figure, caption, columns, rows, _alt(leads), key)]
 
 
-def _spent(source: Source, axis: ComputeAxis) -> dict[str, Values]:
+def _spent(source: Source, axis: CostAxis) -> dict[str, Values]:
     """Return the cost of each model after each epoch, as a mean over its seeds, if known."""
     found = {}
     for group in source.groups:
-        costs = [axis.spent(source, run) for run in group.finished]
+        costs = [axis.value(source, run) for run in group.finished]
         known = [cost for cost in costs if cost is not None]
         if len(known) == len(costs):
             found[group.label] = np.cumsum(np.mean(known, axis=0))
@@ -141,7 +128,7 @@ def _curves(
     spent: Mapping[str, Values],
     bands: Mapping[str, Band],
     source: Source,
-    axis: ComputeAxis,
+    axis: CostAxis,
 ) -> None:
     for group in source.groups:
         if (x := spent.get(group.label)) is None:
@@ -222,7 +209,7 @@ def _rows(source: Source) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for group in source.groups:
         for run in group.finished:
-            costs = [axis.spent(source, run) for axis in AXES]
+            costs = [axis.value(source, run) for axis in AXES]
             sums = [None if cost is None else np.cumsum(cost).tolist() for cost in costs]
             rows += [
                 (group.label, run.trial.seed, epoch.epoch,

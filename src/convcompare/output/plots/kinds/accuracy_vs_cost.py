@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CostAxis:
-    """A kind of cost: its title, its value for a model, and its format."""
+    """A kind of cost: its title, the function of its values, and its format."""
 
     name: str
     title: str
-    value: Callable[[ModelRuns], float | None]
+    value: Callable[..., Any]
     show: Callable[[float], str]
     about: tuple[About, ...] = ("accuracy",)
     """Marks that make a point of this axis not comparable."""
