@@ -345,6 +345,18 @@ def test_torch_data_sets_with_different_classes_are_refused(tmp_path: Path) -> N
         keep(halves(Y, ("abc", "acd")), tmp_path)
 
 
+def test_classes_are_named_by_the_labels_of_torch_data_sets(tmp_path: Path) -> None:
+    """``class_to_idx`` says what labels mean, whatever the order of ``classes``."""
+    splits = halves(Y, ("abc", "abc"))
+    for one in splits:
+        one.class_to_idx = {"b": 0, "c": 1, "a": 2}  # type: ignore[attr-defined]
+    spec = keep((Subset(splits[0], range(60)), splits[1]), tmp_path)
+    assert load_dataset(spec, Sources(tmp_path)).classes == ("b", "c", "a")
+    splits[1].class_to_idx = {"a": 0, "b": 1, "c": 2}  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="has the classes `b`, `c`, `a`, and the test set `a`"):
+        keep(splits, tmp_path)
+
+
 def test_random_transforms_are_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     with pytest.raises(DataError, match="another image each time") as caught:

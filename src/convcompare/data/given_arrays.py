@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -95,10 +95,22 @@ def _is_pair(part: Any) -> bool:
 
 
 def _class_names(dataset: Any) -> list[str]:
-    """Return the class names of a torch data set, or of the one it is a subset of."""
-    while not hasattr(dataset, "classes") and hasattr(dataset, "dataset"):
+    """Return the class names of a torch data set, or of the one it is a subset of, by labels.
+
+    ``class_to_idx`` has the label of each class, and ``classes`` may be in another order.
+    """
+    while not _names_classes(dataset) and hasattr(dataset, "dataset"):
         dataset = dataset.dataset
-    return [str(name) for name in getattr(dataset, "classes", ())]
+    names = [str(name) for name in getattr(dataset, "classes", ())]
+    labels = getattr(dataset, "class_to_idx", None)
+    if isinstance(labels, Mapping) and {*labels.values()} == {*range(len(labels))}:
+        ordered = [str(one) for one in sorted(labels, key=labels.__getitem__)]
+        return ordered if len(names) in (0, len(ordered)) else names
+    return names
+
+
+def _names_classes(dataset: Any) -> bool:
+    return hasattr(dataset, "classes") or hasattr(dataset, "class_to_idx")
 
 
 def _named(file: Path) -> tuple[str, ...]:
