@@ -139,3 +139,12 @@ def test_other_errors_are_not_reported_as_out_of_memory() -> None:
     gpu = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has …")
     assert failures.in_words(gpu) == "out of memory (tried to allocate 20.00 GiB)"
     assert failures.is_out_of_memory(gpu)
+
+
+def test_operation_without_bfloat16_is_named_in_the_hint() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.sparse.mm(torch.eye(2).to_sparse(), torch.ones(2, 2, dtype=torch.bfloat16))
+    message = failures.reason(error.value)
+    assert failures.hint_of(message, "bf16").startswith("`--precision fp32`")
+    assert failures.hint_of(message, "fp32") == "the same command tries again"
+    assert failures.hint_of(failures.in_words(MemoryError()), "bf16").startswith(HINT)

@@ -295,8 +295,7 @@ class Comparison:
                 hint = failures.lower_rate(run.trial.config.lr)
                 found.append((f"{seed} diverged and is not ranked: {run.message}", hint))
             else:
-                short = run.message.startswith(failures.WORDS)
-                hint = failures.HINT if short else "the same command tries again"
+                hint = failures.hint_of(run.message, run.trial.config.precision)
                 found.append((f"{seed} failed: {run.message}", hint))
         same = "the same command" + (" without `--fresh`" if "--fresh" in self.command else "")
         for label, run_id in self.unfinished:

@@ -30,6 +30,15 @@ def lower_rate(lr: float) -> str:
     return f"a lower learning rate: `--lr {min(lr / 10, HIGHEST_RATE):g}`"
 
 
+def hint_of(message: str, precision: str) -> str:
+    """Return what to do about a failed trial, from its message and its precision."""
+    if message.startswith(WORDS):
+        return HINT
+    if precision == "bf16" and "bfloat16" in message.lower():
+        return "`--precision fp32`: an operation of the network does not support bfloat16"
+    return "the same command tries again"
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, on any device."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
