@@ -335,6 +335,17 @@ class Given(nn.Module):
         return y
 
 
+def test_nearest_entries_of_a_codebook_keep_the_field() -> None:
+    codes = torch.cat([torch.zeros(1, 4), torch.eye(4)])
+
+    def nearest(x: Tensor) -> Tensor:
+        places = x.permute(0, 2, 3, 1)
+        index = torch.cdist(places.flatten(0, 2), codes).argmin(1)
+        return nn.functional.embedding(index, codes).view(places.shape).permute(0, 3, 1, 2)
+
+    assert size_of(measure(lambda: Given(nearest), 1, (28, 28))) == (3, 3)
+
+
 NOT_KNOWN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "a number of the image": (lambda x: x * float(x.sum()), "values that depend on the image"),
     "numpy": (lambda x: x * float(x.numpy().sum()), "values that depend on the image"),

@@ -106,6 +106,17 @@ def scattered(call: Operation) -> Tensor:
     return found
 
 
+def looked_up(call: Operation) -> Tensor:
+    """Rule of embedding: rows of a table, also by an index of the image if the table is constant.
+
+    Such an index is the nearest entry of a codebook (VQ-VAE).
+    """
+    table, index = call.given["weight"], call.given["indices"]
+    if call.reach(index) is None or call.reach(table) is not None:
+        return moving("weight")(call)
+    return call.own(index).unsqueeze(-1).expand(PARTS, *call.shape)
+
+
 _FROM_ONE = (
     "flip", "index_select", "index", "_unsafe_index", "gather", "repeat", "im2col",
     "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "tril",
@@ -122,6 +133,6 @@ MOVES: dict[str, Rule] = {
     **dict.fromkeys(("scatter_add", "index_add"), scattered),
     **dict.fromkeys(("constant_pad_nd", *_PADDING), padded),
     "roll": rolled,
-    "embedding": moving("weight"),
+    "embedding": looked_up,
 }
 """ATen operations that move elements, by name."""

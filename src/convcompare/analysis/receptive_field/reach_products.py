@@ -1,4 +1,4 @@
-"""Reaches through matrix products: linear layers, attention, einsum."""
+"""Reaches through matrix products: linear layers, attention, einsum; and through distances."""
 
 from __future__ import annotations
 
@@ -33,16 +33,20 @@ def matrix_product(call: Operation) -> Tensor:
     return found.expand(PARTS, *call.shape)
 
 
+_DISTANCES = ("_cdist_forward", "_euclidean_dist")
+"""Distances of rows from rows, which a 0 does not make independent of the other factor."""
 _FACTORS = (
     ("batch1", "batch2"), ("mat1", "mat2"), ("mat", "vec"), ("self", "mat2"), ("self", "vec"),
-    ("self", "tensor"), ("vec1", "vec2"), ("input", "weight"),
+    ("self", "tensor"), ("vec1", "vec2"), ("input", "weight"), ("x1", "x2"),
 )  # fmt: skip
 
 
 def _contracted(call: Operation, left: Tensor, right: Tensor) -> Tensor:
     a, b = call.own(left), call.own(right)
     zeros_a, zeros_b = call.constant_zeros(left), call.constant_zeros(right)
-    if call.name == "linear":
+    if call.name in _DISTANCES:
+        zeros_a = zeros_b = None
+    if call.name in ("linear", *_DISTANCES):
         b, zeros_b = b.mT, None if zeros_b is None else zeros_b.mT
     if left.ndim == 1:
         a, zeros_a = a.unsqueeze(-2), None if zeros_a is None else zeros_a.unsqueeze(-2)
@@ -72,5 +76,5 @@ def _over_kept(reach: Tensor, zeros: Tensor | None) -> Tensor:
 
 
 _PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "addmv", "mv", "dot", "linear", "_addmm_activation")
-PRODUCTS: dict[str, Rule] = dict.fromkeys(_PRODUCTS, matrix_product)
-"""ATen products, by name."""
+PRODUCTS: dict[str, Rule] = dict.fromkeys((*_PRODUCTS, *_DISTANCES), matrix_product)
+"""ATen products and distances, by name."""
