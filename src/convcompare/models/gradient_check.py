@@ -34,7 +34,8 @@ AGREEMENT = 0.02
 DOUBTS = 10
 """Factor by which an error must exceed the difference between the two steps, and the rounding."""
 STEPS = frozenset((
-    "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "argmax", "gt", "ge", "lt", "le",
+    "sign", "sgn", "round", "floor", "ceil", "trunc", "heaviside", "argmax", "argmin", "gt", "ge",
+    "lt", "le", "eq",
     "scatter.value", "bernoulli.default", "multinomial.default",
 ))  # fmt: skip
 """Operations with a derivative of 0 or none: networks that train through them use the gradient of
