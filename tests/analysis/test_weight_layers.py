@@ -367,6 +367,21 @@ def test_activation_has_a_row_for_each_call() -> None:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
+def test_pictures_are_those_of_images() -> None:
+    """Neither of weights, as many as there are images, nor of frames that lie in the batch."""
+    net = nn.Sequential(
+        parametrizations.weight_norm(nn.Conv2d(1, 8, 3)),
+        nn.Unflatten(0, (1, -1)), nn.Flatten(0, 1), nn.ReLU(), nn.PixelUnshuffle(2),
+        nn.Unflatten(1, (2, 16)), nn.Flatten(0, 1), nn.GELU(),
+    )  # fmt: skip
+    images, _ = batch()
+    record = features(net, images[:8], np.arange(8), 2)
+    assert record.layers == ("3", "7") and record.first_layer == "3"
+    assert {name: maps.shape for name, maps in record.stages.items()} == {
+        "3": (2, 26, 26), "4": (2, 13, 13),
+    }  # fmt: skip
+
+
 def test_activations_of_an_ensemble_in_a_transform_are_left_out() -> None:
     class Ensemble(nn.Module):
         def __init__(self) -> None:

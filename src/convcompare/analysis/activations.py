@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +61,12 @@ def features(
 
 @dataclass
 class _Seen:
-    """Results that the hooks collect, in the order of the calls."""
+    """Results that the hooks collect, in the order of the calls.
 
+    Pictures are those of outputs with a row per image: ``images`` is the number of images.
+    """
+
+    images: int
     shown: int
     calls: Counter[str] = field(default_factory=Counter)
     first_layer: str = ""
@@ -84,7 +90,7 @@ class _Seen:
         by_channel = output.float().transpose(0, 1).flatten(1)
         dead = to_float64_device(by_channel.amax(1) <= 0).double().mean().item()
         self.statistics[name] = (by_channel.mean().item(), by_channel.std().item(), dead)
-        if not self.first_layer:
+        if not self.first_layer and len(output) == self.images:
             spread = by_channel.std(1, unbiased=False)
             count = min(SHOWN_CHANNELS, len(spread))
             chosen = spread.topk(count).indices.sort().values
@@ -95,15 +101,18 @@ class _Seen:
 
     def maps(self, name: str, output: Tensor) -> None:
         """Keep the last output of each size, averaged over its channels."""
-        if output.ndim == 4 and output.shape[-1] > 1 and not _is_attention(output):
+        per_image = output.ndim == 4 and len(output) == self.images
+        if per_image and output.shape[-1] > 1 and not _is_attention(output):
             size = tuple(output.shape[2:])
             self.stages[size] = (name, _half(output[: self.shown].float().mean(1)))
 
 
 def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
-    seen = _Seen(shown)
+    seen = _Seen(len(images), shown)
 
-    def note(name: str, module: nn.Module, _given: object, _named: object, output: object) -> None:
+    def note(name: str, module: nn.Module, given: Any, named: Any, output: object) -> None:
+        if not _is_given_data((*given, *named.values())):
+            return  # such as a parametrisation, whose output is a weight
         if isinstance(output, Tensor) and _is_recorded(output) and name:
             call = seen.call(name)
             output = _channels_first(output.detach())  # a network may enable gradients itself
@@ -114,6 +123,11 @@ def _watch(model: nn.Module, images: Tensor, shown: int) -> _Seen:
     with evaluating(model), calls_seen(model.named_modules(), note), torch.no_grad():
         model(images.clone())
     return seen
+
+
+def _is_given_data(given: Sequence[object]) -> bool:
+    """Return whether a call has arguments other than parameters."""
+    return any(not isinstance(one, nn.Parameter) for one in given)
 
 
 def _is_recorded(output: Tensor) -> bool:
