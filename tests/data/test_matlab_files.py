@@ -14,7 +14,7 @@ from convcompare.core.errors import DataError
 from convcompare.data.dataset import Dataset, Sources
 from convcompare.data.load import load_dataset
 from convcompare.data.sources.image_tree import read_tree
-from tests.support.images import flat, noise, placed
+from tests.support.images import flat, load, noise, placed
 
 NAMES = ["AM General Hummer SUV 2000", "Acura RL Sedan 2012"]
 HDF5 = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\0\2IM" + b"\0" * 384
@@ -114,6 +114,21 @@ def test_damaged_element_type_is_no_crash(root: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match=r"`annos.mat` was not read: it is no MATLAB file, or a"):
         placed(root)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_structures_named_after_splits_are_the_splits(root: Path, inner: bool) -> None:
+    flat(root / "images", 18)
+    rows = [{"fname": f"{i}.png", "class": 1 + i % 2} for i in range(18)]
+    parts = {"train": rows[:12], "test": rows[12:]}
+    tables = {name: structures(part) for name, part in parts.items()}
+    savemat(root / "lists.mat", {"annotations": tables} if inner else tables)
+    images = load(root)
+    assert [np.bincount(one.labels).tolist() for one in (images.train, images.test)] == [
+        [6, 6],
+        [3, 3],
+    ]
+    assert images.test_split == "test rows of `lists.mat`" and not images.warnings
 
 
 def test_split_column_of_a_table_of_structures_is_read(root: Path) -> None:

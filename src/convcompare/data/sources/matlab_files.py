@@ -179,18 +179,25 @@ def _read_errors(path: Path) -> Iterator[None]:
 
 
 def _columns(variables: Mapping[str, Array]) -> dict[str, list[object]]:
-    """Return the columns of vectors, cell arrays and arrays of structures, also in a structure."""
+    """Return the columns of vectors, cell arrays and arrays of structures, also in a structure.
+
+    Structures named after splits are parts of one table, with a column ``split``.
+    """
     found: dict[str, list[object]] = {}
     for name, value in variables.items():
+        part: dict[str, list[object]] = {}
         if value.ndim == 0 and value.dtype.names:
-            found |= _columns({field: np.asarray(value[field].item())
-                               for field in value.dtype.names})  # fmt: skip
-        if value.ndim != 1 or not value.size:
-            continue
-        if value.dtype.names:
-            found |= {field: [*map(_cell, value[field])] for field in value.dtype.names}
-        else:
+            part = _columns({field: np.asarray(value[field].item())
+                             for field in value.dtype.names})  # fmt: skip
+        elif value.ndim == 1 and value.size and value.dtype.names:
+            part = {field: [*map(_cell, value[field])] for field in value.dtype.names}
+        elif value.ndim == 1 and value.size:
             found[name] = [*map(_cell, value.tolist())]
+        lengths = {*map(len, part.values())}
+        if (split := _split_of(name)) and len(lengths) == 1:
+            part = {"split": [split] * lengths.pop(), **part}
+        more = "split" in part and part.keys() <= found.keys()
+        found |= {key: found[key] + part[key] for key in part} if more else part
     return found
 
 
