@@ -324,13 +324,12 @@ def _dataset(given: str | Sequence[Any]) -> str:
 
 
 def _text(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return settings as text, without those that are None."""
-    return {name: _setting(value) for name, value in settings.items() if value is not None}
-
-
-def _setting(value: object) -> str:
-    """Return a setting as typed in a shell; several values are joined with commas."""
-    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    """Return settings as typed in a shell, without those that are None."""
+    return {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        for name, value in settings.items()
+        if value is not None
+    }
 
 
 def _store(store: str | Path | None) -> Path:

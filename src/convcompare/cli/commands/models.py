@@ -129,7 +129,8 @@ def _row(entry: Entry, shape: Shape) -> dict[str, Any]:
     row: dict[str, Any] = {"model": entry.name, "parameters": None, "macs": None}
     try:
         builder = resolve(entry.name, shape)
-        row |= _counts(builder) | {"summary": entry.summary, "options": _written(builder)}
+        options = ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
+        row |= _counts(builder) | {"summary": entry.summary, "options": options}
     except UsageError as error:
         row["summary"] = f"{entry.summary} ({error.message})"
     return row
@@ -142,11 +143,6 @@ def _counts(builder: Network) -> dict[str, Any]:
         "macs": description.macs,
         "uncounted": list(description.uncounted),
     }
-
-
-def _written(builder: Network) -> str:
-    """Return all options of a network with their values, as in a spec."""
-    return ",".join(f"{n}={v}" for n, v in Spec.parse(builder.spec).options)
 
 
 def _show(name: str, dataset: str | None, shape: Shape, kind: Format, out: Path | None) -> None:

@@ -17,6 +17,7 @@ from .. import options as o
 from ..arguments import parse_figures
 from ..console import out as results
 from ..console import show_warning, width
+from ..help import beside
 from ..output import emit_json, emit_paths, emit_text, end
 from ..run_choice import selected
 
@@ -98,7 +99,13 @@ def plot(
         drawings = _drawn(entries, source)
         if stem is not None:
             drawings = _renamed(drawings, stem, entries[0].name if len(entries) == 1 else "")
-        _on_files(drawings, folder, picture, format)
+        if format == "json":
+            emit_json({"figures": [drawing.to_json() for drawing in drawings]})
+        else:
+            from convcompare.output.plots.figure import styled
+
+            with styled():
+                emit_paths(drawing.save(folder, picture) for drawing in drawings)
     needs = {entry.info.get("needs") for entry in entries}
     lines = [line for need in needs for line in source.left_out(need)]
     for line in dict.fromkeys(lines):
@@ -111,9 +118,8 @@ def _list(entries: Sequence[Entry]) -> None:
     longest = max(len(entry.name) for entry in entries)
     columns = width(results())
     for entry in entries:
-        room = max(20, columns - longest - 2) if columns else len(entry.summary)
-        for i, part in enumerate(formatting.wrapped(entry.summary, room)):
-            typer.echo(f"{'' if i else entry.name:<{longest}}  {part}")
+        for line in beside(f"{entry.name:<{longest}}", entry.summary, columns):
+            typer.echo(line)
 
 
 def _target(out: Path, figure_format: str | None) -> tuple[Path, str | None, str]:
@@ -201,13 +207,3 @@ def _renamed(drawings: Sequence[Drawing], stem: str, kind: str) -> list[Drawing]
         dataclasses.replace(drawing, name=f"{stem}{part}")
         for drawing, part in zip(drawings, parts, strict=True)
     ]
-
-
-def _on_files(drawings: Sequence[Drawing], folder: Path, picture: str, format: str) -> None:
-    from convcompare.output.plots.figure import styled
-
-    if format == "json":
-        emit_json({"figures": [drawing.to_json() for drawing in drawings]})
-        return
-    with styled():
-        emit_paths(drawing.save(folder, picture) for drawing in drawings)

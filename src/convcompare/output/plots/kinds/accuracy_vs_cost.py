@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convcompare.comparison.doubts import ABOUT, About
-from convcompare.comparison.model_runs import ModelRuns
 from convcompare.comparison.run_figures import seconds_per_image
 from convcompare.comparison.stats.paired import ROUNDING
 from convcompare.core import formatting
@@ -41,24 +40,24 @@ class CostAxis:
     """Marks that make a point of this axis not comparable."""
 
 
-def _mean_latency(group: ModelRuns) -> float | None:
-    estimate = group.mean_of_measured(lambda run: seconds_per_image(run, single=True))
-    return estimate.value if estimate else None
-
-
-def _mean_training(group: ModelRuns) -> float | None:
-    estimate = group.mean(lambda run: run.train_seconds)
+def _value(estimate: Estimate | None) -> float | None:
     return estimate.value if estimate else None
 
 
 COSTS = (
     CostAxis("parameters", "parameters", lambda group: group.parameters, formatting.large),
     CostAxis("macs", "multiply-accumulates per image (MACs)", lambda g: g.macs, formatting.large),
-    CostAxis("train_seconds", "training (s)", _mean_training, "{:,g}".format, ABOUT),
+    CostAxis(
+        "train_seconds",
+        "training (s)",
+        lambda g: _value(g.mean(lambda run: run.train_seconds)),
+        "{:,g}".format,
+        ABOUT,
+    ),
     CostAxis(
         "latency_seconds",
         "inference, one image (ms)",
-        _mean_latency,
+        lambda g: _value(g.mean_of_measured(lambda run: seconds_per_image(run, single=True))),
         lambda v: f"{1000 * v:,g}",
         ABOUT,
     ),
