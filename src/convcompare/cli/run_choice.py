@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from convcompare.comparison.comparison import Comparison
     from convcompare.store.run_store import RunStore
 
-HELP = "Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'."
-METAVAR = "[RUN | MODEL]..."
-Named = Annotated[
-    list[str], typer.Argument(help=HELP, metavar=METAVAR, autocompletion=c.selected_names)
-]
+_NAMED = typer.Argument(
+    help="Runs by the beginnings of their ids, networks, or patterns such as 'cnn:*'.",
+    metavar="[RUN | MODEL]...",
+    autocompletion=c.selected_names,
+)
+Named = Annotated[list[str], _NAMED]
+OptionalNamed = Annotated[list[str] | None, _NAMED]
 
 
 def is_comparison(store: RunStore, name: str) -> bool:

@@ -8,24 +8,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from convcompare.core.errors import StoreError, UsageError, invalid, quote
 
-from ... import completions as c
 from ... import options as o
 from ...console import err, out
-from ...run_choice import HELP, METAVAR, named_runs
+from ...run_choice import OptionalNamed, named_runs
 
 if TYPE_CHECKING:
     from convcompare.store.run_store import RunStore
 
 
 def rm(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(help=HELP, metavar=METAVAR, autocompletion=c.selected_names),
-    ] = None,
+    runs: OptionalNamed = None,
     failed: Annotated[
         bool, o.option("--failed", panel=o.STORE, help="Remove runs that failed or diverged.")
     ] = False,
