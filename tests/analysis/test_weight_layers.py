@@ -127,6 +127,14 @@ def normed(layer: nn.Module) -> nn.Module:
         return cast(nn.Module, nn.utils.weight_norm(layer))
 
 
+def modulated(net: Doing, x: Tensor) -> Tensor:
+    """Scale the kernel per image, as StyleGAN2 does, with one group per image."""
+    kernels = net.w * net.parts[0](x.mean((2, 3)))[:, None, :, None, None]
+    kernels = kernels * torch.rsqrt(kernels.square().sum((2, 3, 4), keepdim=True)) * net.gain
+    maps = F.conv2d(x.view(1, -1, 8, 8), kernels.view(-1, 3, 3, 3), groups=len(x))
+    return net.parts[1](maps.view(len(x), 4, -1).mean(2))
+
+
 def from_learnt_keys(net: Doing, x: Tensor) -> Tensor:
     keys = net.k.expand(len(x), 1, -1, -1)
     read = F.scaled_dot_product_attention(tokens(x)[:, None], keys, keys)
@@ -159,6 +167,8 @@ LAYERS: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
                    H(192, 10), w=weight(5, 192)), ("w", "parts.0")),
     "standardised": (Doing(standardised, H(144, 10), w=weight(4, 3, 3, 3),
                            gain=weight(4, 1, 1, 1)), ("w", "parts.0")),
+    "modulated": (Doing(modulated, H(3, 3), H(4, 10), w=weight(4, 3, 3, 3),
+                        gain=weight(4, 1, 1, 1)), ("parts.0", "w", "parts.1")),
     "weight norm": (with_head(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), 144),
                     ("parts.0", "parts.1")),
     "weight norm by hooks": (with_head(normed(nn.Conv2d(3, 4, 3)), 144),

@@ -50,6 +50,8 @@ _TABLES = ("aten::embedding", "aten::index", "aten::index_select", "aten::gather
 """Lookup operators: their output is not a weight."""
 _ASSEMBLING = ("aten::cat", "aten::stack", "aten::copy", "aten::index_put")
 """Operators that assemble a weight from several parts, each smaller than the result."""
+_MODULATING = ("aten::mul", "aten::div", "aten::add", "aten::sub", "aten::clone", "aten::_to_copy")
+"""Operators by which activations change a kernel, as the styles of a modulated convolution do."""
 
 
 _SHAPE_ONLY = re.compile(r"aten\.(new_|\w+_like\b)")
@@ -158,6 +160,7 @@ class _Watch(OperatorMode):
         self.tokens = {name for name, p in parameters.items() if p.ndim > 2 and len(p) == 1}
         self.activations = {_storage(images)}
         self.sources: dict[int, Sources] = {}
+        self.modulated: dict[int, Sources] = {}
         self.alive: list[Tensor] = []
         self.inputs: Sources | None = None
         self.products = SummedProducts()
@@ -201,11 +204,25 @@ class _Watch(OperatorMode):
             factors = [args[i] for i in RULES[name].factors] if name in RULES else given
             self.record_weights(list(tensors_in(factors)))
             sources -= self.tokens
+            if "conv" in name and name in RULES:
+                kernels = self.modulated.get(_storage(factors[1]), NONE)
+                self.weights |= dict.fromkeys(sorted(kernels))
+        before = {_storage(tensor): self.modulated.get(_storage(tensor), NONE) for tensor in given}
         output = function(*args, **kwargs)
         self.record_weights(self.products.completed(name_of(function), args, output))
         for tensor in tensors_in(output):
             self.record_tensor(tensor, activation, sources)
+            if _storage(tensor) not in before:  # no view
+                kernels = NONE
+                if activation and name_of(function) in _MODULATING:
+                    kernels = NONE.union(*before.values(), self._of_kernels(given, tensor))
+                self.modulated[_storage(tensor)] = kernels
         return output
+
+    def _of_kernels(self, given: Sequence[Tensor], output: Tensor) -> Sources:
+        """Return the sources of arguments that are as large as the output per image."""
+        large = (one for one in given if one.numel() * len(self.images) >= output.numel())
+        return NONE.union(*map(self.of, large))
 
     def _sources(self, name: str, given: Sequence[Tensor]) -> Sources:
         """Return the sources of the largest arguments: smaller ones scale them."""
