@@ -96,6 +96,21 @@ def test_page_has_the_spreads_of_basic_and_wide_blocks(run: Callable[..., Result
     assert "1.2 times as much (0.3 to 3.6)" in spaced(page)
 
 
+def test_page_has_the_one_seed_of_regularisation() -> None:
+    """Accuracies after the last epoch, and gaps in evaluation mode, of report 004's networks."""
+    page, store = (
+        spaced((RESULTS / "index.md").read_text()),
+        RunStore(RECORDED / "cifar10-004.ccpack"),
+    )
+    runs = sorted((store.run(one) for one in store.ids()), key=lambda run: run.test_accuracy)
+    tests = [run.test_accuracy for run in runs]
+    gaps = [run.train_evaluation.accuracy - run.test_accuracy for run in runs]
+    fcn, residual, regularised = (f"{100 * one:.1f} %" for one in tests)
+    assert f"{fcn} of the test images right, the residual one {residual}" in page
+    assert f"the regularised one {regularised}" in page
+    assert "{:.1f}, {:.1f} and {:.1f} points more".format(*(100 * gap for gap in gaps)) in page
+
+
 def test_page_has_the_accuracies_of_three_kinds_of_block(run: Callable[..., Result]) -> None:
     """The table has the scores, the findings the verdicts and the spread after few epochs."""
     found = run("runs", "residual-blocks-004", "--store", str(PACK), "--format", "json").json()
