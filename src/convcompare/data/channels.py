@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -52,16 +53,12 @@ def with_channels(dataset: Dataset, channels: int | None) -> Dataset:
             f"images of {dataset.channels} channels cannot be converted to {channels}",
             "`--channels 1` averages them",
         )
-    change = _repeated if channels != 1 else _averaged
+    change = _averaged if channels == 1 else partial(np.repeat, repeats=channels, axis=1)
     train, test = (Split(change(s.images), s.labels) for s in (dataset.train, dataset.test))
     mean, std = dataset.mean * channels, dataset.std * channels
     if channels == 1:
         mean, std = statistics(train.images)
     return replace(dataset, train=train, test=test, mean=mean, std=std)
-
-
-def _repeated(images: Images) -> Images:
-    return np.repeat(images, 3, axis=1)
 
 
 def _averaged(images: Images) -> Images:

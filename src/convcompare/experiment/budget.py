@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,10 +32,11 @@ class Budget:
             UsageError: for anything else.
         """
         unit, _, amount = text.partition("=")
-        if unit == "macs" and (macs := _number(amount)):
-            return cls("macs", macs)
         if unit == "time" and (seconds := parse_duration(amount)):
             return cls("time", seconds)
+        with suppress(ValueError):
+            if unit == "macs" and 1 <= float(amount) < math.inf:
+                return cls("macs", float(amount))
         raise invalid("--budget", text, "macs=1e15 or time=2m")
 
     @property
@@ -43,11 +45,3 @@ class Budget:
         if self.unit == "time":
             return f"{formatting.seconds(self.amount)} of training each"
         return f"{formatting.large(self.amount)} MACs of training each"
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 1 <= value < math.inf else None

@@ -157,13 +157,10 @@ class TrialRunner:
             for _ in trainer:
                 pass
             trainer.finish()
-            with suppress(Exception):  # the first device records it and continues
-                if trial.config.tta:
-                    trainer.tta_accuracy()
-            with suppress(Exception):
-                trainer.train_evaluation()
-            with suppress(Exception):
-                trainer.held_out_logits()
+            views = [trainer.tta_accuracy] if trial.config.tta else []
+            for measure in (*views, trainer.train_evaluation, trainer.held_out_logits):
+                with suppress(Exception):  # the first device records it and continues
+                    measure()
 
     def _settle(self, trial: Trial, resumed: Environment | None = None) -> Environment:
         """Set the threads of this process for a trial and return the environment.
