@@ -130,6 +130,10 @@ class UsesItsHistory(Base):  # after 100 steps
         out, means = super().forward(x), self.history["means"]
         if self.training: means.append(out.mean().item())
         return out - sum(means) / 100 if len(means) == 100 else out
+class SeedsItsSteps(Base):
+    def forward(self, x):
+        if self.training: torch.manual_seed(0)
+        return F.dropout(super().forward(x), 0.5, self.training)
 class KeepsMaps(Base):
     def forward(self, x):
         self.maps, self.warned = [x], True
@@ -435,6 +439,7 @@ FOUND = {
     "Double": ("own precision",),
     "Autocasts": ("own precision",),
     "EvaluatesItself": ("own mode",),
+    "SeedsItsSteps": ("own seed",),
 }
 REFUSED = {
     "Classes": "gives int64 numbers, not logits",

@@ -21,7 +21,7 @@ from .hidden_state import Build, hidden_state
 from .inspection import calls_seen, count_macs
 from .interface import copied, in_mode, is_contiguous, output_of
 from .peak_memory import images_with_room, memory_of_pass
-from .randomness import noise, seeded
+from .randomness import noise, seeded, states
 from .shape import Shape
 
 PERTURBATION = 2
@@ -164,7 +164,7 @@ def _last_that_differs(model: nn.Module, images: Tensor) -> str:
 
 
 def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
-    """Yield findings about a training pass: outputs other than float32, and a changed mode."""
+    """Yield findings about a training pass: its precision, and what it sets: the mode, seeds."""
     kinds: dict[str, None] = {}
 
     def record(module: nn.Module, inputs: object, output: object) -> None:
@@ -181,6 +181,17 @@ def _of_a_training_pass(model: nn.Module, images: Tensor) -> Iterator[Found]:
         yield Found("own precision", listed(others))
     if not all(module.training for module in training):
         yield Found("own mode")
+    if _seeds_itself(in_mode(model, True), images):
+        yield Found("own seed")
+
+
+def _seeds_itself(model: nn.Module, images: Tensor) -> bool:
+    """Return whether a pass leaves a global generator in the same state under another seed."""
+    ends = []
+    for seed in range(2):
+        with model.register_forward_hook(lambda *_: ends.append(states())):
+            _outputs(model, images, seed)
+    return any(one == other for one, other in zip(ends[0], ends[-1], strict=True))
 
 
 def _cost_varies(model: nn.Module, batches: list[Tensor]) -> bool:

@@ -69,6 +69,11 @@ KINDS: Mapping[str, Kind] = {
         "BatchNorm layers use running statistics",
         "no `self.eval()` in `forward`; `train` is the method to override for frozen parts",
     ),
+    "own seed": Kind(
+        "sets a random seed in its forward pass: its dropout masks and other random numbers are "
+        "the same in every step",
+        "leave the seeding to the tool: no `torch.manual_seed` in `forward`",
+    ),
     "bounded": Kind(
         "returns numbers between -1 and 1 alone, but cross-entropy expects logits of any size",
         "leave the tanh out, or multiply its output by a scale",

@@ -36,6 +36,16 @@ def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
         yield
 
 
+def states() -> tuple[bytes, ...]:
+    """Return the states of torch's, numpy's and Python's global generators."""
+    numpy: Any = np.random.get_state()  # noqa: NPY002
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        numpy[1].tobytes(),
+        repr(random.getstate()).encode(),
+    )
+
+
 @contextmanager
 def drawing() -> Iterator[Callable[[], bool]]:
     """Yield a function that returns whether numpy's or Python's generator was used since.
