@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,7 +107,8 @@ def runs(
         _refuse({**of_list, **of_table}, "several runs", "`convcompare runs ID` shows all of one")
     if name is None:
         among = None if comparison is None else trials_of(opened, comparison)
-        _list(opened, (model, dataset, status, among, tag), kind, out, verbose)
+        rows = [r for r in listed(opened) if matches(r, model, dataset, status, among, tag)]
+        _list(opened, rows, any(of_list.values()), kind, out, verbose)
     elif is_comparison(opened, name):
         view = View.parse(names, sort, verbose)
         emit_assessment(_assessed(opened, name, figures, all_pairs), kind, out, view)
@@ -125,15 +126,19 @@ def _refuse(options: Mapping[str, object], about: str, hint: str) -> None:
 
 
 def _list(
-    store: RunStore, wanted: tuple[Any, ...], kind: Format, out: Path | None, verbose: bool
+    store: RunStore,
+    rows: Sequence[dict[str, Any]],
+    chosen: bool,
+    kind: Format,
+    out: Path | None,
+    verbose: bool,
 ) -> None:
-    """Print the runs that match the arguments of `matches` in `wanted`."""
-    rows = [row for row in listed(store) if matches(row, *wanted)]
+    """Print the runs of a store, or those that were `chosen` by an option."""
     if kind == "json":
         emit_json({"runs": rows}, out)
     elif rows:
         emit_table(run_table(rows, whole=kind != "table", notes=verbose), kind, out)
-    elif any(one is not None for one in wanted):
+    elif chosen:
         emit_text("no run matches: `convcompare runs` lists all", None)
     elif not store.damage:
         raise UsageError(
