@@ -229,7 +229,7 @@ class _Examination:
         comparison = self.assessment.comparison
         runs = {group.label: len(group.runs) for group in comparison.groups}
         verdicts = [one.verdict for one in judged if one.verdict.quantity.scale != "exact"]
-        pairs = [[runs[one] for one in (v.model, v.baseline) if one in runs] for v in verdicts]
+        pairs = [[runs[one] for one in v.labels if one in runs] for v in verdicts]
         seeds = max(map(min, pairs), default=0)
         return tuple(number for number in comparison.looked if number < seeds)
 

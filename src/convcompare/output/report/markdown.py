@@ -67,9 +67,7 @@ class _MarkdownWriter:
                 return f"{fence}sh\n{visible(text)}\n{fence}"
             case Details(summary, blocks):
                 inner = "\n\n".join(self.write(one) for one in blocks)
-                bare = "".join(
-                    part for part, _ in spans(summary)
-                )  # a tag, in which code is no code
+                bare = "".join(part for part, _ in spans(summary))  # within a tag, code is none
                 head = html.escape(one_line(bare))
                 return f"<details>\n<summary>{head}</summary>\n\n{inner}\n\n</details>"
         assert_never(block)
